@@ -1,0 +1,88 @@
+"""The contract that every architecture keeps: `forward(tokens, state=None) -> (logits, state)`.
+
+Logits at every position; the loss is outside. The state is all that a row remembers: the hidden vector, (h, c), or the
+keys and values. A model that is given the text in pieces, with the state carried, gives the same logits as in one pass;
+so truncated backpropagation through time, streaming evaluation and fast decoding are one code path.
+"""
+
+from typing import Any, ClassVar, TypeAlias
+
+import torch
+from pydantic import BaseModel, ConfigDict
+from torch import Tensor, nn
+
+from glassloom.models.inside import Probe
+from glassloom.shapes import Hidden, Logits, Rows, Tokens
+
+State: TypeAlias = tuple[Tensor, ...]
+"""What a row remembers: tensors whose first axis is the batch. Only the model that made it knows what is in it."""
+
+
+class ModelSettings(BaseModel):
+    """What every architecture's settings share; each architecture's own class sits in its file."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    training: ClassVar[dict[str, Any]] = {}
+    """The architecture's own defaults for settings of training (learning rate, optimizer, ...)."""
+
+
+class LanguageModel(nn.Module):
+    """A distribution over the next token, given the tokens before it.
+
+    A subclass defines `Settings`, `__init__(settings, vocabulary, generator)`, `hidden`, `logits` and `initial_state`.
+    """
+
+    Settings: ClassVar[type[ModelSettings]]
+    settings: ModelSettings
+    vocabulary: int
+    generator: torch.Generator | None = None
+    """Where dropout draws its masks from; None is torch's global generator."""
+    probe: Probe | None = None
+    """Sees, and may replace, every inner value; see `glassloom.models.inside`."""
+
+    @property
+    def context(self) -> int | None:
+        """The longest reach into the past, in tokens; None where it has no bound."""
+        return None
+
+    def forward(self, tokens: Tokens, state: State | None = None) -> tuple[Logits, State]:
+        """Logits for the token after each position, and the state after the last one; no state means a new row."""
+        hidden, state = self.hidden(tokens, state)
+        return self.logits(hidden), state
+
+    def hidden(self, tokens: Tokens, state: State | None = None) -> tuple[Hidden, State]:
+        """Everything before the output layer: the vector at each position that `logits` reads."""
+        raise NotImplementedError
+
+    def logits(self, hidden: Hidden) -> Logits:
+        """The output layer alone."""
+        raise NotImplementedError
+
+    def initial_state(self, batch: int) -> State:
+        """The state of `batch` new rows."""
+        raise NotImplementedError
+
+    def restart(self, state: State, fresh: Rows) -> State:
+        """The state with the rows marked in `fresh` begun anew."""
+        start = self.initial_state(fresh.shape[0])
+        return tuple(
+            torch.where(fresh.view(-1, *[1] * (old.ndim - 1)), new, old) for new, old in zip(start, state, strict=True)
+        )
+
+    def gate_counts(self) -> dict[str, int]:
+        """For each hidden weight matrix, by parameter name: how many gates are stacked along its first axis.
+
+        Embedding, output and vectors are left out. Muon orthogonalises each gate's matrix by itself.
+        """
+        raise NotImplementedError
+
+
+def detach(state: State) -> State:
+    """The state as a constant: where truncated backpropagation through time cuts."""
+    return tuple(part.detach() for part in state)
+
+
+def take_rows(state: State, rows: Tensor) -> State:
+    """The state of the chosen rows, in that order; a row may be taken several times."""
+    return tuple(part.index_select(0, rows) for part in state)

@@ -1,0 +1,49 @@
+"""What all tests share: shapes checked on every call, the real texts where they are at hand, a small real text."""
+
+import codecs
+import contextlib
+import io
+import os
+import sysconfig
+from pathlib import Path
+
+import pytest
+from jaxtyping import install_import_hook
+
+CHECKED = ["glassloom.models", "glassloom.kernels", "glassloom.loss"]
+install_import_hook(CHECKED, "beartype.beartype").__enter__()
+
+ROOT = Path(__file__).parent.parent
+
+
+def find_data() -> Path | None:
+    """The folder of real texts: GLASSLOOM_DATA, or `shared/data` beside the checkout."""
+    for folder in (os.environ.get("GLASSLOOM_DATA"), ROOT.parent / "shared" / "data"):
+        if folder and (Path(folder) / "shakespeare.txt").is_file():
+            return Path(folder)
+    return None
+
+
+@pytest.fixture(scope="session")
+def data_folder() -> Path:
+    """The real texts; a test that needs them is skipped only where they are absent."""
+    folder = find_data()
+    if folder is None:
+        pytest.skip("the real texts are not on this machine; set GLASSLOOM_DATA to their folder")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_text() -> str:
+    """Some 30,000 characters of real text that every Python has: the Zen and a module of the standard library."""
+    with contextlib.redirect_stdout(io.StringIO()):
+        import this
+    zen = codecs.decode(this.s, "rot13")
+    source = Path(sysconfig.get_paths()["stdlib"], "textwrap.py").read_text(encoding="utf-8")
+    return zen + "\n" + source
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A test never reads or fills the user's cache."""
+    monkeypatch.setenv("GLASSLOOM_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
