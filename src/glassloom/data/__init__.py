@@ -1,0 +1,1 @@
+"""Text to ids: corpora, tokenizers, and how they are split."""
