@@ -1,21 +1,14 @@
-"""Nats per token, and what they are in other units.
+"""The loss of a token: -ln p(token | everything before it in its row), in nats.
 
-The loss of a token is -ln p(token | everything before it in its row), in nats. Everything else is a conversion:
-
-    perplexity          exp(nats per token)
-    bits per character  nats in all / ln 2 / characters of the text scored
-    bits per byte       the same over its UTF-8 bytes
-
-so models with different tokenizers compare in bits per character or byte, never in perplexity.
+Everything else is a conversion; `glassloom.units` has them, and they can be had from here too.
 """
-
-import math
-from dataclasses import asdict, dataclass
-from typing import Any
 
 import torch.nn.functional as F
 
 from glassloom.shapes import Logits, TokenNats, Tokens
+from glassloom.units import Figures, bits, figures, perplexity
+
+__all__ = ["Figures", "bits", "figures", "perplexity", "token_nats"]
 
 
 def token_nats(logits: Logits, targets: Tokens) -> TokenNats:
@@ -24,45 +17,3 @@ def token_nats(logits: Logits, targets: Tokens) -> TokenNats:
     if flat.dtype.itemsize < 4:
         flat = flat.float()
     return F.cross_entropy(flat, targets.flatten().long(), reduction="none").view(targets.shape)
-
-
-def perplexity(nats_per_token: float) -> float:
-    """exp(nats per token); infinite where that overflows a float.
-
-    >>> round(perplexity(math.log(50)), 6)
-    50.0
-    """
-    return math.exp(nats_per_token) if nats_per_token < 709 else math.inf
-
-
-def bits(nats: float) -> float:
-    """Nats in bits: nats / ln 2."""
-    return nats / math.log(2)
-
-
-@dataclass(frozen=True)
-class Figures:
-    """One loss in every unit. `bits_per_character` and `bits_per_byte` are None where the text's length is unknown."""
-
-    nats_per_token: float
-    perplexity: float
-    bits_per_character: float | None
-    bits_per_byte: float | None
-
-    def as_dict(self) -> dict[str, Any]:
-        return asdict(self)
-
-
-def figures(nats_per_token: float, tokens: int, characters: int = 0, utf8_bytes: int = 0) -> Figures:
-    """A mean loss over `tokens` tokens that spell `characters` characters, in every unit.
-
-    >>> figures(math.log(4), tokens=10, characters=20, utf8_bytes=40).bits_per_character
-    1.0
-    """
-    total = bits(nats_per_token * tokens)
-    return Figures(
-        nats_per_token,
-        perplexity(nats_per_token),
-        total / characters if characters else None,
-        total / utf8_bytes if utf8_bytes else None,
-    )
