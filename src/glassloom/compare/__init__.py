@@ -3,6 +3,8 @@
 No torch here: what a comparison found can be read, tabled and judged without it.
 """
 
+from glassloom.compare.formats import rows_as_csv, table_as_latex, table_as_markdown, table_as_text
+from glassloom.compare.recommendation import Candidate, front, recommend
 from glassloom.compare.results import (
     BaselineFigures,
     Comparison,
@@ -15,16 +17,33 @@ from glassloom.compare.results import (
     Row,
     Size,
 )
+from glassloom.compare.seeds import Setting, Spread, settings_of
+from glassloom.compare.table import Cell, Column, Line, Table, comparison_table
 
 __all__ = [
     "BaselineFigures",
+    "Candidate",
+    "Cell",
+    "Column",
     "Comparison",
     "ContinuedText",
     "CorpusFacts",
     "Curve",
+    "Line",
     "Point",
     "Protocols",
     "Recommendation",
     "Row",
+    "Setting",
     "Size",
+    "Spread",
+    "Table",
+    "comparison_table",
+    "front",
+    "recommend",
+    "rows_as_csv",
+    "settings_of",
+    "table_as_latex",
+    "table_as_markdown",
+    "table_as_text",
 ]

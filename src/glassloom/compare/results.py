@@ -61,6 +61,7 @@ class Row:
     nats_per_token: float | None
     """The loss behind `valid_perplexity_fair`."""
     valid_bits_per_character: float | None
+    """The same loss as `nats_per_token`."""
     valid_bits_per_byte: float | None
 
     def __post_init__(self) -> None:
@@ -98,10 +99,8 @@ class Row:
         return cls(**{field.name: told.get(field.name) for field in dataclasses.fields(cls)})  # type: ignore[arg-type]
 
     @property
-    def nats(self) -> float | None:
-        """The loss that counts, in nats per token: the fair one, else the one measured in training."""
-        if self.nats_per_token is not None:
-            return self.nats_per_token
+    def in_training_nats(self) -> float | None:
+        """The loss behind `valid_perplexity`, in nats per token."""
         return math.log(self.valid_perplexity) if self.valid_perplexity else None
 
 

@@ -1,0 +1,137 @@
+"""A table written out: CSV of every row, LaTeX (booktabs), Markdown, and text for a terminal."""
+
+import csv
+import dataclasses
+import io
+import re
+import unicodedata
+from collections.abc import Sequence
+
+from glassloom.compare.results import Row
+from glassloom.compare.seeds import flat
+from glassloom.compare.table import Cell, Column, Table, written_setting
+from glassloom.compare.wording import visible
+
+
+def rows_as_csv(rows: Sequence[Row]) -> str:
+    """`results.csv`: every row with every figure, unrounded; each setting in a column `settings.NAME`."""
+    chosen = [flat(row.settings) for row in rows]
+    names = sorted({name for settings in chosen for name in settings})
+    fixed = [field.name for field in dataclasses.fields(Row) if field.name != "settings"]
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(fixed + [f"settings.{name}" for name in names])
+    for row, settings in zip(rows, chosen, strict=True):
+        values = [written_setting(settings[name]) if name in settings else "" for name in names]
+        writer.writerow([getattr(row, name) for name in fixed] + values)
+    return out.getvalue()
+
+
+def table_as_latex(table: Table) -> str:
+    """`table.tex`: a booktabs tabular, every text escaped; right-to-left text stands in \\RL{...}.
+
+    Any engine that has the letters compiles it (LuaLaTeX, XeLaTeX); with the bidi package \\RL sets from the right.
+    """
+    head = " & ".join(latex(column.title) for column in table.columns)
+    body = "\n".join(
+        " & ".join(rf"\textbf{{{latex(cell.text)}}}" if cell.bold else latex(cell.text) for cell in line.cells) + r" \\"
+        for line in table.lines
+    )
+    places = "".join("r" if column.numeric else "l" for column in table.columns)
+    return "\n".join(
+        [
+            r"% needs \usepackage{booktabs}",
+            r"\providecommand{\RL}[1]{#1}",
+            rf"\begin{{tabular}}{{{places}}}",
+            r"\toprule",
+            head + r" \\",
+            r"\midrule",
+            *([body] if body else []),
+            r"\bottomrule",
+            r"\end{tabular}",
+            rf"% {one_line(table.note)}",
+            "",
+        ]
+    )
+
+
+def table_as_markdown(table: Table) -> str:
+    """`table.md`: a pipe table, every text escaped, and the note below it."""
+    head = [markdown(column.title) for column in table.columns]
+    rule = ["---:" if column.numeric else ":---" for column in table.columns]
+    body = [
+        [f"**{markdown(cell.text)}**" if cell.bold else markdown(cell.text) for cell in line.cells]
+        for line in table.lines
+    ]
+    lines = ["| " + " | ".join(cells) + " |" for cells in [head, rule, *body]]
+    return "\n".join(lines) + f"\n\n{markdown(table.note)}\n"
+
+
+def table_as_text(table: Table) -> str:
+    """The table in columns for a terminal; the best of each architecture has a star, control characters are signs."""
+    cells = [[one_line(column.title) for column in table.columns]]
+    cells += [
+        [_starred(cell, column) for cell, column in zip(line.cells, table.columns, strict=True)] for line in table.lines
+    ]
+    widths = [max(_cells_wide(row[place]) for row in cells) for place in range(len(table.columns))]
+    lines = []
+    for row in cells:
+        padded = []
+        for text, width, column in zip(row, widths, table.columns, strict=True):
+            space = " " * (width - _cells_wide(text))
+            padded.append(space + text if column.numeric else text + space)
+        lines.append("  ".join(padded).rstrip())
+    lines.insert(1, "  ".join("-" * width for width in widths))
+    return "\n".join(lines) + "\n"
+
+
+def latex(text: str) -> str:
+    """Text that LaTeX sets as it is.
+
+    >>> print(latex("50% of a_b & {c} \\\\ ~^#$"))
+    50\\% of a\\_b \\& \\{c\\} \\textbackslash{} \\textasciitilde{}\\textasciicircum{}\\#\\$
+    """
+    escaped = "".join(_LATEX.get(character, character) for character in one_line(text))
+    return _RIGHT_TO_LEFT.sub(lambda run: rf"\RL{{{run.group(0)}}}", escaped)
+
+
+def markdown(text: str) -> str:
+    """Text that a Markdown table shows as it is.
+
+    >>> print(markdown("a|b *c*"))
+    a\\|b \\*c\\*
+    """
+    return re.sub(r"([\\`*_{}\[\]<>#|~$&])", r"\\\1", one_line(text))
+
+
+def one_line(text: str) -> str:
+    """Text without line ends, control characters or marks of direction."""
+    return " ".join("".join(c for c in visible(text) if unicodedata.category(c) != "Cf" or c in "\u200d\u200c").split())
+
+
+_LATEX = {character: f"\\{character}" for character in "&%$#_{}"} | {
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "±": r"$\pm$",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "|": r"\textbar{}",
+}
+_RTL = "\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufeff"
+_RIGHT_TO_LEFT = re.compile(f"[{_RTL}]+(?:[ ,.;:!?'-]+[{_RTL}]+)*")
+
+
+def _starred(cell: Cell, column: Column) -> str:
+    text = one_line(cell.text)
+    if not cell.bold:
+        return text
+    return f"*{text}" if column.numeric else f"{text}*"
+
+
+def _cells_wide(text: str) -> int:
+    """How many places of a terminal a text takes."""
+    return sum(
+        0 if unicodedata.combining(character) else 2 if unicodedata.east_asian_width(character) in "WF" else 1
+        for character in text
+    )

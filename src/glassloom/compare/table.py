@@ -1,0 +1,213 @@
+"""The table of a comparison, as plain data: one line a setting, sorted by architecture, then optimizer, and numbered.
+
+Where a setting was run with several seeds a cell holds the mean and the standard deviation. The best setting of each
+architecture is marked. `glassloom.compare.formats` writes the table as CSV, LaTeX, Markdown or text.
+"""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from glassloom.compare.results import Comparison, Row
+from glassloom.compare.seeds import Setting, Spread, deciding_figure, settings_of
+from glassloom.compare.wording import count, quality
+
+WORDS = {"diverged": "diverged", "failed": "failed", "interrupted": "interrupted"}
+
+
+@dataclass(frozen=True)
+class Column:
+    """What a column holds; `numeric` ones are aligned to the right."""
+
+    key: str
+    title: str
+    numeric: bool = True
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A cell as it is written, and the value that it sorts by (None goes last)."""
+
+    text: str
+    value: float | str | None
+    bold: bool = False
+
+
+@dataclass(frozen=True)
+class Line:
+    """One setting; `best` is true for the best of its architecture."""
+
+    setting: str
+    model: str
+    best: bool
+    cells: tuple[Cell, ...]
+
+
+@dataclass(frozen=True)
+class Table:
+    """Columns and lines."""
+
+    columns: tuple[Column, ...]
+    lines: tuple[Line, ...]
+    note: str
+    """What the marks and figures mean."""
+
+
+def comparison_table(comparison: Comparison) -> Table:
+    """One line a setting, numbered, sorted by architecture, then optimizer; the best of each architecture in bold."""
+    settings = settings_of(comparison.rows)
+    figure = deciding_figure(comparison.rows, comparison.corpus)
+    best = _best_of_each_model(settings, figure)
+    several = any(len(setting.rows) > 1 for setting in settings)
+    varied = varied_settings(settings)
+    columns = _columns(comparison, varied, several)
+    lines = []
+    for number, setting in enumerate(settings, start=1):
+        is_best = setting.name in best
+        cells = [_cell(column, number, setting, is_best) for column in columns]
+        lines.append(Line(setting.name, setting.model, is_best, tuple(cells)))
+    return Table(tuple(columns), tuple(lines), _note(settings, comparison, several))
+
+
+def varied_settings(settings: Sequence[Setting]) -> list[str]:
+    """The names of what was set differently: between any settings that all have it, or within one architecture."""
+    names = dict.fromkeys(name for setting in settings for name in setting.settings)
+    shown = {"model", "optimizer", "model.name", "train.optimizer"}
+    varied = []
+    for name in names:
+        having = [setting for setting in settings if name in setting.settings]
+        groups = [having] if len(having) == len(settings) else _by_model(having)
+        values = [{written_setting(setting.settings[name]) for setting in group} for group in groups]
+        if name not in shown and any(len(different) > 1 for different in values):
+            varied.append(name)
+    return varied
+
+
+def _by_model(settings: Sequence[Setting]) -> list[list[Setting]]:
+    models: dict[str, list[Setting]] = {}
+    for setting in settings:
+        models.setdefault(setting.model, []).append(setting)
+    return list(models.values())
+
+
+def written_setting(value: Any) -> str:
+    """A setting's value as a cell shows it.
+
+    >>> written_setting(0.0001), written_setting([5, 5]), written_setting(None), written_setting("adam")
+    ('0.0001', '[5, 5]', 'none', 'adam')
+    """
+    if value is None:
+        return "none"
+    if isinstance(value, str):
+        return value
+    return f"{value:g}" if isinstance(value, float) else json.dumps(value, ensure_ascii=False)
+
+
+def _columns(comparison: Comparison, varied: list[str], several: bool) -> list[Column]:
+    known = {name for row in comparison.rows for name, value in vars(row).items() if value is not None}
+    in_bits = comparison.corpus.unit == "bits_per_character"
+    wanted = [
+        Column("number", "No."),
+        Column("setting", "setting", numeric=False),
+        Column("model", "architecture", numeric=False),
+        Column("optimizer", "optimizer", numeric=False),
+        *[Column(f"settings.{name}", name.split(".")[-1].replace("_", " ")) for name in varied],
+        *([Column("seeds", "seeds")] if several else []),
+        Column("parameters", "parameters"),
+        Column("epoch", "best at epoch"),
+        Column("seconds", "seconds to best"),
+        Column("tokens_per_second", "tokens/s"),
+        Column("train_perplexity", "train perplexity"),
+        Column("valid_perplexity", "valid perplexity, in training"),
+        Column("valid_perplexity_fair", "valid perplexity, fair"),
+        *([Column("valid_bits_per_character", "valid bits/character")] if in_bits else []),
+        *([Column("valid_bits_per_byte", "valid bits/byte")] if in_bits else []),
+    ]
+    always = {"number", "seeds"}
+    return [column for column in wanted if column.key in always | known or column.key.startswith("settings.")]
+
+
+def _cell(column: Column, number: int, setting: Setting, is_best: bool) -> Cell:
+    key = column.key
+    deciding = key in ("setting", "valid_perplexity_fair", "valid_bits_per_character")
+    if key == "number":
+        return Cell(str(number), number)
+    if key == "seeds":
+        return Cell(str(len(setting.finished)), len(setting.finished))
+    if key == "setting":
+        return Cell(setting.name, setting.name, is_best)
+    if key in ("model", "optimizer"):
+        return Cell(getattr(setting, key), getattr(setting, key))
+    if key.startswith("settings."):
+        if (name := key.removeprefix("settings.")) not in setting.settings:
+            return Cell("", None)
+        value = setting.settings[name]
+        number_or_text = value if isinstance(value, (int, float)) else written_setting(value)
+        return Cell(written_setting(value), number_or_text)
+    if key == "parameters":
+        known = [row.parameters for row in setting.rows if row.parameters is not None]
+        return Cell(count(known[0]), known[0]) if known else Cell("", None)
+    spread = setting.over_seeds(lambda row: getattr(row, key))
+    if spread is None:
+        return Cell(_instead(setting) if "valid" in key else "", None)
+    return Cell(written_spread(spread, _WRITERS.get(key, _perplexity)), spread.mean, is_best and deciding)
+
+
+def written_spread(spread: Spread, write: Callable[[float], str]) -> str:
+    """Mean ± standard deviation; the mean alone for one seed."""
+    mean = write(spread.mean)
+    return mean if spread.deviation is None else f"{mean} ± {write(spread.deviation)}"
+
+
+def _perplexity(value: float) -> str:
+    return quality(value, "perplexity")
+
+
+def _bits(value: float) -> str:
+    return quality(value, "bits_per_character")
+
+
+def _short(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.1f}"
+
+
+def _epoch(value: float) -> str:
+    return f"{value:.0f}" if value == int(value) else f"{value:.2f}"
+
+
+_WRITERS: dict[str, Callable[[float], str]] = {
+    "epoch": _epoch,
+    "seconds": _short,
+    "tokens_per_second": count,
+    "valid_bits_per_character": _bits,
+    "valid_bits_per_byte": _bits,
+}
+
+
+def _instead(setting: Setting) -> str:
+    """What stands where a figure would: why no run of the setting has one."""
+    return next((WORDS[row.status] for row in setting.rows if row.status != "finished"), "")
+
+
+def _best_of_each_model(settings: Sequence[Setting], figure: Callable[[Row], float | None]) -> set[str]:
+    best: dict[str, tuple[float, str]] = {}
+    for setting in settings:
+        spread = setting.over_seeds(figure)
+        if spread is not None and (setting.model not in best or spread.mean < best[setting.model][0]):
+            best[setting.model] = (spread.mean, setting.name)
+    return {name for _, name in best.values()}
+
+
+def _note(settings: Sequence[Setting], comparison: Comparison, several: bool) -> str:
+    parts = ["The best setting of each architecture is in bold."]
+    if several:
+        parts.append("Figures are means over the seeds that finished, ± the standard deviation.")
+    parts.append(f"In training: {comparison.protocols.in_training} Fair: {comparison.protocols.fair}")
+    lost = [row for setting in settings for row in setting.rows if row.status != "finished"]
+    if lost:
+        told = [
+            f"{row.id} {WORDS[row.status]}" + (f" ({row.reason.rstrip('.')})" if row.reason else "") for row in lost
+        ]
+        parts.append(f"Without figures: {'; '.join(told)}.")
+    return " ".join(parts)
