@@ -92,7 +92,7 @@ def decode_bytes(file: BinaryIO, encoding: str, name: str, oddities: Oddities) -
             break
     decoder = codecs.getincrementaldecoder(chosen)(errors="strict")
     held = ""
-    while data or held:
+    while True:
         pending = decoder.getstate()[0]
         waiting = len(pending) if isinstance(pending, bytes) else 0
         try:
@@ -101,7 +101,7 @@ def decode_bytes(file: BinaryIO, encoding: str, name: str, oddities: Oddities) -
             start = error.start if isinstance(error, UnicodeDecodeError) else 0
             raise not_text(name, chosen, encoding, offset - waiting + start, error) from None
         offset += len(data)
-        held = "\r" if text.endswith("\r") and data else ""
+        held = "\r" if data and text.endswith("\r") else ""
         text = text[: len(text) - len(held)]
         if "\r\n" in text:
             oddities.with_crlf[name] = None
@@ -109,20 +109,8 @@ def decode_bytes(file: BinaryIO, encoding: str, name: str, oddities: Oddities) -
         if text:
             yield text
         if not data:
-            break
+            return
         data = file.read(CHUNK)
-        if not data:
-            # One more turn, which tells the decoder that this was the end.
-            held = held or ""
-            try:
-                rest = decoder.decode(b"", final=True)
-            except UnicodeError as error:
-                pending = decoder.getstate()[0]
-                waiting = len(pending) if isinstance(pending, bytes) else 0
-                raise not_text(name, chosen, encoding, offset - waiting, error) from None
-            if held + rest:
-                yield held + rest
-            break
 
 
 def not_text(name: str, codec: str, asked: str, offset: int, error: UnicodeError) -> CorpusError:

@@ -40,7 +40,7 @@ class CharTokenizer(Tokenizer):
         self._codes = code_points(self.symbols)
         self._missing = self.specials.get(".unk", self.size)
         last = int(self._codes[-1]) if len(self._codes) else 0
-        self._table = np.full(last + 2, self._missing, dtype=np.min_scalar_type(self.size))
+        self._table = np.full(max(last + 2, 128), self._missing, dtype=np.min_scalar_type(self.size))
         self._table[self._codes] = np.arange(len(self._codes))
         blank = {".unk": REPLACEMENT}
         self._texts = [*self.symbols, *(blank.get(mark, "") for mark in self.specials)]
@@ -50,8 +50,10 @@ class CharTokenizer(Tokenizer):
         return cls(evidence.symbols, (*evidence.marks, ".unk") if evidence.marks else ())
 
     def encode(self, text: str) -> Ids:
-        codes = code_points(text)
-        ids = self._table[np.minimum(codes, len(self._table) - 1)]
+        if text.isascii():
+            ids = self._table[np.frombuffer(text.encode("ascii"), dtype=np.uint8)]
+        else:
+            ids = self._table[np.minimum(code_points(text), len(self._table) - 1)]
         if ".unk" not in self.specials and len(ids) and ids.max() == self._missing:
             self._refuse(text, ids)
         return ids.astype(self.dtype, copy=False)

@@ -1,0 +1,142 @@
+"""A corpus: ids of three splits on disk, the tokenizer that made them, and what is known of the text."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from glassloom.data.settings import DataSettings
+from glassloom.data.tokenizers import Ids, Tokenizer
+from glassloom.errors import SettingError, nearest
+
+Progress = Callable[[str, float], None]
+
+
+@dataclass(frozen=True)
+class Split:
+    """The ids of one split, memory-mapped, in the smallest unsigned type.
+
+    `starts` holds the index at which each sequence begins; None where the text is one stream. `characters` and `bytes`
+    (UTF-8) are those of the text that the ids spell.
+    """
+
+    name: str
+    ids: Ids
+    starts: npt.NDArray[np.int64] | None
+    characters: int
+    bytes: int
+
+    @property
+    def tokens(self) -> int:
+        """How many ids there are."""
+        return len(self.ids)
+
+    @property
+    def sequences(self) -> int | None:
+        """How many sequences there are; None where the text is one stream."""
+        return None if self.starts is None else len(self.starts)
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """A text as ids, split into train, valid and test (which may be empty).
+
+    `sha256` is that of the prepared text, `fingerprint` that of everything that decides the ids; `cache` is the folder
+    they lie in. `entropy_nats_per_sequence` is known for formal languages only.
+    """
+
+    name: str
+    source: str
+    tokenizer: Tokenizer
+    train: Split
+    valid: Split
+    test: Split
+    sha256: str
+    fingerprint: str
+    split_rule: str
+    cache: Path
+    entropy_nats_per_sequence: float | None = None
+
+    def split(self, name: str) -> Split:
+        """The split of that name. Raises SettingError naming the nearest one."""
+        splits = {"train": self.train, "valid": self.valid, "test": self.test}
+        if name not in splits:
+            raise SettingError(f"There is no split called {name!r}", "train, valid or test", nearest(name, splits))
+        return splits[name]
+
+    def text(self, split: str = "train", start: int = 0, end: int | None = None) -> str:
+        """The text that the tokens from `start` to `end` of a split spell."""
+        return self.tokenizer.decode(self.split(split).ids[start:end])
+
+    def describe(self) -> dict[str, Any]:
+        """What is known of the corpus, as plain data."""
+        facts: dict[str, Any] = {
+            "name": self.name,
+            "source": self.source,
+            "sizes": {part.name: sizes(part) for part in (self.train, self.valid, self.test)},
+            "sha256": self.sha256,
+            "fingerprint": self.fingerprint,
+            "vocabulary": self.tokenizer.size,
+            "tokenizer": self.tokenizer.name,
+            "split_rule": self.split_rule,
+        }
+        if self.entropy_nats_per_sequence is not None:
+            facts["entropy_nats_per_sequence"] = self.entropy_nats_per_sequence
+        return facts
+
+
+def sizes(split: Split) -> dict[str, int]:
+    """Tokens, characters, bytes and, where it has any, sequences of a split."""
+    facts = {"tokens": split.tokens, "characters": split.characters, "bytes": split.bytes}
+    return facts if split.sequences is None else {**facts, "sequences": split.sequences}
+
+
+def load_corpus(
+    source: str | Path,
+    settings: DataSettings | None = None,
+    *,
+    tokenizer: Tokenizer | None = None,
+    cache: Path | None = None,
+    progress: Progress | None = None,
+) -> Corpus:
+    """The corpus of a file, a folder, `-` for standard input, or a listed name.
+
+    A listed name is found in the folder that GLASSLOOM_DATA names, in the cache, or downloaded. The text is tokenized
+    once and kept in the cache. With a `tokenizer` that one is used and nothing learned. `progress` is told what is
+    being done and which fraction of it is. Raises CorpusError, SettingError, TokenizerError or StorageError.
+
+    >>> load_corpus("ndfa", DataSettings(samples=20)).train.sequences
+    20
+    """
+    from glassloom.data.corpora import find_source
+    from glassloom.data.prepare import prepare
+
+    settings = settings or DataSettings()
+    return prepare(find_source(source, settings, cache, progress), settings, tokenizer, cache, progress)
+
+
+def load_text(
+    text: str | Iterable[str],
+    settings: DataSettings | None = None,
+    *,
+    name: str = "text",
+    tokenizer: Tokenizer | None = None,
+    cache: Path | None = None,
+    progress: Progress | None = None,
+) -> Corpus:
+    """The corpus of a string, a list of strings or an iterator of them.
+
+    Several strings are one text in pieces; with `sequences="lines"` or `"paragraphs"` each is a sequence of its own.
+
+    >>> load_text("to be or not to be, that is the question", DataSettings(split="50,50")).valid.tokens
+    20
+    """
+    from glassloom.data.prepare import prepare
+    from glassloom.data.sources import strings_source
+
+    settings = settings or DataSettings()
+    as_sequences = not isinstance(text, str) and settings.sequences in ("lines", "paragraphs")
+    return prepare(strings_source(text, name, as_sequences), settings, tokenizer, cache, progress)

@@ -1,0 +1,433 @@
+"""From a source to ids on disk, in two passes and bounded memory.
+
+The first pass reads the text, hashes and counts it, and notes its symbols: from that follow the splits and, with the
+train split, the tokenizer. The second encodes chunk by chunk into files. Both are saved from being done again: what a
+file's size, times and inode led to is remembered, and so is what a text's hash led to.
+"""
+
+import hashlib
+import time
+import unicodedata
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from glassloom.data.corpus import Corpus, Split
+from glassloom.data.decoding import limit, transform, transformed
+from glassloom.data.settings import DataSettings, Shares
+from glassloom.data.sources import SPLITS, Piece, Progress, Source, say_all
+from glassloom.data.store import cache_folder, locked, new_folder, read_json, seal, sealed_facts, storing, write_json
+from glassloom.data.tokenizers import Evidence, Tokenizer, find_tokenizer, open_tokenizer
+from glassloom.data.tokenizers.base import MARKS, canonical, symbol_name
+from glassloom.errors import CorpusError, TokenizerError
+
+VERSION = 1
+"""Part of every fingerprint: raised when the same text would give other ids."""
+
+SETTLED_NANOSECONDS = 2_000_000_000
+"""A file changed less than that before it was seen may change again without its time changing."""
+
+
+def prepare(
+    source: Source,
+    settings: DataSettings,
+    tokenizer: Tokenizer | None,
+    cache: Path | None,
+    progress: Progress | None,
+) -> Corpus:
+    """The corpus of a source: opened where it was prepared before, else prepared."""
+    folder = cache_folder(cache)
+    request = {"version": VERSION, "settings": settings.model_dump(), "tokenizer": tokenizer and tokenizer.sha256}
+    seen_at = time.time_ns()
+    by_file = None
+    if source.key is not None and source.newest_nanoseconds < seen_at - SETTLED_NANOSECONDS:
+        by_file = digest([request, "file", source.name, source.key])
+        if corpus := remembered(folder, by_file, source):
+            return corpus
+    reader = Reader(source, settings, progress)
+    scan = reader.scan()
+    check(source, settings, scan)
+    notices = [*source.notices, *source.oddities.notices(), *scan.notices()]
+    by_text = digest([request, "text", source.tokenizer, scan.sha256, scan.sizes, reader.rule()])
+    corpus = remembered(folder, by_text, source)
+    if corpus is None:
+        corpus = make(source, settings, tokenizer, reader, folder)
+        known = {"fingerprint": corpus.fingerprint, "split_rule": corpus.split_rule, "notices": notices}
+        write_json(folder / "known" / f"{by_text}.json", known)
+        say_all(notices)
+    if by_file is not None:
+        known = {"fingerprint": corpus.fingerprint, "split_rule": corpus.split_rule, "notices": notices}
+        write_json(folder / "known" / f"{by_file}.json", known)
+    return corpus
+
+
+def digest(data: Any) -> str:
+    return hashlib.sha256(canonical(data)).hexdigest()
+
+
+def remembered(folder: Path, key: str, source: Source) -> Corpus | None:
+    """The corpus that this key led to before; None where there is none, or it is damaged."""
+    known = read_json(folder / "known" / f"{key}.json")
+    if known is None or not isinstance(known.get("fingerprint"), str):
+        return None
+    corpus = open_prepared(folder, known["fingerprint"], source, str(known.get("split_rule")))
+    if corpus is not None:
+        say_all(known.get("notices", []))
+    return corpus
+
+
+@dataclass
+class Scan:
+    """What one pass over a text tells: of each split that the corpus defines, or of the whole under no name."""
+
+    digest: Any = field(default_factory=hashlib.sha256)
+    flags: Any = field(default_factory=lambda: np.zeros(0x110000, dtype=bool))
+    sizes: dict[str, list[int]] = field(default_factory=dict)
+    """Units (characters, or sequences), characters and UTF-8 bytes."""
+
+    def add(self, split: str, text: str, unit: int) -> None:
+        sizes = self.sizes.setdefault(split, [0, 0, 0])
+        data = encoded(text, sizes[1])
+        self.digest.update(data)
+        if len(data) == len(text):
+            self.flags[:256] |= np.bincount(np.frombuffer(data, dtype=np.uint8), minlength=256) > 0
+        else:
+            self.flags[np.frombuffer(text.encode("utf-32-le"), dtype="<u4")] = True
+        sizes[0] += unit
+        sizes[1] += len(text)
+        sizes[2] += len(data)
+
+    @property
+    def sha256(self) -> str:
+        return str(self.digest.hexdigest())
+
+    @property
+    def symbols(self) -> str:
+        """Every character that occurs, sorted."""
+        return "".join(map(chr, np.flatnonzero(self.flags).tolist()))
+
+    @property
+    def characters(self) -> int:
+        return sum(size[1] for size in self.sizes.values())
+
+    def notices(self) -> list[str]:
+        """One line on characters that rarely belong into a text."""
+        odd = [each for each in self.symbols if unicodedata.category(each) == "Cc" and each not in "\n\t"]
+        if not odd:
+            return []
+        shown = ", ".join(map(symbol_name, odd[:5])) + (f" and {len(odd) - 5} more" if len(odd) > 5 else "")
+        nul = " (U+0000 is NUL; perhaps the file is not text, or is UTF-16)" if "\0" in odd else ""
+        return [f"The text has control characters, which were kept: {shown}{nul}."]
+
+
+def encoded(text: str, before: int) -> bytes:
+    """UTF-8 bytes. Raises CorpusError naming a lone surrogate and where it stands."""
+    try:
+        return text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise CorpusError(
+            f"The text holds a lone surrogate, U+{ord(text[error.start]):04X}, at character {before + error.start:,}",
+            "valid Unicode text, in which surrogates stand only inside UTF-16",
+            "read the text with its right encoding, or remove that character",
+        ) from None
+
+
+class Reader:
+    """A source's text under the settings, as often as wanted, and where it is split."""
+
+    def __init__(self, source: Source, settings: DataSettings, progress: Progress | None) -> None:
+        self.source, self.settings, self.progress = source, settings, progress
+        asked = settings.sequences
+        self.kind = source.sequences if asked == "auto" else asked
+        self.in_sequences = self.kind != "stream" or any(piece.items for piece in source.pieces)
+        self.shares: Shares = settings.shares or source.shares
+        self.own = any(piece.split for piece in source.pieces) and (settings.split is None or source.by_files)
+        self.total = 0
+        self.scanned: Scan | None = None
+
+    def scan(self) -> Scan:
+        """The first pass."""
+        scan = Scan()
+        for split, text in self.units("reading"):
+            scan.add(split, text, 1 if self.in_sequences else len(text))
+            if self.in_sequences:
+                scan.digest.update(b"\n")
+        self.total = sum(sizes[0] for sizes in scan.sizes.values())
+        self.scanned = scan
+        return scan
+
+    def units(self, doing: str) -> Iterator[tuple[str, str]]:
+        """The text as (split or no name, chunk or sequence)."""
+        groups: dict[str, list[Piece]] = {}
+        for piece in self.source.pieces:
+            groups.setdefault((piece.split or "") if self.own else "", []).append(piece)
+        done = 0
+        for split in ("", *SPLITS):
+            pieces = groups.get(split, [])
+            shorten = self.settings.first_characters if split in ("", "train") else None
+            for text in self.pieces_text(pieces, shorten):
+                yield split, text
+                if self.progress is not None:
+                    done += len(text)
+                    self.progress(doing, min(done / max(self.source.size, 1), 1.0))
+
+    def pieces_text(self, pieces: list[Piece], characters: int | None) -> Iterator[str]:
+        if any(piece.items for piece in pieces):
+            items = (transformed(item, self.settings) for piece in pieces for item in piece.read())
+            yield from (item for item in limit(items, characters) if item)
+            return
+        chunks = limit(transform((chunk for piece in pieces for chunk in piece.read()), self.settings), characters)
+        if self.kind == "stream":
+            yield from chunks
+        else:
+            yield from (sequence for sequence in cut_at(chunks, "\n" if self.kind == "lines" else "\n\n") if sequence)
+
+    def split_units(self, doing: str) -> Iterator[tuple[str, str]]:
+        """The text as (split, chunk or sequence), by the corpus's own splits or by the shares."""
+        if self.own:
+            yield from self.units(doing)
+            return
+        ends = self.ends()
+        before = 0
+        for _, text in self.units(doing):
+            if self.in_sequences:
+                yield self.split_of(before, ends), text
+                before += 1
+                continue
+            start = 0
+            for split, end in zip(SPLITS, ends, strict=True):
+                stop = min(max(end - before, start), len(text))
+                if stop > start:
+                    yield split, text[start:stop]
+                start = stop
+            before += len(text)
+
+    def ends(self) -> list[int]:
+        """Where each split ends, in characters or sequences."""
+        train, valid, _ = self.shares
+        first = int(self.total * train + 1e-9)
+        second = self.total if not self.shares[2] else int(self.total * (train + valid) + 1e-9)
+        return [first, max(first, second), self.total]
+
+    def split_of(self, index: int, ends: list[int]) -> str:
+        """The split of a sequence: by its place, or spread so that each split has some of everything."""
+        if not self.source.spread:
+            return next(split for split, end in zip(SPLITS, ends, strict=True) if index < end)
+        _, valid, test = self.shares
+        held_out = [int(place * (valid + test) + 1e-9) for place in (index, index + 1)]
+        if held_out[0] == held_out[1]:
+            return "train"
+        share = test / (valid + test)
+        return "test" if int(held_out[1] * share + 1e-9) > int(held_out[0] * share + 1e-9) else "valid"
+
+    def train(self) -> Iterator[str]:
+        """The text of the train split alone."""
+        return (text for split, text in self.split_units("learning the vocabulary") if split == "train")
+
+    def rule(self) -> str:
+        """How the text is split, as a sentence."""
+        shortened = self.settings.first_characters
+        first = f"; of the {'train' if self.own else 'whole'} text the first {shortened:,} characters" if shortened else ""
+        if self.own:
+            return (self.source.split_rule or "the corpus's own") + first
+        shares = "/".join(f"{100 * share:g}" for share in self.shares if share)
+        kind = f", whole {self.kind if self.kind != 'stream' else 'sequences'}" if self.in_sequences else ""
+        return f"{shares}, {'spread evenly' if self.source.spread else 'contiguous'}{kind}{first}"
+
+
+def cut_at(chunks: Iterable[str], mark: str) -> Iterator[str]:
+    """The text between line ends, or between blank lines, one stretch at a time."""
+    held = ""
+    for chunk in chunks:
+        *whole, held = (held + chunk).split(mark)
+        yield from (text.strip("\n") for text in whole)
+    yield held.strip("\n")
+
+
+def check(source: Source, settings: DataSettings, scan: Scan) -> None:
+    """Raises CorpusError for a text that is empty or too short for anything."""
+    if not scan.characters:
+        raise CorpusError(f"{source.where} is empty", "some text", "give a text that has characters in it")
+    if scan.characters < 2:
+        raise CorpusError(
+            f"{source.where} has only one character",
+            "at least two characters, and better some thousands",
+            "give a longer text",
+        )
+
+
+def make(
+    source: Source, settings: DataSettings, given: Tokenizer | None, reader: Reader, folder: Path
+) -> Corpus:
+    """Learn the tokenizer, encode every split into files, and open them."""
+    scan = reader.scanned
+    assert scan is not None
+    tokenizer = given or learn(source, settings, reader, scan)
+    if lacking := tokenizer.lacks(scan.symbols):
+        refuse_symbols(lacking, reader)
+    fingerprint = digest([VERSION, scan.sha256, scan.sizes, reader.rule(), reader.kind, tokenizer.sha256])
+    target = folder / "prepared" / fingerprint
+    with locked(folder / "locks", fingerprint):
+        if (corpus := open_prepared(folder, fingerprint, source, reader.rule())) is not None:
+            return corpus
+        if target.exists():
+            say_all([f"The prepared text of {source.name} in the cache was damaged; it was made anew."])
+        with new_folder(target) as filling:
+            facts = encode_splits(reader, tokenizer, filling, scan.sha256)
+            with storing(filling):
+                (filling / "tokenizer.json").write_bytes(canonical(tokenizer.to_json()))
+            seal(filling, {"version": VERSION, "fingerprint": fingerprint, "sha256": scan.sha256, "splits": facts})
+    corpus = open_prepared(folder, fingerprint, source, reader.rule())
+    assert corpus is not None
+    return corpus
+
+
+def learn(source: Source, settings: DataSettings, reader: Reader, scan: Scan) -> Tokenizer:
+    """The tokenizer that the settings ask for."""
+    asked = source.tokenizer if settings.tokenizer == "auto" else settings.tokenizer
+    kind, argument = find_tokenizer(asked)
+    evidence = Evidence(
+        scan.symbols,
+        reader.train,
+        argument,
+        settings.minimum_count,
+        settings.vocabulary_size,
+        MARKS if reader.in_sequences else (),
+    )
+    return kind.learn(evidence)
+
+
+def refuse_symbols(lacking: str, reader: Reader) -> None:
+    """Raises TokenizerError naming the symbols that a given tokenizer lacks, how often they occur, and where first."""
+    first, count, before = None, 0, 0
+    for _, text in reader.units("reading"):
+        for symbol in lacking:
+            count += text.count(symbol)
+            if (place := text.find(symbol)) >= 0 and (first is None or before + place < first):
+                first = before + place
+        before += len(text)
+    shown = ", ".join(map(symbol_name, lacking[:5])) + (f" and {len(lacking) - 5} more" if len(lacking) > 5 else "")
+    raise TokenizerError(
+        f"The text has {len(lacking)} symbol{'s'[: len(lacking) > 1]} that the tokenizer lacks: {shown} "
+        f"({count:,} times, first at character {first:,})",
+        "a text of symbols that the tokenizer knows",
+        "remove or replace these symbols, or train a model with the byte tokenizer, which knows all",
+    )
+
+
+def encode_splits(reader: Reader, tokenizer: Tokenizer, folder: Path, sha256: str) -> dict[str, dict[str, int]]:
+    """The second pass: the ids of each split into a file, and what is in it."""
+    facts = {split: {"tokens": 0, "characters": 0, "bytes": 0} for split in SPLITS}
+    text_hash = hashlib.sha256()
+
+    def counted(units: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+        for split, text in units:
+            data = text.encode("utf-8")
+            text_hash.update(data)
+            if reader.in_sequences:
+                text_hash.update(b"\n")
+            facts[split]["characters"] += len(text)
+            facts[split]["bytes"] += len(data)
+            yield split, text
+
+    units = counted(reader.split_units("tokenizing"))
+    if reader.in_sequences:
+        encode_sequences(units, tokenizer, folder, facts)
+    else:
+        encode_stream(units, tokenizer, folder, facts)
+    if text_hash.hexdigest() != sha256:
+        raise CorpusError(
+            f"{reader.source.where} changed while it was being read", "a text that stays the same", "run it again"
+        )
+    for split, least in (("train", 2), ("valid", 2)):
+        if facts[split]["tokens"] < (1 if reader.in_sequences else least):
+            raise too_small(split, reader, facts)
+    return facts
+
+
+def encode_stream(
+    units: Iterator[tuple[str, str]], tokenizer: Tokenizer, folder: Path, facts: dict[str, dict[str, int]]
+) -> None:
+    waiting = next(units, None)
+    for split in SPLITS:
+
+        def chunks(split: str = split) -> Iterator[str]:
+            nonlocal waiting
+            while waiting is not None and waiting[0] == split:
+                yield waiting[1]
+                waiting = next(units, None)
+
+        with storing(folder), (folder / f"{split}.ids").open("wb") as file:
+            for ids in tokenizer.encode_chunks(chunks()):
+                file.write(ids.data)
+                facts[split]["tokens"] += len(ids)
+
+
+def encode_sequences(
+    units: Iterable[tuple[str, str]], tokenizer: Tokenizer, folder: Path, facts: dict[str, dict[str, int]]
+) -> None:
+    starts: dict[str, list[int]] = {split: [] for split in SPLITS}
+    with storing(folder):
+        files = {split: (folder / f"{split}.ids").open("wb") for split in SPLITS}
+        try:
+            for split, text in units:
+                ids = tokenizer.encode(text)
+                starts[split].append(facts[split]["tokens"])
+                files[split].write(ids.data)
+                facts[split]["tokens"] += len(ids)
+        finally:
+            for file in files.values():
+                file.close()
+        for split, places in starts.items():
+            (folder / f"{split}.starts").write_bytes(np.asarray(places, dtype="<i8").tobytes())
+            facts[split]["sequences"] = len(places)
+
+
+def too_small(split: str, reader: Reader, facts: dict[str, dict[str, int]]) -> CorpusError:
+    """The error for a split that holds nothing to learn from, or to be scored."""
+    tokens = facts[split]["tokens"]
+    shares = "/".join(f"{100 * share:g}" for share in reader.shares)
+    if not tokens:
+        what = f"The {'validation' if split == 'valid' else split} split is empty ({reader.rule()})"
+    else:
+        what = f"The {'validation' if split == 'valid' else split} split has a single token ({reader.rule()})"
+    return CorpusError(
+        what,
+        f"at least two tokens in train and in valid; this text has {reader.total:,} "
+        f"{'sequences' if reader.in_sequences else 'characters'} in all, shared {shares}",
+        "give a longer text, or larger shares, such as --split 50,50",
+    )
+
+
+def open_prepared(folder: Path, fingerprint: str, source: Source, split_rule: str) -> Corpus | None:
+    """The prepared corpus of that fingerprint, checked and memory-mapped; None where it is missing or damaged."""
+    place = folder / "prepared" / fingerprint
+    facts = sealed_facts(place)
+    data = read_json(place / "tokenizer.json")
+    if facts is None or data is None or facts.get("version") != VERSION:
+        return None
+    tokenizer = open_tokenizer(data)
+    splits = [open_split(place, split, facts["splits"][split], tokenizer.dtype) for split in SPLITS]
+    return Corpus(
+        source.name,
+        source.where,
+        tokenizer,
+        *splits,
+        sha256=facts["sha256"],
+        fingerprint=fingerprint,
+        split_rule=split_rule,
+        cache=place,
+        entropy_nats_per_sequence=source.entropy_nats,
+    )
+
+
+def open_split(place: Path, split: str, facts: dict[str, int], dtype: Any) -> Split:
+    tokens = facts["tokens"]
+    ids = np.memmap(place / f"{split}.ids", dtype=dtype, mode="r", shape=(tokens,)) if tokens else np.empty(0, dtype)
+    starts = None
+    if "sequences" in facts:
+        starts = np.frombuffer((place / f"{split}.starts").read_bytes(), dtype="<i8")
+    return Split(split, ids, starts, facts["characters"], facts["bytes"])

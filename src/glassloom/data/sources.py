@@ -1,0 +1,321 @@
+"""Where a text comes from: a file, a folder, standard input, strings, or a listed name.
+
+Each becomes a `Source`: pieces of text that can be read again and again, since preparing a text takes two passes.
+"""
+
+import hashlib
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO, Literal
+
+from glassloom.data.decoding import Oddities, decode_file
+from glassloom.data.settings import Shares
+from glassloom.data.store import storing, temporary_file
+from glassloom.errors import CorpusError, nearest, notice
+
+Progress = Callable[[str, float], None]
+"""Told what is being done, and which fraction of it is done."""
+
+SPLITS = ("train", "valid", "test")
+SHARES: Shares = (0.9, 0.05, 0.05)
+"""The shares of train, valid and test where nothing else is said."""
+
+SKIPPED_FOLDERS = {"__pycache__", "node_modules", "site-packages", "dist-packages"}
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A stretch of text. `read` gives its chunks, or, where `items` is set, its sequences one by one."""
+
+    name: str
+    read: Callable[[], Iterable[str]]
+    size: int = 0
+    split: str | None = None
+    items: bool = False
+
+
+@dataclass(frozen=True)
+class Source:
+    """A text to be prepared, and what it says about itself.
+
+    Pieces have a `split` where the corpus defines its splits, else none and `shares` decides. `key` is what tells,
+    without reading it, that a text is still the same; None where nothing does.
+    """
+
+    name: str
+    where: str
+    pieces: tuple[Piece, ...]
+    key: list[object] | None = None
+    newest_nanoseconds: int = 0
+    split_rule: str | None = None
+    tokenizer: str = "char"
+    shares: Shares = SHARES
+    sequences: Literal["stream", "lines", "paragraphs"] = "stream"
+    spread: bool = False
+    by_files: bool = False
+    entropy_nats: float | None = None
+    oddities: Oddities = field(default_factory=Oddities)
+    notices: tuple[str, ...] = ()
+
+    @property
+    def size(self) -> int:
+        """Bytes to be read in one pass, for progress."""
+        return sum(piece.size for piece in self.pieces)
+
+
+def file_source(path: Path, encoding: str) -> Source:
+    """The text of one file. Raises CorpusError where there is none, or it cannot be read."""
+    if not path.exists():
+        raise missing(path)
+    if not path.is_file():
+        with open_or_refuse(path) as stream:
+            return spooled(stream, path.name, str(path), encoding)
+    oddities = Oddities()
+    return Source(
+        name=path.stem or path.name,
+        where=str(path),
+        pieces=(file_piece(path, path.name, encoding, oddities),),
+        key=[identity(path)],
+        newest_nanoseconds=newest([path]),
+        oddities=oddities,
+    )
+
+
+def file_piece(path: Path, name: str, encoding: str, oddities: Oddities, split: str | None = None) -> Piece:
+    return Piece(name, lambda: decode_file(path, encoding, name, oddities), path.stat().st_size, split)
+
+
+def open_or_refuse(path: Path) -> BinaryIO:
+    try:
+        return path.open("rb")
+    except OSError as error:
+        raise CorpusError(f"{path} cannot be read: {error.strerror}", "a file of text", "give another file") from None
+
+
+def missing(path: Path) -> CorpusError:
+    """The error for a path where there is nothing, naming what is called alike there."""
+    folder = path.parent
+    there = sorted(each.name for each in folder.iterdir()) if folder.is_dir() else []
+    hint = nearest(path.name, there) if there else "check the path"
+    return CorpusError(
+        f"There is no file or folder {path}",
+        "a file, a folder, - for standard input, or a listed name (`glassloom corpora` lists them)",
+        hint if hint.startswith("did") else "check the path",
+    )
+
+
+def standard_input_source(encoding: str) -> Source:
+    """What comes through standard input, kept in a temporary file while it is prepared."""
+    return spooled(sys.stdin.buffer, "stdin", "standard input", encoding)
+
+
+def spooled(stream: BinaryIO, name: str, where: str, encoding: str) -> Source:
+    """A stream that can be read only once, copied into a file that goes when the source does."""
+    kept = temporary_file()
+    with storing(Path(kept.name)):
+        while chunk := stream.read(1 << 20):
+            kept.write(chunk)
+        kept.flush()
+    oddities = Oddities()
+    path = Path(kept.name)
+
+    def read() -> Iterator[str]:
+        assert not kept.closed
+        return decode_file(path, encoding, where, oddities)
+
+    return Source(name, where, (Piece(name, read, path.stat().st_size),), oddities=oddities)
+
+
+def strings_source(text: str | Iterable[str], name: str, as_sequences: bool) -> Source:
+    """Text from Python: a string, or several.
+
+    Several strings are one text in pieces, or one sequence each where sequences are asked for.
+    """
+    if isinstance(text, str):
+        return Source(name, "a string", (Piece(name, lambda: unix_lines([text]), len(text)),))
+    if as_sequences or isinstance(text, Sequence):
+        strings = [checked_string(each) for each in text]
+        if as_sequences:
+            return Source(name, "a list of strings", (Piece(name, lambda: strings, sum(map(len, strings)), items=True),))
+        return Source(name, "a list of strings", (Piece(name, lambda: unix_lines(strings), sum(map(len, strings))),))
+    kept = temporary_file()
+    with storing(Path(kept.name)):
+        for each in text:
+            kept.write(checked_string(each).encode("utf-8", "surrogatepass"))
+        kept.flush()
+
+    def read() -> Iterator[str]:
+        with open(kept.name, encoding="utf-8", errors="surrogatepass", newline="") as file:
+            yield from unix_lines(iter(lambda: file.read(1 << 22), ""))
+
+    return Source(name, "an iterator of strings", (Piece(name, read, Path(kept.name).stat().st_size),))
+
+
+def unix_lines(chunks: Iterable[str]) -> Iterator[str]:
+    """The chunks with CR LF read as LF."""
+    held = ""
+    for chunk in chunks:
+        text = held + chunk
+        held = "\r" if text.endswith("\r") else ""
+        yield text[: len(text) - len(held)].replace("\r\n", "\n")
+    if held:
+        yield held
+
+
+def checked_string(each: object) -> str:
+    if not isinstance(each, str):
+        raise CorpusError(
+            f"The text holds {each!r}, which is of type {type(each).__name__}", "strings only", "turn it into a string"
+        )
+    return each
+
+
+def folder_source(folder: Path, encoding: str, shares: Shares | None = None) -> Source:
+    """All texts in a folder and below it, in the order of their paths, split by whole files.
+
+    Hidden files are left out; those that are no text in the encoding, or cannot be read, are skipped with a notice.
+    """
+    files = [path for path in walk(folder) if not any(p.startswith(".") for p in path.relative_to(folder).parts)]
+    kept, skipped, oddities = texts_among(folder, files, encoding)
+    if not kept:
+        raise CorpusError(
+            f"The folder {folder} has no text that can be read ({len(files):,} files seen)",
+            "at least one file of text",
+            "give another folder, or say the --encoding of its files",
+        )
+    notices = []
+    if skipped:
+        shown = ", ".join(skipped[:3]) + (f" and {len(skipped) - 3:,} more" if len(skipped) > 3 else "")
+        notices = [f"{len(skipped):,} file{'s'[: len(skipped) > 1]} of {folder} skipped, being no readable text: {shown}."]
+    name = folder.resolve().name or "folder"
+    return whole_files(name, str(folder), folder, kept, encoding, shares, oddities, tuple(notices))
+
+
+def whole_files(
+    name: str,
+    where: str,
+    folder: Path,
+    files: list[Path],
+    encoding: str,
+    shares: Shares | None,
+    oddities: Oddities,
+    notices: tuple[str, ...] = (),
+) -> Source:
+    """Files that go to train, valid and test as wholes, in the order given."""
+    sizes = [path.stat().st_size for path in files]
+    splits = share_out(sizes, shares or SHARES)
+    rule = None
+    if splits is not None:
+        parts = [
+            f"{split} {splits.count(split):,} ({part / sum(sizes):.1%} of the bytes)"
+            for split in SPLITS
+            if (part := sum(size for size, of in zip(sizes, splits, strict=True) if of == split))
+        ]
+        rule = f"by whole files: {', '.join(parts)}"
+    pieces = tuple(
+        ended_by_line(file_piece(path, str(path.relative_to(folder)), encoding, oddities, splits[i] if splits else None))
+        for i, path in enumerate(files)
+    )
+    key: list[object] = [[identity(path), str(path.relative_to(folder))] for path in files]
+    return Source(
+        name,
+        where,
+        pieces,
+        key=[*key, splits],
+        newest_nanoseconds=newest([folder, *files]),
+        split_rule=rule,
+        shares=shares or SHARES,
+        by_files=splits is not None,
+        oddities=oddities,
+        notices=notices,
+    )
+
+
+def share_out(sizes: Sequence[int], shares: Shares) -> list[str] | None:
+    """The split of each file, so that the bytes come near the shares; None where there are too few files for that.
+
+    A file goes where its middle falls; a wanted split that got none takes a file from the split that has most.
+    """
+    wanted = [split for split, share in zip(SPLITS, shares, strict=True) if share > 0][: len(sizes)]
+    if len(sizes) < 2 or "valid" not in wanted:
+        return None
+    counts = dict.fromkeys(SPLITS, 0)
+    whole, before = sum(sizes), 0
+    for size in sizes:
+        middle = (before + size / 2) / whole
+        split = "train" if middle < shares[0] else "valid" if middle < shares[0] + shares[1] else "test"
+        counts[split if split in wanted else "valid"] += 1
+        before += size
+    for split in wanted:
+        if not counts[split]:
+            counts[max(counts, key=counts.__getitem__)] -= 1
+            counts[split] = 1
+    return [split for split in SPLITS for _ in range(counts[split])]
+
+
+def walk(folder: Path) -> list[Path]:
+    """Every file in a folder and below, in the order of their paths."""
+    found = []
+    for parent, folders, names in os.walk(folder):
+        folders[:] = sorted(name for name in folders if name not in SKIPPED_FOLDERS)
+        found += [Path(parent, name) for name in names]
+    return sorted(found, key=lambda path: path.relative_to(folder).parts)
+
+
+def texts_among(folder: Path, files: list[Path], encoding: str) -> tuple[list[Path], list[str], Oddities]:
+    """The files that are text and not empty, the names of those that are not text, and what was odd about them."""
+    kept, skipped, oddities = [], [], Oddities()
+    for path in files:
+        try:
+            if not path.is_file() or not path.stat().st_size:
+                continue
+            with path.open("rb") as file:
+                start = file.read(8192)
+            wide = start.startswith((b"\xff\xfe", b"\xfe\xff")) or "16" in encoding or "32" in encoding
+            if b"\0" in start and not wide:
+                raise CorpusError(f"{path} is binary")
+            for _ in decode_file(path, encoding, str(path.relative_to(folder)), Oddities()):
+                pass
+        except (CorpusError, OSError):
+            skipped.append(str(path.relative_to(folder)))
+        else:
+            kept.append(path)
+    return kept, skipped, oddities
+
+
+def ended_by_line(piece: Piece) -> Piece:
+    """The piece with a line end after it where it has none, so that files do not run into each other."""
+
+    def read() -> Iterator[str]:
+        last = ""
+        for chunk in piece.read():
+            yield chunk
+            last = chunk[-1:] or last
+        if last and last != "\n":
+            yield "\n"
+
+    return Piece(piece.name, read, piece.size, piece.split)
+
+
+def identity(path: Path) -> list[object]:
+    """What changes when a file is written: path, size, times and inode."""
+    status = path.stat()
+    return [str(path.resolve()), status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino]
+
+
+def newest(paths: Iterable[Path]) -> int:
+    """The time of the last change to any of the files, in nanoseconds."""
+    return max((max(status.st_mtime_ns, status.st_ctime_ns) for status in (path.stat() for path in paths)), default=0)
+
+
+def shuffled(paths: list[Path], folder: Path) -> list[Path]:
+    """The files in an order that looks random and is the same everywhere: by the hash of their relative paths."""
+    return sorted(paths, key=lambda path: hashlib.sha256(path.relative_to(folder).as_posix().encode()).digest())
+
+
+def say_all(lines: Iterable[str]) -> None:
+    for line in lines:
+        notice(line)

@@ -1,0 +1,132 @@
+"""The cache on disk: prepared corpora, downloads, and what is known about texts seen before.
+
+Everything appears whole or not at all: it is written beside and renamed into place, under a lock that a killed process
+releases. A prepared corpus is checked by size and SHA-256 whenever it is opened, and made anew where it is damaged.
+"""
+
+import contextlib
+import errno
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any
+
+from filelock import FileLock
+
+from glassloom.errors import StorageError
+
+FACTS = "facts.json"
+
+
+def cache_folder(given: Path | None = None) -> Path:
+    """The folder of the cache: the one given, else GLASSLOOM_CACHE, else the user's cache folder."""
+    if given is not None:
+        return Path(given)
+    if named := os.environ.get("GLASSLOOM_CACHE"):
+        return Path(named)
+    import platformdirs
+
+    return Path(platformdirs.user_cache_dir("glassloom", appauthor=False))
+
+
+@contextlib.contextmanager
+def storing(path: Path) -> Iterator[None]:
+    """Turns an error of writing into a StorageError that says what to do."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            what, fix = f"The disk is full: {path} cannot be written", "make room, or set GLASSLOOM_CACHE to another disk"
+        elif error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST):
+            what, fix = f"{path} cannot be written ({error.strerror})", "set GLASSLOOM_CACHE to a folder of your own"
+        else:
+            raise
+        raise StorageError(what, "a folder that can be written, with room", fix) from None
+
+
+def temporary_file() -> IO[bytes]:
+    """A file for what can be read only once; it goes when it is closed or forgotten."""
+    return tempfile.NamedTemporaryFile(prefix="glassloom-")  # noqa: SIM115 - it lives as long as its source
+
+
+@contextlib.contextmanager
+def locked(folder: Path, name: str) -> Iterator[None]:
+    """Only one process at a time; the lock goes with the process."""
+    with storing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(folder / f"{name}.lock")
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+@contextlib.contextmanager
+def new_folder(target: Path) -> Iterator[Path]:
+    """A folder to fill, which then takes the place of `target` at once; after an error nothing is left of it."""
+    with storing(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        filling = Path(tempfile.mkdtemp(prefix=".tmp-", dir=target.parent))
+    try:
+        yield filling
+        with storing(target):
+            if target.exists():
+                old = Path(tempfile.mkdtemp(prefix=".tmp-", dir=target.parent))
+                os.rename(target, old / "old")
+                shutil.rmtree(old, ignore_errors=True)
+            os.rename(filling, target)
+    except BaseException:
+        shutil.rmtree(filling, ignore_errors=True)
+        raise
+
+
+def write_json(path: Path, data: Any) -> None:
+    """A JSON file, whole or not at all."""
+    with storing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        number, name = tempfile.mkstemp(prefix=".tmp-", dir=path.parent)
+        with os.fdopen(number, "w", encoding="utf-8") as file:
+            json.dump(data, file, ensure_ascii=True, indent=1)
+        os.replace(name, path)
+
+
+def read_json(path: Path) -> dict[str, Any] | None:
+    """A JSON object from a file; None where there is none or it is damaged."""
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return data if isinstance(data, dict) else None
+
+
+def file_sha256(path: Path) -> str:
+    """The SHA-256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def seal(folder: Path, facts: dict[str, Any]) -> None:
+    """Write the facts of a prepared corpus, with the size and hash of every file beside them."""
+    files = {path.name: [path.stat().st_size, file_sha256(path)] for path in sorted(folder.iterdir())}
+    with storing(folder):
+        (folder / FACTS).write_text(json.dumps({**facts, "files": files}, indent=1), encoding="utf-8")
+
+
+def sealed_facts(folder: Path) -> dict[str, Any] | None:
+    """The facts of a prepared corpus whose files are all as they were sealed; None where any is not."""
+    facts = read_json(folder / FACTS)
+    if facts is None or not isinstance(facts.get("files"), dict):
+        return None
+    try:
+        for name, (size, digest) in facts["files"].items():
+            path = folder / Path(name).name
+            if path.stat().st_size != size or file_sha256(path) != digest:
+                return None
+    except (OSError, TypeError, ValueError):
+        return None
+    return facts
