@@ -23,6 +23,8 @@ class ModelSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    architecture: ClassVar[str]
+    """The name that the architecture is listed by."""
     training: ClassVar[dict[str, Any]] = {}
     """The architecture's own defaults for settings of training (learning rate, optimizer, ...)."""
 
@@ -40,6 +42,10 @@ class LanguageModel(nn.Module):
     """Where dropout draws its masks from; None is torch's global generator."""
     probe: Probe | None = None
     """Sees, and may replace, every inner value; see `glassloom.models.inside`."""
+
+    def __init__(self, settings: Any, vocabulary: int, generator: torch.Generator | None = None) -> None:
+        super().__init__()
+        self.settings, self.vocabulary = settings, vocabulary
 
     @property
     def context(self) -> int | None:
@@ -69,6 +75,15 @@ class LanguageModel(nn.Module):
         return tuple(
             torch.where(fresh.view(-1, *[1] * (old.ndim - 1)), new, old) for new, old in zip(start, state, strict=True)
         )
+
+    @property
+    def output_weight(self) -> Tensor:
+        """The matrix of the output layer, `vocab width`; the embedding's where they are tied."""
+        raise NotImplementedError
+
+    def see(self, name: str, value: Tensor) -> Tensor:
+        """An inner value on its way: shown to the probe where there is one, which may replace it."""
+        return value if self.probe is None else self.probe(name, value)
 
     def gate_counts(self) -> dict[str, int]:
         """For each hidden weight matrix, by parameter name: how many gates are stacked along its first axis.

@@ -1,0 +1,64 @@
+"""The gated recurrent unit (Cho et al. 2014), with the reset gate before or after the recurrent product.
+
+    before: n = tanh(W x + U (r h) + b),        h' = (1 - z) h + z n      (the paper)
+    after:  n = tanh(W x + b + r (U h + c)),    h' = (1 - z) n + z h      (cuDNN, torch.nn.GRU)
+
+"after" needs one product less that waits for another; "before" lets a closed gate hide parts of the past from each
+other. The other equations, and both backward passes, stand in `glassloom.kernels.gru`.
+"""
+
+from typing import ClassVar, Literal
+
+import torch
+import torch.nn.functional as F
+from pydantic import Field
+from torch import Tensor, nn
+
+from glassloom.kernels import See, gru, gru_steps
+from glassloom.models.contract import State
+from glassloom.models.recurrent import RecurrentLayer, RecurrentModel, RecurrentSettings
+
+
+class GRUSettings(RecurrentSettings):
+    """Settings of the gated recurrent unit."""
+
+    architecture: ClassVar[str] = "gru"
+
+    reset: Literal["before", "after"] = Field(
+        "before", description="Where the reset gate acts: before the recurrent product (Cho) or after it (cuDNN)."
+    )
+
+
+class GRULayer(RecurrentLayer):
+    gates = 3
+    settings: GRUSettings
+
+    def __init__(self, inputs: int, width: int, settings: GRUSettings) -> None:
+        super().__init__(inputs, width, settings)
+        if settings.reset == "after" and self.recurrent_bias is None:
+            self.recurrent_bias = nn.Parameter(torch.zeros(width))
+
+    def run(self, inputs: Tensor, weight: Tensor | None, state: State, see: See | None) -> tuple[Tensor, ...]:
+        reset, second, bias = self.settings.reset, None, self.bias
+        if reset == "after":  # its last third (all of it, with one bias a gate) stays inside the reset gate
+            assert self.recurrent_bias is not None
+            gates, second = self.recurrent_bias.split([len(self.recurrent_bias) - self.width, self.width])
+            bias = bias + F.pad(gates, (0, len(bias) - len(gates))) if len(gates) else bias
+        elif self.recurrent_bias is not None:
+            bias = bias + self.recurrent_bias
+        arguments = inputs, weight, self.recurrent_weight, bias, *state, reset, second
+        return gru(*arguments) if see is None else gru_steps(*arguments, see=see)
+
+
+class GRU(RecurrentModel):
+    """The gated recurrent unit as a language model.
+
+    >>> import torch
+    >>> model = GRU(GRUSettings(layers=2, width=8), vocabulary=5)
+    >>> logits, state = model(torch.tensor([[0, 3, 1]]))
+    >>> logits.shape, len(state)
+    (torch.Size([1, 3, 5]), 2)
+    """
+
+    Settings = GRUSettings
+    Layer = GRULayer

@@ -1,0 +1,71 @@
+"""The small parts that all architectures share: a linear map, a table, a norm, and dropout from a given generator.
+
+Parameters are allocated here and filled by the architecture's initialization, so that building a model draws from its
+own generator only.
+"""
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+
+class Linear(nn.Module):
+    """x W^T + b, the weight of shape `outputs inputs`."""
+
+    def __init__(self, inputs: int, outputs: int, bias: bool = True) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(outputs, inputs))
+        self.bias = nn.Parameter(torch.zeros(outputs)) if bias else None
+
+    def forward(self, values: Float[Tensor, "*batch inputs"]) -> Float[Tensor, "*batch outputs"]:
+        return F.linear(values, self.weight, self.bias)
+
+
+class Embedding(nn.Module):
+    """One vector for each token, and a bias where asked for (a linear map of one-hot vectors)."""
+
+    def __init__(self, vocabulary: int, width: int, bias: bool = False) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(vocabulary, width))
+        self.bias = nn.Parameter(torch.zeros(width)) if bias else None
+
+    def forward(self, tokens: Int[Tensor, "*batch"]) -> Float[Tensor, "*batch width"]:
+        values = F.embedding(tokens, self.weight)
+        return values if self.bias is None else values + self.bias
+
+
+class Norm(nn.Module):
+    """Layer norm (Ba et al. 2016): (x - mean) / sqrt(variance + 1e-5) w + b; or RMS norm (Zhang and Sennrich 2019).
+
+    RMS norm leaves the mean where it is: x / sqrt(mean of x^2 + 1e-5) w + b.
+    """
+
+    def __init__(self, width: int, rms: bool, bias: bool) -> None:
+        super().__init__()
+        self.rms = rms
+        self.weight = nn.Parameter(torch.ones(width))
+        self.bias = nn.Parameter(torch.zeros(width)) if bias else None
+
+    def forward(self, values: Float[Tensor, "*batch width"]) -> Float[Tensor, "*batch width"]:
+        if not self.rms:
+            return F.layer_norm(values, self.weight.shape, self.weight, self.bias, 1e-5)
+        normal = F.rms_norm(values, self.weight.shape, self.weight, 1e-5)
+        return normal if self.bias is None else normal + self.bias
+
+
+def drop(
+    values: Float[Tensor, "*axes"], rate: float, generator: torch.Generator | None, shared_axis: int | None = None
+) -> Float[Tensor, "*axes"]:
+    """Zero each entry with probability `rate` and divide the others by 1 - rate (Srivastava et al. 2014).
+
+    Along `shared_axis` one mask is used throughout: with the time axis, one mask for all steps (Gal and Ghahramani
+    2016). The mask comes from `generator` (torch's global one where None), so a run that resumes draws the same.
+    """
+    if rate == 0:
+        return values
+    shape = list(values.shape)
+    if shared_axis is not None:
+        shape[shared_axis] = 1
+    mask = torch.empty(shape, dtype=values.dtype, device=values.device)
+    return values * mask.bernoulli_(1 - rate, generator=generator).div_(1 - rate)

@@ -1,0 +1,54 @@
+"""Long short-term memory (Hochreiter and Schmidhuber 1997) with a forget gate (Gers et al. 2000).
+
+    c' = f c + i n,   h' = o tanh(c')
+
+with gates i, f, o and candidate n from x and h; the equations and their backward pass stand in `glassloom.kernels.lstm`.
+A forget gate that starts open (bias 1, Jozefowicz et al. 2015) lets gradients pass from the first step on.
+"""
+
+from typing import Any, ClassVar
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from glassloom.kernels import See, lstm, lstm_steps
+from glassloom.models.contract import State
+from glassloom.models.recurrent import RecurrentLayer, RecurrentModel, RecurrentSettings
+
+
+class LSTMSettings(RecurrentSettings):
+    """Settings of long short-term memory."""
+
+    architecture: ClassVar[str] = "lstm"
+    training: ClassVar[dict[str, Any]] = {**RecurrentSettings.training, "lr": 5e-3}
+
+    forget_bias: float = Field(1.0, description="Added to the forget gate's bias at the start.")
+
+
+class LSTMLayer(RecurrentLayer):
+    gates = 4
+    states = ("hidden", "cell")
+
+    def run(self, inputs: Tensor, weight: Tensor | None, state: State, see: See | None) -> tuple[Tensor, ...]:
+        arguments = inputs, weight, self.recurrent_weight, self.total_bias(), *state
+        return lstm(*arguments) if see is None else lstm_steps(*arguments, see=see)
+
+
+class LSTM(RecurrentModel):
+    """Long short-term memory as a language model; the state is every layer's hidden vector, then every layer's cell.
+
+    >>> model = LSTM(LSTMSettings(layers=1, width=8), vocabulary=5)
+    >>> logits, (hidden, cell) = model(torch.tensor([[0, 3, 1]]))
+    >>> logits.shape, cell.shape
+    (torch.Size([1, 3, 5]), torch.Size([1, 8]))
+    """
+
+    Settings = LSTMSettings
+    Layer = LSTMLayer
+
+    def __init__(self, settings: LSTMSettings, vocabulary: int, generator: torch.Generator | None = None) -> None:
+        super().__init__(settings, vocabulary, generator)
+        with torch.no_grad():
+            for layer in self.stack:
+                layer.bias[layer.width : 2 * layer.width] += settings.forget_bias

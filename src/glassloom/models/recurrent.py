@@ -1,0 +1,256 @@
+"""What the three recurrent architectures share: tokens, a stack of layers, logits.
+
+    x_t = E[token_t]                         (with embedding 0 the layer's input weight is looked up: one-hot inputs)
+    h_t^1 = cell(x_t, h_{t-1}^1)
+    h_t^l = cell(dropout h_t^{l-1}, h_{t-1}^l)
+    logits_t = V dropout(h_t^L) + c
+
+Dropout lies on the embedding, between layers and before the output, never on h to h (Zaremba et al. 2014). The cell's
+equations stand in `glassloom.kernels`; a model's own file holds its settings and names its gates.
+"""
+
+import math
+from collections.abc import Callable
+from typing import Any, ClassVar, Literal
+
+import torch
+import torch.nn.functional as F
+from pydantic import Field, model_validator
+from torch import Tensor, nn
+
+from glassloom.kernels import See
+from glassloom.models.contract import LanguageModel, ModelSettings, State
+from glassloom.models.layers import Embedding, Linear, drop
+from glassloom.shapes import Hidden, Logits, Tokens
+
+
+class RecurrentSettings(ModelSettings):
+    """The settings that RNN, GRU and LSTM share."""
+
+    training: ClassVar[dict[str, Any]] = {
+        "optimizer": "adam",
+        "lr": 4e-3,
+        "schedule": "cosine",
+        "clip_norm": 1.0,
+        "batch_size": 32,
+        "sequence_length": 64,
+    }
+
+    layers: int = Field(2, ge=1, le=100, description="Layers, one above the other.")
+    width: int = Field(256, ge=1, description="Entries of each layer's hidden vector.")
+    widths: tuple[int, ...] | None = Field(
+        None, description="Each layer's own width, the one next to the tokens first; instead of layers and width."
+    )
+    embedding: int | None = Field(
+        None, ge=0, description="Entries of a token's vector; none: as wide as the first layer; 0: one-hot inputs."
+    )
+    embedding_bias: bool = Field(False, description="Add a bias to the embedding: a linear map of one-hot inputs.")
+    initial_state: Literal["zero", "trainable"] = Field("zero", description="The state that a new row begins with.")
+    dropout: float = Field(0.0, ge=0, lt=1, description="Share of entries dropped on embedding, layers and output.")
+    dropout_embedding: float | None = Field(None, ge=0, lt=1, description="Dropout on the embedding; none: dropout.")
+    dropout_layers: float | None = Field(None, ge=0, lt=1, description="Dropout between layers; none: dropout.")
+    dropout_output: float | None = Field(None, ge=0, lt=1, description="Dropout before the output; none: dropout.")
+    dropout_mask: Literal["step", "sequence"] = Field(
+        "step", description="A fresh dropout mask at each step, or one for the whole sequence."
+    )
+    tied: bool = Field(False, description="The embedding's weight is the output layer's too.")
+    bias: Literal["one", "two"] = Field(
+        "one", description="One bias for each gate, or two (input and recurrent, as torch has them)."
+    )
+    initialization: Literal["orthogonal", "uniform", "gaussian", "fan-in", "torch"] = Field(
+        "orthogonal",
+        description="Weights at the start: orthogonal recurrent gates; uniform in 1/sqrt(width) with 0.1 for tables; "
+        "gaussian with deviation 0.01; gaussian by the number of inputs; torch's own.",
+    )
+
+    @model_validator(mode="after")
+    def check(self) -> "RecurrentSettings":
+        if self.widths is not None and (not self.widths or min(self.widths) < 1):
+            raise ValueError("widths must name one positive width for each layer, for instance 128,256")
+        if self.tied and self.embedding_size != self.layer_widths[-1]:
+            raise ValueError(
+                f"tied needs an embedding as wide as the last layer, but the embedding has {self.embedding_size} "
+                f"entries and the last layer {self.layer_widths[-1]}; set embedding to {self.layer_widths[-1]}"
+            )
+        if self.embedding == 0 and (self.embedding_bias or self.dropout_embedding):
+            raise ValueError("with one-hot inputs (embedding 0) there is no embedding to have a bias or dropout")
+        return self
+
+    @property
+    def layer_widths(self) -> tuple[int, ...]:
+        """The width of each layer."""
+        return self.widths or (self.width,) * self.layers
+
+    @property
+    def embedding_size(self) -> int:
+        """Entries of a token's vector; 0 for one-hot inputs."""
+        return self.layer_widths[0] if self.embedding is None else self.embedding
+
+    def rate(self, place: Literal["embedding", "layers", "output"]) -> float:
+        """The dropout at one place."""
+        own: float | None = getattr(self, f"dropout_{place}")
+        return self.dropout if own is None else own
+
+
+class RecurrentLayer(nn.Module):
+    """The parameters of one layer. A cell says how many gates and states it has, and how it runs."""
+
+    gates: ClassVar[int]
+    states: ClassVar[tuple[str, ...]] = ("hidden",)
+
+    def __init__(self, inputs: int, width: int, settings: RecurrentSettings) -> None:
+        super().__init__()
+        self.settings, self.width = settings, width
+        self.input_weight = nn.Parameter(torch.zeros(self.gates * width, inputs))
+        self.recurrent_weight = nn.Parameter(torch.zeros(self.gates * width, width))
+        self.bias = nn.Parameter(torch.zeros(self.gates * width))
+        self.recurrent_bias = nn.Parameter(torch.zeros(self.gates * width)) if settings.bias == "two" else None
+        for name in self.states if settings.initial_state == "trainable" else ():
+            self.register_parameter(f"initial_{name}", nn.Parameter(torch.zeros(width)))
+
+    def initial(self, name: str, batch: int) -> Tensor:
+        """The named state of `batch` new rows."""
+        if self.settings.initial_state == "trainable":
+            trained: Tensor = getattr(self, f"initial_{name}")
+            return trained.expand(batch, -1)
+        return self.recurrent_weight.new_zeros(batch, self.width)
+
+    def total_bias(self) -> Tensor:
+        return self.bias if self.recurrent_bias is None else self.bias + self.recurrent_bias
+
+    def run(self, inputs: Tensor, weight: Tensor | None, state: State, see: See | None) -> tuple[Tensor, ...]:
+        """`time batch inputs` and the state before -> `time batch width` and the state after; `see`: step by step."""
+        raise NotImplementedError
+
+
+class RecurrentModel(LanguageModel):
+    """A stack of recurrent layers between an embedding and an output layer."""
+
+    Layer: ClassVar[type[RecurrentLayer]]
+    settings: RecurrentSettings
+
+    def __init__(self, settings: RecurrentSettings, vocabulary: int, generator: torch.Generator | None = None) -> None:
+        super().__init__(settings, vocabulary, generator)
+        widths, size = settings.layer_widths, settings.embedding_size
+        self.embedding = Embedding(vocabulary, size, settings.embedding_bias) if size else None
+        self.layers = nn.ModuleList(
+            self.Layer(inputs, width, settings)
+            for inputs, width in zip((size or vocabulary, *widths[:-1]), widths, strict=True)
+        )
+        self.output = Linear(widths[-1], vocabulary)
+        if settings.tied:
+            assert self.embedding is not None
+            del self.output.weight
+            self.output.register_parameter("weight", None)
+        initialize(self, generator)
+
+    @property
+    def stack(self) -> list[RecurrentLayer]:
+        return list(self.layers)  # type: ignore[arg-type]
+
+    def hidden(self, tokens: Tokens, state: State | None = None) -> tuple[Hidden, State]:
+        settings, generator = self.settings, self.generator
+        rate = settings.rate if self.training else lambda place: 0.0
+        shared = 0 if settings.dropout_mask == "sequence" else None
+        state = self.initial_state(len(tokens)) if state is None else state
+        count, after = len(self.layers), list(state)
+        values = None
+        if self.embedding is not None:
+            values = self.see("embedding", self.embedding(tokens.t()).transpose(0, 1)).transpose(0, 1)
+            values = drop(values, rate("embedding"), generator, shared)
+        for index, layer in enumerate(self.stack):
+            see = None if self.probe is None else self.step_probe(f"layers.{index}.")
+            if values is None:  # one-hot inputs: the product is a look-up
+                inputs, weight = F.embedding(tokens.t(), layer.input_weight.t()), None
+            else:
+                inputs, weight = values, layer.input_weight
+            values, *after[index::count] = layer.run(inputs, weight, state[index::count], see)
+            values = drop(values, rate("layers" if index + 1 < count else "output"), generator, shared)
+        assert values is not None
+        return self.see("output.hidden", values.transpose(0, 1)), tuple(after)
+
+    def step_probe(self, prefix: str) -> Callable[[str, Tensor], Tensor]:
+        """The probe as a kernel's replay calls it: one step, `batch width`, is a piece `batch time width` of time 1."""
+
+        def see(name: str, value: Tensor) -> Tensor:
+            return self.see(prefix + name, value.unsqueeze(1)).squeeze(1)
+
+        return see
+
+    def logits(self, hidden: Hidden) -> Logits:
+        return F.linear(hidden, self.output_weight, self.output.bias)
+
+    @property
+    def output_weight(self) -> Tensor:
+        if self.settings.tied:
+            assert self.embedding is not None
+            return self.embedding.weight
+        return self.output.weight
+
+    def initial_state(self, batch: int) -> State:
+        return tuple(layer.initial(name, batch) for name in self.Layer.states for layer in self.stack)
+
+    def gate_counts(self) -> dict[str, int]:
+        counts = {}
+        for index in range(len(self.layers)):
+            if index or self.embedding is not None:  # a one-hot layer's input weight is a table
+                counts[f"layers.{index}.input_weight"] = self.Layer.gates
+            counts[f"layers.{index}.recurrent_weight"] = self.Layer.gates
+        return counts
+
+
+@torch.no_grad()
+def initialize(model: RecurrentModel, generator: torch.Generator | None) -> None:
+    """Fill the parameters; biases are zero where nothing else is said.
+
+    orthogonal  recurrent: each gate orthogonal (Saxe et al. 2014); input: Xavier-uniform for each gate; tables N(0, 1);
+                output U(-1/sqrt(width), 1/sqrt(width))
+    uniform     tables and output U(-0.1, 0.1); recurrent layers with their biases U(-1/sqrt(width), 1/sqrt(width))
+    gaussian    every weight N(0, 0.01^2)
+    fan-in      input N(0, 1/(2 inputs)), recurrent N(0, 1/(2 width)), output N(0, 1/width), tables N(0, 1)
+    torch       as uniform for the layers; output U(-1/sqrt(width), 1/sqrt(width)) with its bias; tables N(0, 1), or
+                U(-1/sqrt(vocabulary), 1/sqrt(vocabulary)) with their bias where they have one
+    """
+    scheme, last = model.settings.initialization, model.stack[-1].width
+
+    def uniform(parameter: Tensor | None, bound: float) -> None:
+        if parameter is not None:
+            parameter.uniform_(-bound, bound, generator=generator)
+
+    def normal(parameter: Tensor, deviation: float) -> None:
+        parameter.normal_(0, deviation, generator=generator)
+
+    for index, layer in enumerate(model.stack):
+        inputs, width = layer.input_weight.shape[1], layer.width
+        table = index == 0 and model.embedding is None
+        if scheme == "orthogonal":
+            for gate in layer.recurrent_weight.split(width):
+                nn.init.orthogonal_(gate, generator=generator)
+            normal(layer.input_weight, 0.5) if table else uniform(layer.input_weight, math.sqrt(6 / (inputs + width)))
+        elif scheme == "gaussian":
+            normal(layer.input_weight, 0.01)
+            normal(layer.recurrent_weight, 0.01)
+        elif scheme == "fan-in":
+            normal(layer.input_weight, math.sqrt(1 / (2 * inputs)))
+            normal(layer.recurrent_weight, math.sqrt(1 / (2 * width)))
+        else:
+            for parameter in (layer.input_weight, layer.recurrent_weight, layer.bias, layer.recurrent_bias):
+                uniform(parameter, 1 / math.sqrt(width))
+    deviation = {"gaussian": 0.01, "fan-in": 1 / math.sqrt(last)}.get(scheme)
+    if not model.settings.tied:
+        if deviation is None:
+            uniform(model.output.weight, 0.1 if scheme == "uniform" else 1 / math.sqrt(last))
+        else:
+            normal(model.output.weight, deviation)
+    if scheme == "torch":
+        uniform(model.output.bias, 1 / math.sqrt(last))
+    if model.embedding is not None:
+        if scheme == "uniform":
+            uniform(model.embedding.weight, 0.1)
+        elif scheme == "gaussian":
+            normal(model.embedding.weight, 0.01)
+        elif scheme == "torch" and model.embedding.bias is not None:
+            uniform(model.embedding.weight, 1 / math.sqrt(model.vocabulary))
+            uniform(model.embedding.bias, 1 / math.sqrt(model.vocabulary))
+        else:  # a tied table is the output layer too, and scaled as one
+            normal(model.embedding.weight, 1 / math.sqrt(last) if model.settings.tied else 1.0)

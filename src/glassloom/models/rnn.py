@@ -1,0 +1,45 @@
+"""The simple recurrent network (Elman 1990): h_t = f(W x_t + U h_{t-1} + b), f = tanh or relu.
+
+With embedding 0 it is the network of the classic exercise: W, U, V, b, c and nothing else.
+"""
+
+from typing import Any, ClassVar, Literal
+
+from pydantic import Field
+from torch import Tensor
+
+from glassloom.kernels import See, rnn, rnn_steps
+from glassloom.models.contract import State
+from glassloom.models.recurrent import RecurrentLayer, RecurrentModel, RecurrentSettings
+
+
+class RNNSettings(RecurrentSettings):
+    """Settings of the simple recurrent network."""
+
+    architecture: ClassVar[str] = "rnn"
+    training: ClassVar[dict[str, Any]] = {**RecurrentSettings.training, "lr": 2e-3}
+
+    activation: Literal["tanh", "relu"] = Field("tanh", description="What the hidden vector goes through.")
+
+
+class RNNLayer(RecurrentLayer):
+    gates = 1
+    settings: RNNSettings
+
+    def run(self, inputs: Tensor, weight: Tensor | None, state: State, see: See | None) -> tuple[Tensor, ...]:
+        arguments = inputs, weight, self.recurrent_weight, self.total_bias(), *state, self.settings.activation
+        return rnn(*arguments) if see is None else rnn_steps(*arguments, see=see)
+
+
+class RNN(RecurrentModel):
+    """The simple recurrent network as a language model.
+
+    >>> import torch
+    >>> model = RNN(RNNSettings(layers=1, width=8), vocabulary=5)
+    >>> logits, state = model(torch.tensor([[0, 3, 1]]))
+    >>> logits.shape, [part.shape for part in state]
+    (torch.Size([1, 3, 5]), [torch.Size([1, 8])])
+    """
+
+    Settings = RNNSettings
+    Layer = RNNLayer
