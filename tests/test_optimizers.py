@@ -14,9 +14,9 @@ from torch import Tensor, nn
 from glassloom.config.training import TrainSettings
 from glassloom.errors import RunError
 from glassloom.models.contract import LanguageModel
-from glassloom.train.averaging import WeightAverage
-from glassloom.train.clipping import clip_gradients
-from glassloom.train.optimizers import (
+from glassloom.training.averaging import WeightAverage
+from glassloom.training.clipping import clip_gradients
+from glassloom.training.optimizers import (
     build_optimizer,
     optimizer_state,
     orthogonalised,
@@ -31,7 +31,7 @@ class TwoNumbers(LanguageModel):
     """The two-parameter problem: one matrix of one number, one vector of one number."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__(None, vocabulary=1)
         self.matrix = nn.Parameter(torch.tensor([[1.0]], dtype=torch.float64))
         self.vector = nn.Parameter(torch.tensor([-2.0], dtype=torch.float64))
 
@@ -43,7 +43,7 @@ class Gated(LanguageModel):
     """Parameters of every kind: embedding, output, a matrix of three gates, a plain one, a tall one, a bias."""
 
     def __init__(self, dtype: torch.dtype = torch.float64) -> None:
-        super().__init__()
+        super().__init__(None, vocabulary=11)
         generator = torch.Generator().manual_seed(0)
 
         def normal(*shape: int) -> nn.Parameter:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from glassloom.config.training import TrainSettings
-from glassloom.train.schedules import Schedule
+from glassloom.training.schedules import Schedule
 
 
 def factors(progresses: list[float], steps: int = 100, epochs: float = 10.0, **settings) -> list[float]:
