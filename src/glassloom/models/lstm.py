@@ -2,7 +2,7 @@
 
     c' = f c + i n,   h' = o tanh(c')
 
-with gates i, f, o and candidate n from x and h; the equations and their backward pass stand in `glassloom.kernels.lstm`.
+with gates i, f, o and candidate n from x and h; the equations and their backward pass are in `glassloom.kernels.lstm`.
 A forget gate that starts open (bias 1, Jozefowicz et al. 2015) lets gradients pass from the first step on.
 """
 

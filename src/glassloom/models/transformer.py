@@ -1,0 +1,352 @@
+"""The decoder of a transformer (Vaswani et al. 2017) with what has been learned about it since.
+
+    x = E[token]  (times sqrt(width), plus positions)
+    in each layer, for each sublayer (one or two of attention, one feed-forward):
+        pre-norm    x = x + dropout sublayer(norm(x))      (Xiong et al. 2020)
+        post-norm   x = norm(x + dropout sublayer(x))      (Vaswani et al. 2017)
+    logits = V norm(x) + c
+
+    feed-forward: W_2 f(W_1 x + b_1) + b_2 with f = relu, gelu, or relu^2 (So et al. 2021);
+    swiglu: W_2 ((W_1 x) * silu(W_G x))  (Shazeer 2020), W_1 and W_G stacked
+
+Attention, positions and the kept keys have their own files. A token attends to itself and to at most context - 1 before
+it. With rotary or no positions that holds at any length; with learned or sinusoidal ones, whose table ends, the window
+restarts on its last context/2 tokens when it is full (the only place where tokens are run again).
+"""
+
+import math
+from typing import Any, ClassVar, Literal
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, Int
+from pydantic import Field, model_validator
+from torch import Tensor, nn
+
+from glassloom.kernels import See
+from glassloom.models.attention import Attention
+from glassloom.models.contract import LanguageModel, ModelSettings, State
+from glassloom.models.layers import Embedding, Linear, Norm, drop
+from glassloom.models.memory import Memory, join, visible
+from glassloom.models.positions import sinusoids, turns, window
+from glassloom.shapes import Hidden, Logits, Rows, Tokens
+
+
+class TransformerSettings(ModelSettings):
+    """Settings of the transformer."""
+
+    architecture: ClassVar[str] = "transformer"
+    training: ClassVar[dict[str, Any]] = {
+        "optimizer": "adamw",
+        "lr": 1e-3,
+        "schedule": "cosine",
+        "warmup": 100,
+        "clip_norm": 1.0,
+        "batch_size": 12,
+        "sequence_length": 128,
+        "weight_decay": 0.1,
+    }
+
+    layers: int = Field(4, ge=1, le=200, description="Layers, one above the other.")
+    width: int = Field(128, ge=1, description="Entries of a token's vector on its way through the layers.")
+    heads: int = Field(4, ge=1, description="Attention heads of a layer; they divide the width.")
+    context: int = Field(
+        128, ge=1, description="The longest reach into the past.", json_schema_extra={"unit": "tokens"}
+    )
+    feedforward: int | None = Field(
+        None, ge=1, description="Width inside the feed-forward; none: 4 times the width, 8/3 times with swiglu."
+    )
+    norm: Literal["pre", "post"] = Field("pre", description="Norm before each sublayer, or after it.")
+    normalization: Literal["layer", "rms"] = Field("layer", description="Layer norm or RMS norm.")
+    final_norm: bool = Field(True, description="One more norm before the output.")
+    positions: Literal["rotary", "learned", "sinusoidal", "none"] = Field(
+        "rotary", description="How a token knows where it stands."
+    )
+    activation: Literal["gelu", "relu", "relu2", "swiglu"] = Field("gelu", description="Inside the feed-forward.")
+    attention_sublayers: int = Field(1, ge=1, le=2, description="Attention sublayers in each layer.")
+    attention_bias: bool = Field(True, description="Biases of queries, keys, values and attention's output.")
+    feedforward_bias: bool = Field(True, description="Biases of the feed-forward.")
+    norm_bias: bool = Field(True, description="Biases of the norms.")
+    output_bias: bool = Field(True, description="Bias of the output layer.")
+    dropout: float = Field(0.0, ge=0, lt=1, description="Share of entries dropped, but for attention weights.")
+    dropout_embedding: float | None = Field(None, ge=0, lt=1, description="Dropout on the embedding; none: dropout.")
+    dropout_residual: float | None = Field(None, ge=0, lt=1, description="Dropout on each sublayer; none: dropout.")
+    dropout_feedforward: float | None = Field(
+        None, ge=0, lt=1, description="Dropout inside the feed-forward; none: dropout."
+    )
+    dropout_attention: float = Field(0.0, ge=0, lt=1, description="Dropout on attention weights.")
+    tied: bool = Field(False, description="The embedding's weight is the output layer's too.")
+    scaled_embedding: bool = Field(False, description="The embedding times the square root of the width.")
+    initialization: Literal["gpt2", "xavier", "torch"] = Field(
+        "gpt2",
+        description="Weights at the start: gaussian with deviation 0.02, less at the end of each sublayer; "
+        "Xavier-uniform; torch's own.",
+    )
+
+    @model_validator(mode="after")
+    def check(self) -> "TransformerSettings":
+        if self.width % self.heads:
+            fitting = [heads for heads in range(1, self.width + 1) if self.width % heads == 0]
+            best = min(fitting, key=lambda heads: abs(heads - self.heads))
+            raise ValueError(
+                f"the heads must divide the width, but {self.heads} heads do not divide {self.width}; "
+                f"{best} heads would, or a width of {math.ceil(self.width / self.heads) * self.heads}"
+            )
+        if self.positions == "rotary" and (self.width // self.heads) % 2:
+            raise ValueError(
+                f"rotary positions need heads of an even width, but {self.width} entries in {self.heads} heads give "
+                f"heads of {self.width // self.heads}; change the width or the heads, or choose other positions"
+            )
+        return self
+
+    @property
+    def feedforward_width(self) -> int:
+        """Width inside the feed-forward; with swiglu 8/3 times the width keeps the parameters of the usual 4 times."""
+        if self.feedforward is not None:
+            return self.feedforward
+        return round(8 * self.width / 3) if self.activation == "swiglu" else 4 * self.width
+
+    def rate(self, place: Literal["embedding", "residual", "feedforward"]) -> float:
+        """The dropout at one place."""
+        own: float | None = getattr(self, f"dropout_{place}")
+        return self.dropout if own is None else own
+
+
+class FeedForward(nn.Module):
+    """Two linear maps with an activation between them, at each position by itself."""
+
+    def __init__(self, settings: TransformerSettings) -> None:
+        super().__init__()
+        self.activation = settings.activation
+        width, inner = settings.width, settings.feedforward_width
+        self.inner = Linear(width, inner * (2 if self.activation == "swiglu" else 1), settings.feedforward_bias)
+        self.output = Linear(inner, width, settings.feedforward_bias)
+
+    def forward(
+        self, values: Hidden, dropout: float, generator: torch.Generator | None, see: See | None
+    ) -> Float[Tensor, "batch time width"]:
+        inner = self.inner(values)
+        if self.activation == "swiglu":
+            content, gate = inner.chunk(2, -1)
+            inner = content * F.silu(gate)
+        elif self.activation == "gelu":
+            inner = F.gelu(inner)
+        else:
+            inner = F.relu(inner)
+            inner = inner.square() if self.activation == "relu2" else inner
+        if see is not None:
+            inner = see("feedforward.inner", inner)
+        return self.output(drop(inner, dropout, generator))
+
+
+class Layer(nn.Module):
+    """The parameters of one layer: each sublayer has its norm, in the same order."""
+
+    def __init__(self, settings: TransformerSettings) -> None:
+        super().__init__()
+        sublayers = settings.attention_sublayers
+        self.attention = nn.ModuleList(
+            Attention(settings.width, settings.heads, settings.attention_bias) for _ in range(sublayers)
+        )
+        self.feedforward = FeedForward(settings)
+        self.norms = nn.ModuleList(
+            Norm(settings.width, settings.normalization == "rms", settings.norm_bias) for _ in range(sublayers + 1)
+        )
+
+
+class Transformer(LanguageModel):
+    """The transformer as a language model.
+
+    >>> model = Transformer(TransformerSettings(layers=2, width=8, heads=2, context=4), vocabulary=5)
+    >>> logits, state = model(torch.tensor([[0, 3, 1, 4, 2, 2]]))
+    >>> logits.shape, model.context
+    (torch.Size([1, 6, 5]), 4)
+    """
+
+    Settings = TransformerSettings
+    settings: TransformerSettings
+
+    def __init__(
+        self, settings: TransformerSettings, vocabulary: int, generator: torch.Generator | None = None
+    ) -> None:
+        super().__init__(settings, vocabulary, generator)
+        self.embedding = Embedding(vocabulary, settings.width)
+        self.positions = Embedding(settings.context, settings.width) if settings.positions == "learned" else None
+        table = sinusoids(settings.context, settings.width) if settings.positions == "sinusoidal" else None
+        self.register_buffer("sinusoids", table, persistent=False)
+        self.layers = nn.ModuleList(Layer(settings) for _ in range(settings.layers))
+        rms = settings.normalization == "rms"
+        self.final_norm = Norm(settings.width, rms, settings.norm_bias) if settings.final_norm else None
+        self.output = Linear(settings.width, vocabulary, settings.output_bias)
+        if settings.tied:
+            del self.output.weight
+            self.output.register_parameter("weight", None)
+        initialize(self, generator)
+
+    @property
+    def context(self) -> int:
+        return self.settings.context
+
+    @property
+    def table_ends(self) -> bool:
+        """Whether there is no position beyond the context."""
+        return self.settings.positions in ("learned", "sinusoidal")
+
+    def hidden(self, tokens: Tokens, state: State | None = None) -> tuple[Hidden, State]:
+        memory = Memory.unpack(self.initial_state(len(tokens)) if state is None else state)
+        run = self.run_windows if self.table_ends else self.run_sliding
+        hidden, memory = run(tokens, memory, new=state is None)
+        return self.see("output.hidden", hidden), memory.pack()
+
+    def run_sliding(self, tokens: Tokens, memory: Memory, new: bool) -> tuple[Hidden, Memory]:
+        """Rotary or no positions: the keys slide along, piece by piece of at most `context` tokens."""
+        outputs = []
+        for piece in tokens.split(self.context, 1):
+            keys, time = memory.keys, piece.shape[1]
+            steps = torch.arange(time, device=tokens.device)
+            positions = steps[None] if new else memory.position[:, None] + steps
+            see_all = keys == 0 or (time == 1 and bool((memory.position >= keys).all()))
+            mask = None if see_all else visible(memory.position, keys, time, self.context)
+            hidden, pasts = self.run(piece, memory, positions, mask)
+            memory = Memory(memory.position + time, memory.recent, pasts).last(self.context - 1)
+            outputs.append(hidden)
+            new = False
+        return torch.cat(outputs, 1) if len(outputs) > 1 else outputs[0], memory
+
+    def run_windows(self, tokens: Tokens, memory: Memory, new: bool) -> tuple[Hidden, Memory]:
+        """Learned or sinusoidal positions: window by window; rows at unlike positions group by group."""
+        places = [0] * len(tokens) if new else memory.position.tolist()
+        if len(set(places)) > 1:
+            groups = [(memory.position == place).nonzero()[:, 0] for place in sorted(set(places))]
+            parts = [self.run_windows(tokens[rows], memory.rows(rows), new=False) for rows in groups]
+            order = torch.cat(groups).argsort()
+            return torch.cat([hidden for hidden, _ in parts])[order], join([part for _, part in parts], groups)
+        place, half, outputs = places[0] if places else 0, self.context // 2, []
+        while tokens.shape[1] or not outputs:
+            start, end = window(place, self.context)
+            piece, tokens = tokens[:, : end - place], tokens[:, end - place :]
+            restarts = start > 0 and place == start + half and piece.shape[1] > 0
+            known = memory.last(0 if restarts else place - start)
+            run_again = memory.recent if restarts else piece[:, :0]
+            first = 0 if restarts else place - start
+            inputs = torch.cat([run_again, piece], 1) if restarts else piece
+            positions = torch.arange(first, first + inputs.shape[1], device=piece.device)[None]
+            hidden, pasts = self.run(inputs, known, positions, None)
+            outputs.append(hidden[:, run_again.shape[1] :])
+            recent = torch.cat([memory.recent, piece], 1)
+            place += piece.shape[1]
+            memory = Memory(memory.position + piece.shape[1], recent[:, max(recent.shape[1] - half, 0) :], pasts)
+        return torch.cat(outputs, 1) if len(outputs) > 1 else outputs[0], memory
+
+    def run(
+        self, tokens: Tokens, memory: Memory, positions: Int[Tensor, "#batch time"], mask: Tensor | None
+    ) -> tuple[Hidden, tuple[tuple[Tensor, Tensor], ...]]:
+        """All layers on at most `context` tokens, after the keys that the memory holds."""
+        settings, generator, pasts = self.settings, self.generator, []
+        rate = settings.rate if self.training else lambda place: 0.0
+        attention_rate = settings.dropout_attention if self.training else 0.0
+        values = self.embedding(tokens)
+        if settings.scaled_embedding:
+            values = values * math.sqrt(settings.width)
+        by = None
+        if self.positions is not None:
+            values = values + self.positions(positions)
+        elif settings.positions == "sinusoidal":
+            values = values + self.sinusoids[positions]
+        elif settings.positions == "rotary":
+            by = turns(positions, settings.width // settings.heads, values.dtype)
+        values = drop(self.see("embedding", values), rate("embedding"), generator)
+        known = iter(memory.pasts)
+        for index, layer in enumerate(self.layers):
+            *attention_norms, feedforward_norm = layer.norms
+            for number, (attention, norm) in enumerate(zip(layer.attention, attention_norms, strict=True)):
+                past = next(known)
+                see = self.prefixed(f"layers.{index}.attention.{number}.")
+                inputs = norm(values) if settings.norm == "pre" else values
+                taken, kept = attention(
+                    inputs, past if past[0].shape[2] else None, mask, by, attention_rate, generator, see
+                )
+                pasts.append(kept)
+                taken = self.see(f"layers.{index}.attention.{number}", taken)
+                values = values + drop(taken, rate("residual"), generator)
+                values = values if settings.norm == "pre" else norm(values)
+            inputs = feedforward_norm(values) if settings.norm == "pre" else values
+            made = layer.feedforward(inputs, rate("feedforward"), generator, self.prefixed(f"layers.{index}."))
+            made = self.see(f"layers.{index}.feedforward", made)
+            values = values + drop(made, rate("residual"), generator)
+            values = values if settings.norm == "pre" else feedforward_norm(values)
+            values = self.see(f"layers.{index}.residual", values)
+        return values if self.final_norm is None else self.final_norm(values), tuple(pasts)
+
+    def prefixed(self, prefix: str) -> See | None:
+        """The probe for one part of the model; None where there is none."""
+        return None if self.probe is None else lambda name, value: self.see(prefix + name, value)
+
+    def logits(self, hidden: Hidden) -> Logits:
+        return F.linear(hidden, self.output_weight, self.output.bias)
+
+    @property
+    def output_weight(self) -> Tensor:
+        return self.embedding.weight if self.settings.tied else self.output.weight
+
+    def initial_state(self, batch: int) -> State:
+        settings, weight = self.settings, self.embedding.weight
+        nothing = weight.new_empty(batch, settings.heads, 0, settings.width // settings.heads)
+        counters = torch.zeros(batch, 1, dtype=torch.long, device=weight.device)
+        sublayers = settings.layers * settings.attention_sublayers
+        return (counters[:, 0], counters[:, :0], *(nothing,) * (2 * sublayers))
+
+    def restart(self, state: State, fresh: Rows) -> State:
+        """The rows marked in `fresh` are at position 0, so none of their kept keys counts."""
+        if bool(fresh.all()):
+            return self.initial_state(len(fresh))
+        return (state[0].masked_fill(fresh, 0), *state[1:])
+
+    def gate_counts(self) -> dict[str, int]:
+        inner = 2 if self.settings.activation == "swiglu" else 1
+        counts: dict[str, int] = {}
+        for index in range(self.settings.layers):
+            for number in range(self.settings.attention_sublayers):
+                counts[f"layers.{index}.attention.{number}.query_key_value.weight"] = 3
+                counts[f"layers.{index}.attention.{number}.output.weight"] = 1
+            counts[f"layers.{index}.feedforward.inner.weight"] = inner
+            counts[f"layers.{index}.feedforward.output.weight"] = 1
+        return counts
+
+
+@torch.no_grad()
+def initialize(model: Transformer, generator: torch.Generator | None) -> None:
+    """Fill the parameters; norms are 1 and biases 0 where nothing else is said.
+
+    gpt2     every matrix N(0, 0.02^2), the last one of each sublayer divided by sqrt(number of sublayers), so that the
+             residual stream's variance does not grow with depth (Radford et al. 2019)
+    xavier   every matrix Xavier-uniform (Glorot and Bengio 2010), queries, keys and values one matrix each
+    torch    every linear map U(-1/sqrt(inputs), 1/sqrt(inputs)) with its bias; tables N(0, 1), or
+             N(0, 1/width) where the output is tied to them
+    """
+    settings, gates = model.settings, model.gate_counts()
+    sublayers = settings.layers * (settings.attention_sublayers + 1)
+    for name, parameter in model.named_parameters():
+        if parameter.ndim < 2:
+            continue
+        table = name in ("embedding.weight", "positions.weight")
+        if settings.initialization == "gpt2":
+            last = name in gates and name.endswith(".output.weight")
+            parameter.normal_(0, 0.02 / math.sqrt(sublayers) if last else 0.02, generator=generator)
+        elif settings.initialization == "xavier":
+            parts = 3 if gates.get(name) == 3 else gates.get(name, 1)
+            for part in parameter.chunk(parts):
+                nn.init.xavier_uniform_(part, generator=generator)
+        elif table:
+            parameter.normal_(0, settings.width**-0.5 if settings.tied else 1.0, generator=generator)
+        else:
+            bound = 1 / math.sqrt(parameter.shape[1])
+            parameter.uniform_(-bound, bound, generator=generator)
+            bias = model.get_parameter(name.removesuffix("weight") + "bias") if has_bias(model, name) else None
+            if bias is not None:
+                bias.uniform_(-bound, bound, generator=generator)
+
+
+def has_bias(model: Transformer, weight: str) -> bool:
+    """Whether the linear map that a weight belongs to has a bias."""
+    return model.get_submodule(weight.rpartition(".")[0]).bias is not None
