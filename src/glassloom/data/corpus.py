@@ -1,6 +1,6 @@
 """A corpus: ids of three splits on disk, the tokenizer that made them, and what is known of the text."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,10 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from glassloom.data.settings import DataSettings
+from glassloom.data.sources import Progress
 from glassloom.data.tokenizers import Ids, Tokenizer
 from glassloom.errors import SettingError, nearest
-
-Progress = Callable[[str, float], None]
 
 
 @dataclass(frozen=True)

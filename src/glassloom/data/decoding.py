@@ -60,7 +60,9 @@ class Oddities:
             else:
                 lines.append(f"{some(names)} is {kind}, as its byte-order mark says; it was read as that.")
         if self.with_crlf:
-            lines.append(f"{some(list(self.with_crlf))} has Windows line ends (CR LF); they were read as line ends (LF).")
+            lines.append(
+                f"{some(list(self.with_crlf))} has Windows line ends (CR LF); they were read as line ends (LF)."
+            )
         return lines
 
 

@@ -230,7 +230,9 @@ class Reader:
     def rule(self) -> str:
         """How the text is split, as a sentence."""
         shortened = self.settings.first_characters
-        first = f"; of the {'train' if self.own else 'whole'} text the first {shortened:,} characters" if shortened else ""
+        first = (
+            f"; of the {'train' if self.own else 'whole'} text the first {shortened:,} characters" if shortened else ""
+        )
         if self.own:
             return (self.source.split_rule or "the corpus's own") + first
         shares = "/".join(f"{100 * share:g}" for share in self.shares if share)
@@ -259,9 +261,7 @@ def check(source: Source, settings: DataSettings, scan: Scan) -> None:
         )
 
 
-def make(
-    source: Source, settings: DataSettings, given: Tokenizer | None, reader: Reader, folder: Path
-) -> Corpus:
+def make(source: Source, settings: DataSettings, given: Tokenizer | None, reader: Reader, folder: Path) -> Corpus:
     """Learn the tokenizer, encode every split into files, and open them."""
     scan = reader.scanned
     assert scan is not None

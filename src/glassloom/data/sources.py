@@ -5,6 +5,7 @@ Each becomes a `Source`: pieces of text that can be read again and again, since 
 
 import hashlib
 import os
+import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -139,7 +140,9 @@ def strings_source(text: str | Iterable[str], name: str, as_sequences: bool) -> 
     if as_sequences or isinstance(text, Sequence):
         strings = [checked_string(each) for each in text]
         if as_sequences:
-            return Source(name, "a list of strings", (Piece(name, lambda: strings, sum(map(len, strings)), items=True),))
+            return Source(
+                name, "a list of strings", (Piece(name, lambda: strings, sum(map(len, strings)), items=True),)
+            )
         return Source(name, "a list of strings", (Piece(name, lambda: unix_lines(strings), sum(map(len, strings))),))
     kept = temporary_file()
     with storing(Path(kept.name)):
@@ -189,7 +192,9 @@ def folder_source(folder: Path, encoding: str, shares: Shares | None = None) -> 
     notices = []
     if skipped:
         shown = ", ".join(skipped[:3]) + (f" and {len(skipped) - 3:,} more" if len(skipped) > 3 else "")
-        notices = [f"{len(skipped):,} file{'s'[: len(skipped) > 1]} of {folder} skipped, being no readable text: {shown}."]
+        notices = [
+            f"{len(skipped):,} file{'s'[: len(skipped) > 1]} of {folder} skipped, being no readable text: {shown}."
+        ]
     name = folder.resolve().name or "folder"
     return whole_files(name, str(folder), folder, kept, encoding, shares, oddities, tuple(notices))
 
@@ -206,9 +211,9 @@ def whole_files(
 ) -> Source:
     """Files that go to train, valid and test as wholes, in the order given."""
     sizes = [path.stat().st_size for path in files]
-    splits = share_out(sizes, shares or SHARES)
-    rule = None
-    if splits is not None:
+    splits = named_splits(files) if shares is None else None
+    rule = "the corpus's own files for train, valid and test" if splits else None
+    if splits is None and (splits := share_out(sizes, shares or SHARES)) is not None:
         parts = [
             f"{split} {splits.count(split):,} ({part / sum(sizes):.1%} of the bytes)"
             for split in SPLITS
@@ -216,7 +221,9 @@ def whole_files(
         ]
         rule = f"by whole files: {', '.join(parts)}"
     pieces = tuple(
-        ended_by_line(file_piece(path, str(path.relative_to(folder)), encoding, oddities, splits[i] if splits else None))
+        ended_by_line(
+            file_piece(path, str(path.relative_to(folder)), encoding, oddities, splits[i] if splits else None)
+        )
         for i, path in enumerate(files)
     )
     key: list[object] = [[identity(path), str(path.relative_to(folder))] for path in files]
@@ -232,6 +239,25 @@ def whole_files(
         oddities=oddities,
         notices=notices,
     )
+
+
+def named_splits(files: list[Path]) -> list[str] | None:
+    """The splits of files that are named after them, such as ptb.train.txt or dev.txt; None where any is not."""
+    endings = {
+        "train": "train",
+        "valid": "valid",
+        "validation": "valid",
+        "val": "valid",
+        "dev": "valid",
+        "test": "test",
+    }
+    found = []
+    for path in files:
+        meant = {endings[part] for part in re.split(r"[._-]", path.stem.lower()) if part in endings}
+        if len(meant) != 1:
+            return None
+        found += meant
+    return found if {"train", "valid"} <= set(found) else None
 
 
 def share_out(sizes: Sequence[int], shares: Shares) -> list[str] | None:

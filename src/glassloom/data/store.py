@@ -40,7 +40,10 @@ def storing(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            what, fix = f"The disk is full: {path} cannot be written", "make room, or set GLASSLOOM_CACHE to another disk"
+            what, fix = (
+                f"The disk is full: {path} cannot be written",
+                "make room, or set GLASSLOOM_CACHE to another disk",
+            )
         elif error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST):
             what, fix = f"{path} cannot be written ({error.strerror})", "set GLASSLOOM_CACHE to a folder of your own"
         else:
