@@ -85,6 +85,14 @@ class LanguageModel(nn.Module):
         """An inner value on its way: shown to the probe where there is one, which may replace it."""
         return value if self.probe is None else self.probe(name, value)
 
+    def forward_flops(self, time: int) -> float:
+        """Floating-point operations of all matrix products of a forward pass, a token, in new rows of `time` tokens.
+
+        A product of m and n entries is 2 m n operations; look-ups are none. A step of training takes three times that.
+        """
+        weights = sum(self.get_parameter(name).numel() for name in self.gate_counts())
+        return 2.0 * (weights + self.output_weight.numel())
+
     def gate_counts(self) -> dict[str, int]:
         """For each hidden weight matrix, by parameter name: how many gates are stacked along its first axis.
 

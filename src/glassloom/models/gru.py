@@ -7,6 +7,7 @@
 other. The other equations, and both backward passes, stand in `glassloom.kernels.gru`.
 """
 
+from functools import partial
 from typing import ClassVar, Literal
 
 import torch
@@ -39,15 +40,15 @@ class GRULayer(RecurrentLayer):
             self.recurrent_bias = nn.Parameter(torch.zeros(width))
 
     def run(self, inputs: Tensor, weight: Tensor | None, state: State, see: See | None) -> tuple[Tensor, ...]:
-        reset, second, bias = self.settings.reset, None, self.bias
-        if reset == "after":  # its last third (all of it, with one bias a gate) stays inside the reset gate
-            assert self.recurrent_bias is not None
-            gates, second = self.recurrent_bias.split([len(self.recurrent_bias) - self.width, self.width])
-            bias = bias + F.pad(gates, (0, len(bias) - len(gates))) if len(gates) else bias
-        elif self.recurrent_bias is not None:
-            bias = bias + self.recurrent_bias
-        arguments = inputs, weight, self.recurrent_weight, bias, *state, reset, second
-        return gru(*arguments) if see is None else gru_steps(*arguments, see=see)
+        cell = gru if see is None else partial(gru_steps, see=see)
+        if self.settings.reset == "before":
+            return cell(inputs, weight, self.recurrent_weight, self.total_bias(), state[0], "before")
+        assert self.recurrent_bias is not None
+        bias: Tensor = self.bias
+        gates, candidate = self.recurrent_bias[: -self.width], self.recurrent_bias[-self.width :]
+        if len(gates):  # of two biases a gate, only the candidate's second stays inside the reset gate
+            bias = bias + F.pad(gates, (0, self.width))
+        return cell(inputs, weight, self.recurrent_weight, bias, state[0], "after", candidate)
 
 
 class GRU(RecurrentModel):

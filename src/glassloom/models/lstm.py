@@ -6,6 +6,7 @@ with gates i, f, o and candidate n from x and h; the equations and their backwar
 A forget gate that starts open (bias 1, Jozefowicz et al. 2015) lets gradients pass from the first step on.
 """
 
+from functools import partial
 from typing import Any, ClassVar
 
 import torch
@@ -31,8 +32,8 @@ class LSTMLayer(RecurrentLayer):
     states = ("hidden", "cell")
 
     def run(self, inputs: Tensor, weight: Tensor | None, state: State, see: See | None) -> tuple[Tensor, ...]:
-        arguments = inputs, weight, self.recurrent_weight, self.total_bias(), *state
-        return lstm(*arguments) if see is None else lstm_steps(*arguments, see=see)
+        cell = lstm if see is None else partial(lstm_steps, see=see)
+        return cell(inputs, weight, self.recurrent_weight, self.total_bias(), state[0], state[1])
 
 
 class LSTM(RecurrentModel):

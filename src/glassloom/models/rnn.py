@@ -3,6 +3,7 @@
 With embedding 0 it is the network of the classic exercise: W, U, V, b, c and nothing else.
 """
 
+from functools import partial
 from typing import Any, ClassVar, Literal
 
 from pydantic import Field
@@ -27,8 +28,9 @@ class RNNLayer(RecurrentLayer):
     settings: RNNSettings
 
     def run(self, inputs: Tensor, weight: Tensor | None, state: State, see: See | None) -> tuple[Tensor, ...]:
-        arguments = inputs, weight, self.recurrent_weight, self.total_bias(), *state, self.settings.activation
-        return rnn(*arguments) if see is None else rnn_steps(*arguments, see=see)
+        cell = rnn if see is None else partial(rnn_steps, see=see)
+        activation = self.settings.activation
+        return cell(inputs, weight, self.recurrent_weight, self.total_bias(), state[0], activation)
 
 
 class RNN(RecurrentModel):

@@ -165,6 +165,7 @@ class Transformer(LanguageModel):
 
     Settings = TransformerSettings
     settings: TransformerSettings
+    sinusoids: Tensor | None
 
     def __init__(
         self, settings: TransformerSettings, vocabulary: int, generator: torch.Generator | None = None
@@ -186,6 +187,10 @@ class Transformer(LanguageModel):
     @property
     def context(self) -> int:
         return self.settings.context
+
+    @property
+    def stack(self) -> list[Layer]:
+        return list(self.layers)  # type: ignore[arg-type]
 
     @property
     def table_ends(self) -> bool:
@@ -221,7 +226,8 @@ class Transformer(LanguageModel):
             parts = [self.run_windows(tokens[rows], memory.rows(rows), new=False) for rows in groups]
             order = torch.cat(groups).argsort()
             return torch.cat([hidden for hidden, _ in parts])[order], join([part for _, part in parts], groups)
-        place, half, outputs = places[0] if places else 0, self.context // 2, []
+        place, half = places[0] if places else 0, self.context // 2
+        outputs: list[Tensor] = []
         while tokens.shape[1] or not outputs:
             start, end = window(place, self.context)
             piece, tokens = tokens[:, : end - place], tokens[:, end - place :]
@@ -252,12 +258,13 @@ class Transformer(LanguageModel):
         if self.positions is not None:
             values = values + self.positions(positions)
         elif settings.positions == "sinusoidal":
+            assert self.sinusoids is not None
             values = values + self.sinusoids[positions]
         elif settings.positions == "rotary":
             by = turns(positions, settings.width // settings.heads, values.dtype)
         values = drop(self.see("embedding", values), rate("embedding"), generator)
         known = iter(memory.pasts)
-        for index, layer in enumerate(self.layers):
+        for index, layer in enumerate(self.stack):
             *attention_norms, feedforward_norm = layer.norms
             for number, (attention, norm) in enumerate(zip(layer.attention, attention_norms, strict=True)):
                 past = next(known)
@@ -302,6 +309,12 @@ class Transformer(LanguageModel):
             return self.initial_state(len(fresh))
         return (state[0].masked_fill(fresh, 0), *state[1:])
 
+    def forward_flops(self, time: int) -> float:
+        settings = self.settings
+        seen = sum(min(place + 1, self.context) for place in range(time)) / time
+        sublayers = settings.layers * settings.attention_sublayers
+        return super().forward_flops(time) + sublayers * 4 * settings.width * seen
+
     def gate_counts(self) -> dict[str, int]:
         inner = 2 if self.settings.activation == "swiglu" else 1
         counts: dict[str, int] = {}
@@ -334,8 +347,7 @@ def initialize(model: Transformer, generator: torch.Generator | None) -> None:
             last = name in gates and name.endswith(".output.weight")
             parameter.normal_(0, 0.02 / math.sqrt(sublayers) if last else 0.02, generator=generator)
         elif settings.initialization == "xavier":
-            parts = 3 if gates.get(name) == 3 else gates.get(name, 1)
-            for part in parameter.chunk(parts):
+            for part in parameter.chunk(gates.get(name, 1)):
                 nn.init.xavier_uniform_(part, generator=generator)
         elif table:
             parameter.normal_(0, settings.width**-0.5 if settings.tied else 1.0, generator=generator)
