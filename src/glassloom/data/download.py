@@ -1,5 +1,6 @@
 """The files of a listed corpus: found in GLASSLOOM_DATA or in the cache, else downloaded and checked."""
 
+import hashlib
 import os
 import tempfile
 from collections.abc import Callable
@@ -111,13 +112,10 @@ def fetch_files(
         except CorpusError as error:
             raise CorpusError(error.what, error.expected or "the files of the corpus", where_to) from None
     for file in files:
-        if file.exact:
-            from hashlib import sha256
-
-            digest = sha256(made[file.path]).hexdigest()
-            if digest != file.sha256:
-                error = different(file, f"What {download.address} gave", len(made[file.path]), digest)
-                raise CorpusError(error.what, error.expected, where_to)
+        digest = hashlib.sha256(made[file.path]).hexdigest()
+        if file.exact and digest != file.sha256:
+            wrong = different(file, f"What {download.address} gave", len(made[file.path]), digest)
+            raise CorpusError(wrong.what, wrong.expected, where_to)
     return {file.path: made[file.path] for file in files}
 
 

@@ -7,18 +7,16 @@ file's size, times and inode led to is remembered, and so is what a text's hash 
 
 import hashlib
 import time
-import unicodedata
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from glassloom.data.corpus import Corpus, Split
-from glassloom.data.decoding import limit, transform, transformed
-from glassloom.data.settings import DataSettings, Shares
-from glassloom.data.sources import SPLITS, Piece, Progress, Source, say_all
+from glassloom.data.reading import Reader, Scan
+from glassloom.data.settings import DataSettings
+from glassloom.data.sources import SPLITS, Progress, Source, say_all
 from glassloom.data.store import cache_folder, locked, new_folder, read_json, seal, sealed_facts, storing, write_json
 from glassloom.data.tokenizers import Evidence, Tokenizer, find_tokenizer, open_tokenizer
 from glassloom.data.tokenizers.base import MARKS, canonical, symbol_name
@@ -49,7 +47,7 @@ def prepare(
             return corpus
     reader = Reader(source, settings, progress)
     scan = reader.scan()
-    check(source, settings, scan)
+    check(source, scan)
     notices = [*source.notices, *source.oddities.notices(), *scan.notices()]
     by_text = digest([request, "text", source.tokenizer, scan.sha256, scan.sizes, reader.rule()])
     corpus = remembered(folder, by_text, source)
@@ -79,177 +77,7 @@ def remembered(folder: Path, key: str, source: Source) -> Corpus | None:
     return corpus
 
 
-@dataclass
-class Scan:
-    """What one pass over a text tells: of each split that the corpus defines, or of the whole under no name."""
-
-    digest: Any = field(default_factory=hashlib.sha256)
-    flags: Any = field(default_factory=lambda: np.zeros(0x110000, dtype=bool))
-    sizes: dict[str, list[int]] = field(default_factory=dict)
-    """Units (characters, or sequences), characters and UTF-8 bytes."""
-
-    def add(self, split: str, text: str, unit: int) -> None:
-        sizes = self.sizes.setdefault(split, [0, 0, 0])
-        data = encoded(text, sizes[1])
-        self.digest.update(data)
-        if len(data) == len(text):
-            self.flags[:256] |= np.bincount(np.frombuffer(data, dtype=np.uint8), minlength=256) > 0
-        else:
-            self.flags[np.frombuffer(text.encode("utf-32-le"), dtype="<u4")] = True
-        sizes[0] += unit
-        sizes[1] += len(text)
-        sizes[2] += len(data)
-
-    @property
-    def sha256(self) -> str:
-        return str(self.digest.hexdigest())
-
-    @property
-    def symbols(self) -> str:
-        """Every character that occurs, sorted."""
-        return "".join(map(chr, np.flatnonzero(self.flags).tolist()))
-
-    @property
-    def characters(self) -> int:
-        return sum(size[1] for size in self.sizes.values())
-
-    def notices(self) -> list[str]:
-        """One line on characters that rarely belong into a text."""
-        odd = [each for each in self.symbols if unicodedata.category(each) == "Cc" and each not in "\n\t"]
-        if not odd:
-            return []
-        shown = ", ".join(map(symbol_name, odd[:5])) + (f" and {len(odd) - 5} more" if len(odd) > 5 else "")
-        nul = " (U+0000 is NUL; perhaps the file is not text, or is UTF-16)" if "\0" in odd else ""
-        return [f"The text has control characters, which were kept: {shown}{nul}."]
-
-
-def encoded(text: str, before: int) -> bytes:
-    """UTF-8 bytes. Raises CorpusError naming a lone surrogate and where it stands."""
-    try:
-        return text.encode("utf-8")
-    except UnicodeEncodeError as error:
-        raise CorpusError(
-            f"The text holds a lone surrogate, U+{ord(text[error.start]):04X}, at character {before + error.start:,}",
-            "valid Unicode text, in which surrogates stand only inside UTF-16",
-            "read the text with its right encoding, or remove that character",
-        ) from None
-
-
-class Reader:
-    """A source's text under the settings, as often as wanted, and where it is split."""
-
-    def __init__(self, source: Source, settings: DataSettings, progress: Progress | None) -> None:
-        self.source, self.settings, self.progress = source, settings, progress
-        asked = settings.sequences
-        self.kind = source.sequences if asked == "auto" else asked
-        self.in_sequences = self.kind != "stream" or any(piece.items for piece in source.pieces)
-        self.shares: Shares = settings.shares or source.shares
-        self.own = any(piece.split for piece in source.pieces) and (settings.split is None or source.by_files)
-        self.total = 0
-        self.scanned: Scan | None = None
-
-    def scan(self) -> Scan:
-        """The first pass."""
-        scan = Scan()
-        for split, text in self.units("reading"):
-            scan.add(split, text, 1 if self.in_sequences else len(text))
-            if self.in_sequences:
-                scan.digest.update(b"\n")
-        self.total = sum(sizes[0] for sizes in scan.sizes.values())
-        self.scanned = scan
-        return scan
-
-    def units(self, doing: str) -> Iterator[tuple[str, str]]:
-        """The text as (split or no name, chunk or sequence)."""
-        groups: dict[str, list[Piece]] = {}
-        for piece in self.source.pieces:
-            groups.setdefault((piece.split or "") if self.own else "", []).append(piece)
-        done = 0
-        for split in ("", *SPLITS):
-            pieces = groups.get(split, [])
-            shorten = self.settings.first_characters if split in ("", "train") else None
-            for text in self.pieces_text(pieces, shorten):
-                yield split, text
-                if self.progress is not None:
-                    done += len(text)
-                    self.progress(doing, min(done / max(self.source.size, 1), 1.0))
-
-    def pieces_text(self, pieces: list[Piece], characters: int | None) -> Iterator[str]:
-        if any(piece.items for piece in pieces):
-            items = (transformed(item, self.settings) for piece in pieces for item in piece.read())
-            yield from (item for item in limit(items, characters) if item)
-            return
-        chunks = limit(transform((chunk for piece in pieces for chunk in piece.read()), self.settings), characters)
-        if self.kind == "stream":
-            yield from chunks
-        else:
-            yield from (sequence for sequence in cut_at(chunks, "\n" if self.kind == "lines" else "\n\n") if sequence)
-
-    def split_units(self, doing: str) -> Iterator[tuple[str, str]]:
-        """The text as (split, chunk or sequence), by the corpus's own splits or by the shares."""
-        if self.own:
-            yield from self.units(doing)
-            return
-        ends = self.ends()
-        before = 0
-        for _, text in self.units(doing):
-            if self.in_sequences:
-                yield self.split_of(before, ends), text
-                before += 1
-                continue
-            start = 0
-            for split, end in zip(SPLITS, ends, strict=True):
-                stop = min(max(end - before, start), len(text))
-                if stop > start:
-                    yield split, text[start:stop]
-                start = stop
-            before += len(text)
-
-    def ends(self) -> list[int]:
-        """Where each split ends, in characters or sequences."""
-        train, valid, _ = self.shares
-        first = int(self.total * train + 1e-9)
-        second = self.total if not self.shares[2] else int(self.total * (train + valid) + 1e-9)
-        return [first, max(first, second), self.total]
-
-    def split_of(self, index: int, ends: list[int]) -> str:
-        """The split of a sequence: by its place, or spread so that each split has some of everything."""
-        if not self.source.spread:
-            return next(split for split, end in zip(SPLITS, ends, strict=True) if index < end)
-        _, valid, test = self.shares
-        held_out = [int(place * (valid + test) + 1e-9) for place in (index, index + 1)]
-        if held_out[0] == held_out[1]:
-            return "train"
-        share = test / (valid + test)
-        return "test" if int(held_out[1] * share + 1e-9) > int(held_out[0] * share + 1e-9) else "valid"
-
-    def train(self) -> Iterator[str]:
-        """The text of the train split alone."""
-        return (text for split, text in self.split_units("learning the vocabulary") if split == "train")
-
-    def rule(self) -> str:
-        """How the text is split, as a sentence."""
-        shortened = self.settings.first_characters
-        first = (
-            f"; of the {'train' if self.own else 'whole'} text the first {shortened:,} characters" if shortened else ""
-        )
-        if self.own:
-            return (self.source.split_rule or "the corpus's own") + first
-        shares = "/".join(f"{100 * share:g}" for share in self.shares if share)
-        kind = f", whole {self.kind if self.kind != 'stream' else 'sequences'}" if self.in_sequences else ""
-        return f"{shares}, {'spread evenly' if self.source.spread else 'contiguous'}{kind}{first}"
-
-
-def cut_at(chunks: Iterable[str], mark: str) -> Iterator[str]:
-    """The text between line ends, or between blank lines, one stretch at a time."""
-    held = ""
-    for chunk in chunks:
-        *whole, held = (held + chunk).split(mark)
-        yield from (text.strip("\n") for text in whole)
-    yield held.strip("\n")
-
-
-def check(source: Source, settings: DataSettings, scan: Scan) -> None:
+def check(source: Source, scan: Scan) -> None:
     """Raises CorpusError for a text that is empty or too short for anything."""
     if not scan.characters:
         raise CorpusError(f"{source.where} is empty", "some text", "give a text that has characters in it")
@@ -410,12 +238,14 @@ def open_prepared(folder: Path, fingerprint: str, source: Source, split_rule: st
     if facts is None or data is None or facts.get("version") != VERSION:
         return None
     tokenizer = open_tokenizer(data)
-    splits = [open_split(place, split, facts["splits"][split], tokenizer.dtype) for split in SPLITS]
+    train, valid, test = (open_split(place, split, facts["splits"][split], tokenizer.dtype) for split in SPLITS)
     return Corpus(
         source.name,
         source.where,
         tokenizer,
-        *splits,
+        train,
+        valid,
+        test,
         sha256=facts["sha256"],
         fingerprint=fingerprint,
         split_rule=split_rule,

@@ -251,7 +251,7 @@ def named_splits(files: list[Path]) -> list[str] | None:
         "dev": "valid",
         "test": "test",
     }
-    found = []
+    found: list[str] = []
     for path in files:
         meant = {endings[part] for part in re.split(r"[._-]", path.stem.lower()) if part in endings}
         if len(meant) != 1:

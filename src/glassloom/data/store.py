@@ -53,7 +53,7 @@ def storing(path: Path) -> Iterator[None]:
 
 def temporary_file() -> IO[bytes]:
     """A file for what can be read only once; it goes when it is closed or forgotten."""
-    return tempfile.NamedTemporaryFile(prefix="glassloom-")  # noqa: SIM115 - it lives as long as its source
+    return tempfile.NamedTemporaryFile(prefix="glassloom-")
 
 
 @contextlib.contextmanager

@@ -28,14 +28,14 @@ class BpeTokenizer(Tokenizer):
         self.name = f"bpe:{asked}"
         self.asked = asked
         self.pieces = list(pieces)
-        self.merges = [tuple(merge) for merge in merges]
+        self.merges = [(str(merge[0]), str(merge[-1])) for merge in merges if len(merge) == 2]
         self.specials = {mark: len(self.pieces) + place for place, mark in enumerate(marks)}
         self.size = len(self.pieces) + len(self.specials)
         alphabet = byte_alphabet()
         index = {piece: place for place, piece in enumerate(self.pieces)}
         sound = len(index) == len(self.pieces) and all(symbol in index for symbol in alphabet)
         sound = sound and all(symbol in alphabet for piece in self.pieces for symbol in piece)
-        sound = sound and all(len(merge) == 2 and "".join(merge) in index for merge in self.merges)
+        sound = sound and len(self.merges) == len(merges) and all(a + b in index for a, b in self.merges)
         if not sound:
             raise TokenizerError(
                 "The saved bpe tokenizer is damaged",

@@ -35,8 +35,9 @@ class ByteTokenizer(Tokenizer):
         return numbers[numbers < 256].astype(np.uint8).tobytes().decode("utf-8", errors="replace")
 
     def labels(self) -> list[str]:
-        plain = [label(chr(value)) if value < 127 and chr(value).isprintable() or value in (9, 10) else f"0x{value:02X}"
-                 for value in range(256)]  # fmt: skip
+        plain = [
+            label(chr(value)) if value in b"\t\n" or 32 <= value < 127 else f"0x{value:02X}" for value in range(256)
+        ]
         return [*plain, *self.specials]
 
     def streamer(self) -> "ByteStreamer":
