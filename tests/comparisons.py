@@ -37,6 +37,8 @@ MARKUP = "</script><script>window.hacked=1</script><img src=x onerror=window.hac
 MODELS = {"rnn": (2.30, 9.0), "gru": (2.02, 14.0), "lstm": (2.07, 18.0), "transformer": (1.96, 24.0)}
 """For each architecture: the bits per character it ends near, and the time constant of its learning in seconds."""
 
+OVERFITTING = {"rnn": 0.002, "gru": 0.003, "lstm": 0.006, "transformer": 0.0005}
+
 
 def corpus(tokenizer: str = "char", name: str = "shakespeare") -> CorpusFacts:
     train = Size(tokens=1_003_854, characters=1_003_854, bytes=1_003_854)
@@ -103,7 +105,7 @@ def made_up(
                 seconds = 60.0 * (place + 1) / points
                 step = round(seconds * 30)
                 fall = (6.0 - end) * (0.75 * math.exp(-seconds / constant * 3) + 0.25 * math.exp(-seconds / constant))
-                over = 0.0015 * max(0.0, seconds - 40) if model == "lstm" else 0.0
+                over = OVERFITTING[model] * max(0.0, seconds - 2.2 * constant) ** 1.2
                 loss = (end + fall + over) * math.log(2) * scale
                 curve.append(Point(
                     step=step, epoch=step * 4096 / 1_003_854, tokens=step * 4096, seconds=seconds,
@@ -145,8 +147,8 @@ def made_up(
         budget="Every run had 1 minute of training on 2 threads.",
         baselines=baselines,
         protocols=Protocols(
-            in_training="in-training evaluation: 64 windows of 128 tokens from the start of the validation text.",
-            fair="carried context: every token of the validation text scored once, the state carried.",
+            in_training="the first 64 windows of 128 tokens of the validation text (protocol: windows).",
+            fair="every token of the validation text scored once, the context carried (protocol: carried).",
         ),
         rows=tuple(rows),
         curves=tuple(curves),

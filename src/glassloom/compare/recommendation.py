@@ -126,6 +126,7 @@ class _Judged:
         known = {name: value for name, line in baselines.items() if (value := getattr(line, key)) is not None}
         if not known:
             return []
+        known = dict(sorted(known.items(), key=lambda line: -line[1]))
         best = self.order[0]
         reached = self.quality[best].mean
         written = {name: f"{name} ({quality(value, self.unit)})" for name, value in known.items()}
@@ -162,7 +163,7 @@ class _Judged:
             )
             sentences += self._fast_is_good_enough(fast.name, best.name, lost)
         if beaten:
-            sentences.append(f"One of these beats each of the others: {listed(beaten)}.")
+            sentences.append(f"{listed(beaten)} {_are(beaten)} beaten by one of these.")
         return sentences
 
     def _fast_is_good_enough(self, fast: str, best: str, lost: float) -> list[str]:

@@ -113,15 +113,15 @@ def _columns(comparison: Comparison, varied: list[str], several: bool) -> list[C
         Column("model", "architecture", numeric=False),
         Column("optimizer", "optimizer", numeric=False),
         *[Column(f"settings.{name}", name.split(".")[-1].replace("_", " ")) for name in varied],
-        *([Column("seeds", "seeds")] if several else []),
-        Column("parameters", "parameters"),
-        Column("epoch", "best at epoch"),
-        Column("seconds", "seconds to best"),
-        Column("tokens_per_second", "tokens/s"),
-        Column("train_perplexity", "train perplexity"),
-        Column("valid_perplexity", "valid perplexity, in training"),
+        *([Column("valid_bits_per_character", "valid bits/char.")] if in_bits else []),
         Column("valid_perplexity_fair", "valid perplexity, fair"),
-        *([Column("valid_bits_per_character", "valid bits/character")] if in_bits else []),
+        Column("valid_perplexity", "the same, in training"),
+        Column("train_perplexity", "train perplexity"),
+        Column("seconds", "seconds to best"),
+        Column("epoch", "epoch of best"),
+        Column("parameters", "parameters"),
+        Column("tokens_per_second", "tokens/s"),
+        *([Column("seeds", "seeds")] if several else []),
         *([Column("valid_bits_per_byte", "valid bits/byte")] if in_bits else []),
     ]
     always = {"number", "seeds"}
@@ -151,7 +151,9 @@ def _cell(column: Column, number: int, setting: Setting, is_best: bool) -> Cell:
     spread = setting.over_seeds(lambda row: getattr(row, key))
     if spread is None:
         return Cell(_instead(setting) if "valid" in key else "", None)
-    return Cell(written_spread(spread, _WRITERS.get(key, _perplexity)), spread.mean, is_best and deciding)
+    write = _WRITERS.get(key, _perplexity)
+    written = write(spread.mean) if key in ("epoch", "tokens_per_second") else written_spread(spread, write)
+    return Cell(written, spread.mean, is_best and deciding)
 
 
 def written_spread(spread: Spread, write: Callable[[float], str]) -> str:

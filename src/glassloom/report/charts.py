@@ -1,0 +1,218 @@
+"""One function a figure: plain numbers in, an Altair chart out.
+
+The marks are named, so that the page's style sheet can set their colours in light and dark.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import altair as alt
+
+from glassloom.compare import Candidate
+from glassloom.compare.wording import UNITS, quality
+from glassloom.report.colours import INK, PAPER, RULE, SOFT
+from glassloom.report.series import Frame, Over, Series
+
+FONT = "Iowan Old Style, Palatino, Palatino Linotype, Book Antiqua, P052, URW Palladio L, Georgia, DejaVu Serif, serif"
+WIDTH = 680
+DASHES = {"valid": [1, 0], "train": [3, 3]}
+AXIS_OF = {"epoch": "epochs (passes over the training text)", "seconds": "wall-clock seconds of training"}
+
+
+def learning_curves(
+    series: Sequence[Series], frame: Frame, colours: Mapping[str, str], unit: str, over: Over, about: str
+) -> alt.LayerChart:
+    """Train (dashed) and validation loss (solid) of every run, over epochs or seconds, with the baselines as lines."""
+    shown = [name for name in colours if any(one.setting == name for one in series)]
+    data = [
+        {"x": _short(x), "y": _short(y), "run": one.row, "setting": one.setting, "split": one.split}
+        for one in series
+        for x, y in one.points
+    ]
+    scale = _scale(frame.low, frame.high, unit)
+    furthest = max(x for one in series for x, _ in one.points)
+    x = alt.X("x:Q", title=AXIS_OF[over], scale=alt.Scale(domain=[0, furthest], nice=False))
+    y = alt.Y("y:Q", title=UNITS[unit], scale=scale)
+    chosen = alt.selection_point(fields=["setting"], bind="legend", name="chosen")
+    visible = alt.condition(chosen, alt.value(1.0), alt.value(0.12))
+    colour = alt.Color("setting:N", title=None, scale=_colours(shown, colours), legend=_legend(shown))
+    lines = (
+        alt.Chart(alt.Data(values=data))
+        .encode(x=x, y=y, color=colour, opacity=visible, detail="run:N")
+        .properties(name="curves")
+    )
+    dash = alt.StrokeDash(
+        "split:N",
+        title=None,
+        scale=alt.Scale(domain=["valid", "train"], range=[DASHES["valid"], DASHES["train"]]),
+        legend=alt.Legend(orient="top", symbolStrokeColor=SOFT, symbolType="stroke"),
+    )
+    train = lines.transform_filter("datum.split == 'train'").mark_line(clip=True, strokeWidth=1).encode(strokeDash=dash)
+    valid = lines.transform_filter("datum.split == 'valid'").mark_line(clip=True, strokeWidth=2).encode(strokeDash=dash)
+    tips = [
+        alt.Tooltip("run:N"),
+        alt.Tooltip("x:Q", title=over, format=",.2f"),
+        alt.Tooltip("y:Q", title=f"valid {UNITS[unit]}", format=",.3f"),
+    ]
+    points = (
+        lines.transform_filter("datum.split == 'valid'")
+        .mark_circle(clip=True, size=14)
+        .encode(tooltip=tips)
+        .add_params(chosen)
+        .properties(name="points")
+    )
+    layers = [train.properties(name="train"), valid.properties(name="valid"), points]
+    layers += _baselines(frame, scale, unit)
+    return _framed(alt.layer(*layers), 380, about)
+
+
+def trade_off(
+    points: Sequence[Candidate], on_front: Sequence[Candidate], colours: Mapping[str, str], unit: str, about: str
+) -> alt.LayerChart:
+    """Every setting by its time and its validation loss, and the front of those that nothing beats on both."""
+    names = {point.name for point in on_front}
+    data = [
+        {
+            "seconds": _short(point.seconds), "loss": _short(point.loss), "setting": point.name,
+            "front": "on the front" if point.name in names else "beaten on both",
+        }
+        for point in points
+    ]  # fmt: skip
+    losses = [point.loss for point in points]
+    room = 0.12 * ((max(losses) - min(losses)) or 0.1 * max(losses))
+    scale = _scale(max(min(losses) - room, 0.9 * min(losses)), max(losses) + room, unit)
+    right = 1.15 * max(point.seconds for point in points) or 1.0
+    x = alt.X("seconds:Q", title="wall-clock seconds to the best validation loss", scale=alt.Scale(domain=[0, right]))
+    y = alt.Y("loss:Q", title=UNITS[unit], scale=scale)
+    steps = [{"seconds": _short(point.seconds), "loss": _short(point.loss)} for point in on_front]
+    line = (
+        alt.Chart(alt.Data(values=steps))
+        .mark_line(interpolate="step-after", strokeDash=[1, 3], strokeCap="round", color=SOFT, strokeWidth=1.5)
+        .encode(x=x, y=y)
+        .properties(name="front")
+    )
+    base = alt.Chart(alt.Data(values=data)).encode(x=x, y=y)
+    fill = alt.condition("datum.front == 'on the front'", _colour(colours), alt.value("transparent"))
+    dots = (
+        base.mark_point(size=110, strokeWidth=2, filled=False, opacity=1)
+        .encode(
+            stroke=_colour(colours),
+            fill=fill,
+            tooltip=[
+                alt.Tooltip("setting:N"),
+                alt.Tooltip("seconds:Q", format=",.1f"),
+                alt.Tooltip("loss:Q", title=UNITS[unit], format=",.3f"),
+                alt.Tooltip("front:N", title=" "),
+            ],
+        )
+        .properties(name="dots")
+    )
+    left = base.transform_filter(f"datum.seconds > {0.72 * right}")
+    away = base.transform_filter(f"datum.seconds <= {0.72 * right}")
+    labels = [
+        away.mark_text(align="left", dx=10, dy=-9, color=INK).encode(text="setting:N").properties(name="labels"),
+        left.mark_text(align="right", dx=-10, dy=-9, color=INK).encode(text="setting:N").properties(name="labels_left"),
+    ]
+    return _framed(alt.layer(line, dots, *labels), 320, about)
+
+
+def ladder(
+    settings: Mapping[str, float], baselines: Mapping[str, float], colours: Mapping[str, str], unit: str, about: str
+) -> alt.LayerChart:
+    """All settings and baselines on one scale, the best first: what the models have learned beyond counting."""
+    everything = {**settings, **baselines}
+    order = sorted(everything, key=lambda name: (everything[name], name))
+    data = [
+        {
+            "name": name, "loss": _short(everything[name]), "kind": "model" if name in settings else "baseline",
+            "written": quality(everything[name], unit), "colour": colours.get(name, SOFT),
+        }
+        for name in order
+    ]  # fmt: skip
+    low, high = min(everything.values()), max(everything.values())
+    first, last = (low / 1.15, high * 4) if unit == "perplexity" else (0.0, high * 1.25)
+    scale = _scale(first, last, unit)
+    base = alt.Chart(alt.Data(values=data)).encode(
+        y=alt.Y("name:N", sort=order, title=None, axis=alt.Axis(grid=False, domain=False, ticks=False, labelPadding=8)),
+        x=alt.X("loss:Q", title=f"{UNITS[unit]} (lower is better)", scale=scale),
+    )
+    models = base.transform_filter("datum.kind == 'model'")
+    counted = base.transform_filter("datum.kind == 'baseline'")
+    parts = [
+        models.mark_rule(strokeWidth=2.5).encode(x2=alt.datum(first), color=_colour_field()).properties(name="stems"),
+        counted.mark_rule(strokeWidth=1, color=SOFT).encode(x2=alt.datum(first)).properties(name="counted_stems"),
+        models.mark_point(size=90, filled=True, opacity=1).encode(color=_colour_field()).properties(name="heads"),
+        counted.mark_tick(color=SOFT, thickness=2, size=14).properties(name="counted_heads"),
+        base.mark_text(align="left", dx=11, color=INK).encode(text="written:N").properties(name="labels"),
+    ]
+    return _framed(alt.layer(*parts), 26 * len(order), about)
+
+
+def _baselines(frame: Frame, scale: alt.Scale, unit: str) -> list[alt.Chart]:
+    """Labelled horizontal lines; a label that would touch the one above it moves to the other side."""
+
+    def distance(above: float, below: float) -> float:
+        return math.log(above / below) if unit == "perplexity" else above - below
+
+    data, last, side = [], None, 0
+    for name, value in sorted(frame.inside.items(), key=lambda item: -item[1]):
+        near = last is not None and distance(last, value) < 0.05 * distance(frame.high, frame.low)
+        side = 1 - side if near else 0
+        data.append({"y": value, "label": f"{name} {quality(value, unit)}", "side": side})
+        last = value
+    if not data:
+        return []
+    base = alt.Chart(alt.Data(values=data)).encode(y=alt.Y("y:Q", scale=scale))
+    text = {"color": SOFT, "fontSize": 11, "fontStyle": "italic", "dy": -6}
+    right = base.transform_filter("datum.side == 0").mark_text(align="right", dx=-3, **text)
+    left = base.transform_filter("datum.side == 1").mark_text(align="left", dx=3, **text)
+    return [
+        base.mark_rule(color=SOFT, strokeWidth=0.8, strokeDash=[1, 2]).properties(name="baselines"),
+        right.encode(x=alt.value("width"), text="label:N").properties(name="baseline_labels"),
+        left.encode(x=alt.value(0), text="label:N").properties(name="baseline_labels_left"),
+    ]
+
+
+def _framed(chart: alt.LayerChart, height: int, about: str) -> alt.LayerChart:
+    return (
+        chart.properties(width=WIDTH, height=height, description=about, background=PAPER, padding=6)
+        .configure(font=FONT)
+        .configure_view(stroke=None)
+        .configure_axis(
+            labelColor=SOFT, titleColor=SOFT, gridColor=RULE, domainColor=SOFT, tickColor=SOFT, labelFontSize=12,
+            titleFontSize=12, titleFontWeight="normal", titleFontStyle="italic", gridOpacity=0.6, titlePadding=10,
+            tickCount=6,
+        )
+        .configure_axisY(domain=False, ticks=False)
+        .configure_legend(labelColor=INK, labelFontSize=13, symbolStrokeWidth=2.5, symbolSize=180, offset=8)
+        .configure_text(fontSize=13)
+    )  # fmt: skip
+
+
+def _scale(low: float, high: float, unit: str) -> alt.Scale:
+    """Of a loss: logarithmic for perplexity, so that the same step is the same ratio."""
+    kind = {"type": "log"} if unit == "perplexity" else {"type": "linear", "zero": False}
+    return alt.Scale(domain=[low, high], nice=False, **kind)
+
+
+def _colour(colours: Mapping[str, str]) -> Any:
+    return alt.Color("setting:N", scale=_colours(list(colours), colours), legend=None)
+
+
+def _colour_field() -> Any:
+    return alt.Color("colour:N", scale=None)
+
+
+def _colours(names: Sequence[str], colours: Mapping[str, str]) -> alt.Scale:
+    return alt.Scale(domain=list(names), range=[colours[name] for name in names])
+
+
+def _legend(names: Sequence[str]) -> alt.Legend:
+    wide = max(len(name) for name in names) * 7 + 50
+    columns = alt.ExprRef(f"max(1, min({len(names)}, floor(width / {wide})))")
+    return alt.Legend(orient="top", symbolType="stroke", columns=columns)
+
+
+def _short(value: float) -> float:
+    return float(f"{value:.6g}")
