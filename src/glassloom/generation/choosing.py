@@ -90,19 +90,19 @@ class Chooser:
             GlassloomError: the model's probabilities are not finite.
         """
         logits = logits.double()
-        if self.settings.greedy:
-            chosen = logits.argmax(-1)
-        else:
-            chosen = draw(shaped(logits, self.settings), self._next()[samples])
-        nats = torch.logsumexp(logits, -1) - logits.gather(-1, chosen[:, None])[:, 0]
-        values: list[float] = nats.tolist()
-        if not all(map(math.isfinite, values)):
+        totals = logits.logsumexp(-1)
+        if not all(map(math.isfinite, totals.tolist())):
             raise GlassloomError(
                 "The model gives probabilities that are not finite",
                 "a sound model",
                 "look at it with `glassloom doctor`, or train it anew with a lower --lr",
             )
-        return chosen.tolist(), values
+        if self.settings.greedy:
+            chosen = logits.argmax(-1)
+        else:
+            chosen = draw(shaped(logits, self.settings), self._next()[samples])
+        nats = totals - logits.gather(-1, chosen[:, None])[:, 0]
+        return chosen.tolist(), nats.tolist()
 
     def _next(self) -> Tensor:
         """One number from [0, 1) for each sample, whether or not it is still being written."""

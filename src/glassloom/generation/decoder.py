@@ -54,7 +54,7 @@ def decode(
     was_training = model.training
     model.eval()
     try:
-        yield from _continue(model, list(prompt), settings, tokenizer)
+        yield from _continue(model, [int(index) for index in prompt], settings, tokenizer)
     finally:
         model.train(was_training)
 
