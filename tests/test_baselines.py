@@ -1,16 +1,29 @@
 """The baselines: their numbers against independent computations, and the process that counts them beside a training."""
 
+import json
+import lzma
 import math
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
 from collections import Counter, defaultdict
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+from filelock import FileLock
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from glassloom.data.baselines.kneser_ney import KneserNey, _distinct
-from glassloom.errors import SettingError, TokenizerError
+from glassloom.data import Corpus, DataSettings, load_corpus, load_text
+from glassloom.data.baselines import METHODS, Baseline, BaselineJob, KneserNey, baselines, cached, passed
+from glassloom.data.baselines.kneser_ney import _distinct
+from glassloom.errors import CorpusError, Notice, SettingError, TokenizerError
+from glassloom.units import figures
 
 BORDER = "<border>"
 
@@ -158,3 +171,237 @@ def test_penn_treebank_reaches_the_published_perplexities(data_folder: Path) -> 
     five = perplexities(5)
     assert five[0] <= 148.4
     assert five[1] <= 141.5
+
+
+NAMES = ["uniform", "unigram", "bigram", "kneser-ney-5", "xz"]
+
+
+@pytest.fixture
+def corpus(tiny_text: str, tmp_path: Path) -> Corpus:
+    return load_text(tiny_text, DataSettings(split="90,10"), cache=tmp_path)
+
+
+def test_the_baselines_of_a_stream_are_those_computed_by_hand(corpus: Corpus) -> None:
+    found = baselines(corpus)
+    assert list(found) == NAMES == list(METHODS)
+    size = corpus.tokenizer.size
+    assert found["uniform"].nats_per_token == pytest.approx(math.log(size), abs=1e-12)
+    for name, order in (("unigram", 1), ("bigram", 2), ("kneser-ney-5", 5)):
+        nats = KneserNey.fit(corpus.train.ids, size, order).nats(corpus.valid.ids)
+        assert found[name].nats_per_token == pytest.approx(nats.mean(), abs=1e-12)
+        slow = SlowKneserNey([corpus.train.ids.tolist()], size, order)
+        np.testing.assert_allclose(nats[:12], slow.nats(corpus.valid.ids[:12].tolist(), begins=False), atol=1e-10)
+    train, both = corpus.text(), corpus.text() + corpus.text("valid")
+    before, after = (len(lzma.compress(text.encode(), preset=9)) for text in (train, both))
+    by_xz = (after - before) * 8 * math.log(2) / corpus.valid.tokens
+    assert found["xz"].nats_per_token == pytest.approx(by_xz, rel=0.01)
+    one = found["kneser-ney-5"]
+    assert one.figures == figures(one.nats_per_token, corpus.valid.tokens, corpus.valid.characters, corpus.valid.bytes)
+    assert one.figures.bits_per_character == pytest.approx(one.nats_per_token / math.log(2))
+    assert all(each.note == "" for each in found.values())
+    assert found["kneser-ney-5"].nats_per_token < found["bigram"].nats_per_token < found["unigram"].nats_per_token
+
+
+def test_sequences_begin_anew_and_their_ends_are_scored(tmp_path: Path) -> None:
+    lines = [" ".join(["red", "green", "blue"][: 1 + (i * i) % 3] * (1 + i % 2)) for i in range(60)]
+    corpus = load_text(lines, DataSettings(sequences="lines", split="80,20"), cache=tmp_path)
+    end, size = corpus.tokenizer.specials[".end"], corpus.tokenizer.size
+
+    def sequences(part) -> list[list[int]]:
+        return [[*one.tolist(), end] for one in np.split(part.ids, part.starts[1:])]
+
+    slow = SlowKneserNey(sequences(corpus.train), size, 5)
+    nats = [each for one in sequences(corpus.valid) for each in slow.nats(one, begins=True)]
+    assert len(nats) == corpus.valid.tokens + corpus.valid.sequences
+    found = baselines(corpus)["kneser-ney-5"]
+    assert found.nats_per_token == pytest.approx(np.mean(nats), abs=1e-10)
+    expected_bits = sum(nats) / math.log(2) / sum(len(corpus.tokenizer.decode(one)) for one in sequences(corpus.valid))
+    assert found.figures.bits_per_character == pytest.approx(expected_bits, abs=1e-9)
+
+
+def test_a_formal_language_is_approached_but_not_beaten(tmp_path: Path) -> None:
+    corpus = load_corpus("ndfa", DataSettings(samples=3_000), cache=tmp_path)
+    found = baselines(corpus)
+    scored = corpus.valid.tokens + corpus.valid.sequences
+    five = found["kneser-ney-5"].nats_per_token * scored / corpus.valid.sequences
+    drawn = [0.0]
+    for one in np.split(corpus.valid.ids, corpus.valid.starts[1:]):
+        n = (len(one) - 2) // 4
+        drawn.append(-math.log(1 / 4 * (3 / 4) ** n / (3 if n else 1)))
+    floor = sum(drawn) / corpus.valid.sequences
+    assert floor < five < floor + 0.2
+
+
+def test_a_long_text_is_cut_and_the_note_says_so(corpus: Corpus, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("glassloom.data.baselines.excerpt.MOST_TRAIN_BYTES", 4_000)
+    monkeypatch.setattr("glassloom.data.baselines.excerpt.MOST_HELD_OUT_TOKENS", 500)
+    found = baselines(corpus)["bigram"]
+    kept = corpus.train.tokens * 4_000 // corpus.train.bytes
+    expected = KneserNey.fit(corpus.train.ids[-kept:], corpus.tokenizer.size, 2).nats(corpus.valid.ids[:500])
+    assert found.nats_per_token == pytest.approx(expected.mean(), abs=1e-12)
+    assert found.note == "counted on the last 0.004 MB of train; scored on the first 500 tokens of valid"
+    assert found.figures.bits_per_character == pytest.approx(found.nats_per_token / math.log(2))
+    assert found.as_dict()["note"] == found.note
+
+
+def test_of_long_sequences_whole_ones_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = ["abcdefgh"[: 1 + i % 8] for i in range(100)]
+    corpus = load_text(lines, DataSettings(sequences="lines", split="50,50"), cache=tmp_path)
+    monkeypatch.setattr("glassloom.data.baselines.excerpt.MOST_TRAIN_BYTES", 50)
+    monkeypatch.setattr("glassloom.data.baselines.excerpt.MOST_HELD_OUT_TOKENS", 20)
+    found = baselines(corpus)["unigram"]
+    end = corpus.tokenizer.specials[".end"]
+    train = list(np.split(corpus.train.ids, corpus.train.starts[1:]))
+    while sum(map(len, train)) > 50:
+        train.pop(0)
+    valid, kept = np.split(corpus.valid.ids, corpus.valid.starts[1:]), []
+    while sum(map(len, kept)) + len(valid[len(kept)]) <= 20:
+        kept.append(valid[len(kept)])
+    slow = SlowKneserNey([[*one.tolist(), end] for one in train], corpus.tokenizer.size, 1)
+    expected = [each for one in kept for each in slow.nats([*one.tolist(), end], begins=True)]
+    assert found.nats_per_token == pytest.approx(np.mean(expected), abs=1e-10)
+
+
+def test_what_is_cached_is_not_computed_again(corpus: Corpus) -> None:
+    assert cached(corpus.cache) == {}
+    first = baselines(corpus)
+    assert cached(corpus.cache) == first
+    path = corpus.cache / "baselines-valid.json"
+    path.write_text(path.read_text().replace(str(first["xz"].nats_per_token), "1.25"))
+    assert baselines(corpus)["xz"].nats_per_token == 1.25
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda text: text[: len(text) // 2],
+        lambda text: "[]",
+        lambda text: text.replace('"version": ', '"version": 9'),
+        lambda text: json.dumps({**json.loads(text), "baselines": {"uniform": {"nats_per_token": "much"}}}),
+        lambda text: json.dumps({**json.loads(text), "baselines": 3}),
+        lambda text: text.replace('"uniform"', '"unifrom"'),
+    ],
+)
+def test_a_damaged_cache_is_computed_anew(corpus: Corpus, damage: Callable[[str], str]) -> None:
+    first = baselines(corpus)
+    path = corpus.cache / "baselines-valid.json"
+    path.write_text(damage(path.read_text()))
+    assert cached(corpus.cache) != first
+    assert baselines(corpus) == first
+    assert cached(corpus.cache) == first
+
+
+def test_an_empty_or_unknown_split_is_refused(corpus: Corpus) -> None:
+    with pytest.raises(CorpusError, match="test split is empty"):
+        baselines(corpus, "test")
+    with pytest.raises(SettingError, match="did you mean valid"):
+        baselines(corpus, "vaild")
+    shutil.rmtree(corpus.cache)
+    with pytest.raises(CorpusError, match="no prepared corpus"):
+        baselines(corpus)
+
+
+def test_the_strongest_baseline_passed_is_named() -> None:
+    known = {name: Baseline(name, figures(nats, tokens=1)) for name, nats in zip(NAMES, (4, 3, 2, 1, 1.5), strict=True)}
+    assert passed(4.0, known) is None
+    assert passed(2.5, known) == "unigram"
+    assert passed(1.2, known) == "xz"
+    assert passed(0.9, known) == "kneser-ney-5"
+    assert passed(0.9, {}) is None
+
+
+def test_baselines_import_no_torch() -> None:
+    code = "import sys, glassloom.data.baselines, glassloom.data.languages; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def process_facts(pid: int) -> tuple[str, str]:
+    """A process's state and niceness; empty where it is gone."""
+    if Path("/proc/self/stat").exists():
+        try:
+            after_name = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        except (FileNotFoundError, ProcessLookupError):
+            return "", ""
+        return after_name[0], after_name[16]
+    said = subprocess.run(["ps", "-o", "stat=,ni=", "-p", str(pid)], capture_output=True, text=True).stdout.split()
+    return (said[0][0], said[1]) if said else ("", "")
+
+
+def until(claim: Callable[[], bool], seconds: float = 20) -> bool:
+    """Whether the claim comes true in time."""
+    end = time.monotonic() + seconds
+    while not (true := claim()) and time.monotonic() < end:
+        time.sleep(0.05)
+    return true
+
+
+def test_a_job_computes_the_same_in_a_process_of_low_priority_and_leaves_none_behind(corpus: Corpus) -> None:
+    lock = FileLock(corpus.cache / "baselines-valid.lock")
+    with lock:  # another process is computing: the job waits for it
+        job = BaselineJob.start(corpus)
+        pid = job._process.pid
+        assert until(lambda: process_facts(pid)[1] == "19")
+        assert job.is_running
+        assert job.wait(timeout=0.2) == {}
+    found = job.wait(timeout=60)
+    assert list(found) == NAMES
+    assert not job.is_running
+    assert process_facts(pid) == ("", "")
+    assert found == baselines(corpus)
+    again = BaselineJob.start(corpus)
+    assert again._process is None
+    assert again.ready() == found
+    again.stop()
+
+
+def test_a_stopped_or_forgotten_job_leaves_no_process(corpus: Corpus) -> None:
+    with FileLock(corpus.cache / "baselines-valid.lock"):
+        job = BaselineJob.start(corpus)
+        pid = job._process.pid
+        job.stop()
+        assert process_facts(pid) == ("", "")
+        job.stop()
+        assert job.ready() == {}
+        forgotten = BaselineJob.start(corpus)
+        pid = forgotten._process.pid
+        del forgotten
+        assert process_facts(pid) == ("", "")
+    assert list(baselines(corpus)) == NAMES
+
+
+def test_a_job_ends_when_its_parent_is_killed(corpus: Corpus, tiny_text: str, tmp_path: Path) -> None:
+    code = """if True:
+        import sys, time
+        from pathlib import Path
+        from glassloom.data import DataSettings, load_text
+        from glassloom.data.baselines import BaselineJob
+        text, cache = Path(sys.argv[1]).read_text(encoding="utf-8"), Path(sys.argv[2])
+        job = BaselineJob.start(load_text(text, DataSettings(split="90,10"), cache=cache))
+        sys.stdout.write(f"{job._process.pid}\\n")
+        sys.stdout.flush()
+        time.sleep(60)
+    """
+    path = tmp_path / "text.txt"
+    path.write_text(tiny_text, encoding="utf-8")
+    with FileLock(corpus.cache / "baselines-valid.lock"):
+        command = [sys.executable, "-c", code, str(path), str(tmp_path)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as parent:
+            pid = int(parent.stdout.readline())
+            assert until(lambda: process_facts(pid)[1] == "19")
+            os.kill(parent.pid, signal.SIGKILL)
+        # Gone, or dead and waiting for whoever inherited it to say so.
+        assert until(lambda: process_facts(pid)[0] in ("", "Z"))
+
+
+def test_a_job_that_fails_says_why_once(corpus: Corpus) -> None:
+    (corpus.cache / "facts.json").unlink()
+    with BaselineJob.start(corpus) as job:
+        with pytest.warns(Notice, match="Not all baselines could be computed: .*no prepared corpus"):
+            assert job.wait(timeout=60) == {}
+        assert job.ready() == {}
+
+
+def test_shakespeare_by_characters_is_below_the_reference(data_folder: Path, tmp_path: Path) -> None:
+    corpus = load_corpus(data_folder / "shakespeare.txt", DataSettings(split="90,10"), cache=tmp_path)
+    model = KneserNey.fit(corpus.train.ids, corpus.tokenizer.size)
+    assert model.nats(corpus.valid.ids).mean() == pytest.approx(1.5611, abs=1e-3)  # the reference's n-gram has 1.669
