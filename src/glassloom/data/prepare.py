@@ -43,22 +43,21 @@ def prepare(
     by_file = None
     if source.key is not None and source.newest_nanoseconds < seen_at - SETTLED_NANOSECONDS:
         by_file = digest([request, "file", source.name, source.key])
-        if corpus := remembered(folder, by_file, source):
-            return corpus
+        if (known := remembered(folder, by_file, source)) is not None:
+            say_all(known[1])
+            return known[0]
     reader = Reader(source, settings, progress)
     scan = reader.scan()
     check(source, scan)
     notices = [*source.notices, *source.oddities.notices(), *scan.notices()]
     by_text = digest([request, "text", source.tokenizer, scan.sha256, scan.sizes, reader.rule()])
-    corpus = remembered(folder, by_text, source)
-    if corpus is None:
-        corpus = make(source, settings, tokenizer, reader, folder)
-        known = {"fingerprint": corpus.fingerprint, "split_rule": corpus.split_rule, "notices": notices}
-        write_json(folder / "known" / f"{by_text}.json", known)
-        say_all(notices)
+    known = remembered(folder, by_text, source)
+    corpus = known[0] if known is not None else make(source, settings, tokenizer, reader, folder)
+    if known is None:
+        remember(folder, by_text, corpus, [])
     if by_file is not None:
-        known = {"fingerprint": corpus.fingerprint, "split_rule": corpus.split_rule, "notices": notices}
-        write_json(folder / "known" / f"{by_file}.json", known)
+        remember(folder, by_file, corpus, notices)
+    say_all(notices)
     return corpus
 
 
@@ -66,15 +65,19 @@ def digest(data: Any) -> str:
     return hashlib.sha256(canonical(data)).hexdigest()
 
 
-def remembered(folder: Path, key: str, source: Source) -> Corpus | None:
-    """The corpus that this key led to before; None where there is none, or it is damaged."""
+def remember(folder: Path, key: str, corpus: Corpus, notices: list[str]) -> None:
+    """Note what a key led to."""
+    known = {"fingerprint": corpus.fingerprint, "split_rule": corpus.split_rule, "notices": notices}
+    write_json(folder / "known" / f"{key}.json", known)
+
+
+def remembered(folder: Path, key: str, source: Source) -> tuple[Corpus, list[str]] | None:
+    """The corpus that a key led to before, and its notices; None where there is none, or it is damaged."""
     known = read_json(folder / "known" / f"{key}.json")
-    if known is None or not isinstance(known.get("fingerprint"), str):
+    if known is None or not {"fingerprint", "split_rule", "notices"} <= set(known):
         return None
-    corpus = open_prepared(folder, known["fingerprint"], source, str(known.get("split_rule")))
-    if corpus is not None:
-        say_all(known.get("notices", []))
-    return corpus
+    corpus = open_prepared(folder, str(known["fingerprint"]), source, str(known["split_rule"]))
+    return None if corpus is None else (corpus, list(known["notices"]))
 
 
 def check(source: Source, scan: Scan) -> None:

@@ -21,6 +21,8 @@ class Scan:
 
     digest: Any = field(default_factory=hashlib.sha256)
     flags: Any = field(default_factory=lambda: np.zeros(0x110000, dtype=bool))
+    ascii: bytes = b""
+    """The bytes seen in chunks of nothing but ASCII, which is quicker to look through."""
     sizes: dict[str, list[int]] = field(default_factory=dict)
     """Units (characters, or sequences), characters and UTF-8 bytes."""
 
@@ -29,7 +31,7 @@ class Scan:
         data = encoded(text, sizes[1])
         self.digest.update(data)
         if len(data) == len(text):
-            self.flags[:256] |= np.bincount(np.frombuffer(data, dtype=np.uint8), minlength=256) > 0
+            self.ascii = bytes(sorted({*self.ascii, *data.translate(None, self.ascii)}))
         else:
             self.flags[np.frombuffer(text.encode("utf-32-le"), dtype="<u4")] = True
         sizes[0] += unit
@@ -43,6 +45,7 @@ class Scan:
     @property
     def symbols(self) -> str:
         """Every character that occurs, sorted."""
+        self.flags[list(self.ascii)] = True
         return "".join(map(chr, np.flatnonzero(self.flags).tolist()))
 
     @property

@@ -4,6 +4,8 @@ Sennrich et al. 2016 (arXiv:1508.07909) on UTF-8 bytes, as in GPT-2: the 256 byt
 every valid text can be spelt and comes back exactly; no space is added before the text.
 """
 
+import json
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from typing import Any
@@ -13,6 +15,8 @@ import numpy as np
 from glassloom.data.tokenizers.base import Evidence, Ids, Tokenizer, label, need_text, utf8
 from glassloom.data.tokenizers.byte import ByteStreamer
 from glassloom.errors import TokenizerError, notice
+
+CUT = re.compile(r"(?<=\S)[ \n]")
 
 PIECE = 1 << 17
 """Characters that are encoded as one item of a batch, or a little more."""
@@ -57,8 +61,6 @@ class BpeTokenizer(Tokenizer):
 
     @classmethod
     def learn(cls, evidence: Evidence) -> "BpeTokenizer":
-        import json
-
         from tokenizers import Tokenizer as Library
         from tokenizers import models, pre_tokenizers, trainers
 
@@ -88,7 +90,7 @@ class BpeTokenizer(Tokenizer):
         return np.concatenate(parts) if parts else np.empty(0, dtype=self.dtype)
 
     def cut(self, text: str) -> int:
-        return before_line_end(text, len(text))
+        return last_cut(text)
 
     def decode(self, ids: Sequence[int] | Ids) -> str:
         numbers = np.asarray(ids, dtype=np.int64).tolist()
@@ -127,14 +129,15 @@ def byte_label(piece: bytes) -> str:
         return "0x" + piece.hex().upper()
 
 
-def before_line_end(text: str, end: int) -> int:
-    """The index of the last line end before `end` that follows something other than white space; 0 if there is none.
+def last_cut(text: str) -> int:
+    """The last index where cutting changes nothing; 0 where there is none.
 
-    There, and only there, both halves are cut into the same words as the whole: white space stays in one run.
+    That is before a space or line end that follows something other than white space: a run of white space stays whole,
+    and the space stays with the word after it.
     """
-    where = text.rfind("\n", 0, end)
-    while where > 0 and text[where - 1].isspace():
-        where = text.rfind("\n", 0, where)
+    where = max(text.rfind("\n"), text.rfind(" "))
+    while where > 0 and (text[where] not in " \n" or text[where - 1].isspace()):
+        where -= 1
     return max(where, 0)
 
 
@@ -145,7 +148,7 @@ def cut_pieces(chunks: Iterable[str]) -> Iterator[str]:
         held += chunk
         start = 0
         while len(held) - start > PIECE:
-            where = next_line_end(held, start + PIECE)
+            where = next_cut(held, start + PIECE)
             if where < 0:
                 break
             yield held[start:where]
@@ -155,9 +158,7 @@ def cut_pieces(chunks: Iterable[str]) -> Iterator[str]:
         yield held
 
 
-def next_line_end(text: str, start: int) -> int:
-    """The index of the first line end from `start` on that follows something other than white space; -1 if none."""
-    where = text.find("\n", start)
-    while where > 0 and text[where - 1].isspace():
-        where = text.find("\n", where + 1)
-    return where
+def next_cut(text: str, start: int) -> int:
+    """The first index from `start` on where cutting changes nothing, as `last_cut` has it; -1 where there is none."""
+    found = CUT.search(text, start)
+    return found.start() if found else -1
