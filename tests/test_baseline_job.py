@@ -1,4 +1,4 @@
-"""The process that computes baselines beside a training: it waits its turn, stays quiet, and never outlives its parent."""
+"""The process that computes baselines beside a training: it waits its turn, and never outlives its parent."""
 
 import os
 import signal
