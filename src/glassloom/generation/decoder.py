@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -79,7 +80,7 @@ def _continue(
         logits, state = _forward(model, piece, state)
     assert state is not None
     if settings.count > 1:
-        logits = logits.expand(settings.count, -1)
+        logits = logits.repeat(settings.count, axis=0)
         state = _take(state, [0] * settings.count, device)
     for place in range(1, settings.length + 1):
         ids, nats = chooser.choose(logits, [line.sample for line in lines])
@@ -98,10 +99,10 @@ def _continue(
 
 
 @torch.inference_mode()
-def _forward(model: LanguageModel, tokens: Tensor, state: State | None) -> tuple[Tensor, State]:
-    """The logits after the last of the tokens, on the CPU, and the state."""
+def _forward(model: LanguageModel, tokens: Tensor, state: State | None) -> tuple[np.ndarray, State]:
+    """The logits after the last of the tokens, and the state."""
     hidden, state = model.hidden(tokens, state)
-    return model.logits(hidden[:, -1:])[:, 0].cpu(), state
+    return model.logits(hidden[:, -1:])[:, 0].cpu().double().numpy(), state
 
 
 @torch.inference_mode()
