@@ -42,6 +42,8 @@ class LanguageModel(nn.Module):
     """Where dropout draws its masks from; None is torch's global generator."""
     probe: Probe | None = None
     """Sees, and may replace, every inner value; see `glassloom.models.inside`."""
+    repeated: int = 0
+    """While a pass runs: how many tokens at the front of what the probe sees are run again, having been seen before."""
 
     def __init__(self, settings: Any, vocabulary: int, generator: torch.Generator | None = None) -> None:
         super().__init__()

@@ -5,16 +5,18 @@ probe records, or replaces. Without one nothing is computed for it; a fused kern
 the same weights run step by step instead.
 
 A recurrent layer's values come one step at a time: a piece whose time axis has length 1, call after call, so that what
-is replaced at one step is met by the next. Everything else comes whole. (Where a transformer's window restarts, the
-tokens that are run again are shown again.)
+is replaced at one step is met by the next. Everything else comes whole, or for a transformer and a text longer than its
+context window by window; where a window restarts, its first `model.repeated` tokens are shown again.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from itertools import accumulate
+from typing import TYPE_CHECKING, TypeAlias
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 if TYPE_CHECKING:
@@ -64,10 +66,8 @@ def inner_value(name: str) -> InnerValue:
     return GLOSSARY[".".join(next(letters, part) if part.isdigit() else part for part in parts)]
 
 
-class Probe(Protocol):
-    """Called with each inner value's name and value; what it returns is used from there on."""
-
-    def __call__(self, name: str, value: Tensor) -> Tensor: ...
+Probe: TypeAlias = Callable[[str, Tensor], Tensor]
+"""Called with each inner value's name and value; what it returns is used from there on."""
 
 
 @contextmanager
@@ -82,7 +82,9 @@ def probing(model: "LanguageModel", probe: Probe) -> Iterator[None]:
 
 @contextmanager
 def recording(model: "LanguageModel") -> Iterator[dict[str, Tensor]]:
-    """Collect every inner value of the block's one forward pass, by name, whole; they are there when the block ends.
+    """Collect every inner value of the block's forward pass, by name, whole; they are there when the block ends.
+
+    Several passes with the state carried are one text in pieces. Attention weights are 0 on keys out of reach.
 
     >>> from glassloom.models import build
     >>> with recording(build("gru", vocabulary=5)) as values:
@@ -94,11 +96,28 @@ def recording(model: "LanguageModel") -> Iterator[dict[str, Tensor]]:
     values: dict[str, Tensor] = {}
 
     def record(name: str, value: Tensor) -> Tensor:
-        pieces.setdefault(name, []).append(value)
+        axis = axes(name).index("time")
+        pieces.setdefault(name, []).append(value.narrow(axis, model.repeated, value.shape[axis] - model.repeated))
         return value
 
     with probing(model, record):
         yield values
     for name, parts in pieces.items():
-        axis = inner_value(name).axes.split().index("time")
-        values[name] = parts[0] if len(parts) == 1 else torch.cat(parts, axis)
+        if len(parts) > 1 and "keys" in axes(name):
+            parts = on_common_keys(parts)
+        values[name] = parts[0] if len(parts) == 1 else torch.cat(parts, axes(name).index("time"))
+
+
+def axes(name: str) -> list[str]:
+    """The axes of an inner value; batch and time for a name that the glossary lacks."""
+    try:
+        return inner_value(name).axes.split()
+    except KeyError:
+        return ["batch", "time"]
+
+
+def on_common_keys(parts: list[Tensor]) -> list[Tensor]:
+    """Attention weights of consecutive pieces, each widened to all keys: a piece's last query is its last key."""
+    ends = list(accumulate(part.shape[-2] for part in parts))
+    first = min(end - part.shape[-1] for end, part in zip(ends, parts, strict=True))
+    return [F.pad(part, (end - part.shape[-1] - first, ends[-1] - end)) for end, part in zip(ends, parts, strict=True)]

@@ -57,7 +57,7 @@ def visible(position: Int[Tensor, " batch"], keys: int, time: int, context: int)
     return (near & (key >= keys - position[:, None, None]))[:, None]
 
 
-def join(parts: list[Memory], rows: list[Int[Tensor, " rows"]]) -> Memory:
+def join(parts: list[Memory], rows: list[Tensor]) -> Memory:
     """Memories of disjoint sets of rows as one, the shorter ones filled with zeros in front."""
     order = torch.cat(rows).argsort()
 

@@ -17,29 +17,32 @@ from torch import Tensor
 BASE = 10000.0
 
 
-def frequencies(count: int, device: torch.device | None = None) -> Float[Tensor, " count"]:
-    """10000^(-i/count) for i from 0, in float64."""
-    return BASE ** (-torch.arange(count, dtype=torch.float64, device=device) / count)
+def angles(positions: Int[Tensor, "batch time"], planes: int) -> Float[Tensor, "batch time planes"]:
+    """position / 10000^(i / planes) for i from 0, in float64: a stream of any length keeps its precision."""
+    exact = positions.cpu() if positions.device.type == "mps" else positions  # a device without float64
+    return exact[:, :, None] * BASE ** (-torch.arange(planes, dtype=torch.float64, device=exact.device) / planes)
 
 
-def sinusoids(context: int, width: int) -> Float[Tensor, "context width"]:
-    """The fixed table of Vaswani et al. (2017), section 3.5, computed in float64.
+def sinusoids(
+    positions: Int[Tensor, "batch time"], width: int, like: Float[Tensor, "..."]
+) -> Float[Tensor, "batch time width"]:
+    """The fixed vectors of Vaswani et al. (2017), section 3.5, in the type and on the device of `like`.
 
-    >>> sinusoids(2, 2)[1].tolist() == [torch.tensor(1.0).sin().item(), torch.tensor(1.0).cos().item()]
-    True
+    >>> sinusoids(torch.tensor([[1]]), 2, torch.zeros(1))
+    tensor([[[0.8415, 0.5403]]])
     """
-    angles = torch.arange(context, dtype=torch.float64)[:, None] * frequencies((width + 1) // 2)
-    return torch.stack([angles.sin(), angles.cos()], -1).flatten(1)[:, :width].float()
+    found = angles(positions, (width + 1) // 2)
+    return torch.stack([found.sin(), found.cos()], -1).flatten(2)[:, :, :width].to(like)
 
 
 Turn = tuple[Tensor, Tensor]
 """Cosine and sine of every position's angles, `batch 1 time planes`."""
 
 
-def turns(positions: Int[Tensor, "batch time"], head_width: int, dtype: torch.dtype) -> Turn:
-    """The rotary angles at absolute positions, computed in float64: a stream of any length keeps its precision."""
-    angles = positions[:, None, :, None] * frequencies(head_width // 2, positions.device)
-    return angles.cos().to(dtype), angles.sin().to(dtype)
+def turns(positions: Int[Tensor, "batch time"], head_width: int, like: Float[Tensor, "..."]) -> Turn:
+    """The rotary angles at absolute positions, in the type and on the device of `like`."""
+    found = angles(positions, head_width // 2).unsqueeze(1)
+    return found.cos().to(like), found.sin().to(like)
 
 
 def turn(values: Float[Tensor, "batch heads time head"], by: Turn) -> Float[Tensor, "batch heads time head"]:

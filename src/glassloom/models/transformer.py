@@ -165,7 +165,6 @@ class Transformer(LanguageModel):
 
     Settings = TransformerSettings
     settings: TransformerSettings
-    sinusoids: Tensor | None
 
     def __init__(
         self, settings: TransformerSettings, vocabulary: int, generator: torch.Generator | None = None
@@ -173,8 +172,6 @@ class Transformer(LanguageModel):
         super().__init__(settings, vocabulary, generator)
         self.embedding = Embedding(vocabulary, settings.width)
         self.positions = Embedding(settings.context, settings.width) if settings.positions == "learned" else None
-        table = sinusoids(settings.context, settings.width) if settings.positions == "sinusoidal" else None
-        self.register_buffer("sinusoids", table, persistent=False)
         self.layers = nn.ModuleList(Layer(settings) for _ in range(settings.layers))
         rms = settings.normalization == "rms"
         self.final_norm = Norm(settings.width, rms, settings.norm_bias) if settings.final_norm else None
@@ -237,8 +234,10 @@ class Transformer(LanguageModel):
             first = 0 if restarts else place - start
             inputs = torch.cat([run_again, piece], 1) if restarts else piece
             positions = torch.arange(first, first + inputs.shape[1], device=piece.device)[None]
+            self.repeated = run_again.shape[1]
             hidden, pasts = self.run(inputs, known, positions, None)
-            outputs.append(hidden[:, run_again.shape[1] :])
+            outputs.append(hidden[:, self.repeated :])
+            self.repeated = 0
             recent = torch.cat([memory.recent, piece], 1)
             place += piece.shape[1]
             memory = Memory(memory.position + piece.shape[1], recent[:, max(recent.shape[1] - half, 0) :], pasts)
@@ -258,10 +257,9 @@ class Transformer(LanguageModel):
         if self.positions is not None:
             values = values + self.positions(positions)
         elif settings.positions == "sinusoidal":
-            assert self.sinusoids is not None
-            values = values + self.sinusoids[positions]
+            values = values + sinusoids(positions, settings.width, like=values)
         elif settings.positions == "rotary":
-            by = turns(positions, settings.width // settings.heads, values.dtype)
+            by = turns(positions, settings.width // settings.heads, like=values)
         values = drop(self.see("embedding", values), rate("embedding"), generator)
         known = iter(memory.pasts)
         for index, layer in enumerate(self.stack):
