@@ -79,7 +79,8 @@ class Muon(Optimizer):
         weight_decay: float = 0.0,
     ) -> None:
         constants = {"lr": lr, "momentum": momentum, "betas": betas, "eps": eps, "weight_decay": weight_decay}
-        super().__init__(params, {**constants, "gates": None})
+        # "fused" tells load_state_dict that the count of steps belongs on the parameter's device
+        super().__init__(params, {**constants, "gates": None, "fused": True})
 
     @overload
     def step(self, closure: None = None) -> None: ...
