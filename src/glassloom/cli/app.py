@@ -1,0 +1,105 @@
+"""The commands by name, and what every one of them shares: errors as one sentence, exit codes, `--json`, `--debug`."""
+
+import os
+import sys
+import traceback
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+from cyclopts import App, CycloptsError, Group
+
+import glassloom
+from glassloom.cli.output import print_error, show_notice
+from glassloom.errors import GlassloomError, InputError, nearest
+
+START = Group("From a text to a model", sort_key=0)
+LOOK = Group("Using and comparing", sort_key=1)
+KEEP = Group("What is there", sort_key=2)
+
+COMMANDS: dict[str, tuple[str, Group]] = {
+    "demo": ("Train all four models on real text that is on every machine, compare them, write a report.", START),
+    "train": ("Train a model on a text.", START),
+    "compare": ("Give several models or settings the same budget; table, figures, recommendation.", START),
+    "evaluate": ("Score a run on held-out text, beside the baselines.", LOOK),
+    "generate": ("Let a run continue a prompt.", LOOK),
+    "report": ("Write the page about one or more runs.", LOOK),
+    "corpora": ("List the texts and languages that have a name, or describe one text.", KEEP),
+    "runs": ("List the runs, with state, loss and size.", KEEP),
+}
+"""Each command is the function of its name in the module of its name, imported when it is asked for."""
+
+EXAMPLES = """
+Try `glassloom demo`, or `glassloom train my-text.txt --model gru --minutes 2`.
+Every command takes `--help`, `--json` (one JSON object, last) and `--debug` (a traceback for an error).
+"""
+
+
+def build() -> App:
+    """The command line as cyclopts sees it; no command's module is imported yet."""
+    app = App(
+        name="glassloom",
+        help=f"{glassloom.__doc__}\n{EXAMPLES}",
+        help_format="markdown",
+        version=glassloom.__version__,
+        result_action="return_value",
+    )
+    for name, (about, group) in COMMANDS.items():
+        app.command(f"glassloom.cli.{name}:{name}", name=name, help=about, group=group)
+    return app
+
+
+def run(arguments: list[str]) -> int:
+    """Run the command and return its exit code; what a user can cause never shows a traceback without `--debug`."""
+    as_json, debug = "--json" in arguments, "--debug" in arguments
+    make_printable()
+    warnings.showwarning = show_notice
+    try:
+        return int(carry_out(arguments) or 0)
+    except CycloptsError as error:
+        return report_error(usage_error(error, arguments), as_json, debug)
+    except GlassloomError as error:
+        return report_error(error, as_json, debug)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except KeyboardInterrupt:
+        return 130
+    except Exception as error:  # our own mistake; say so, and how to see it
+        if debug:
+            traceback.print_exc()
+        what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+        mistake = GlassloomError(f"Glassloom made a mistake: {what}", fix="run it again with --debug and report it")
+        return report_error(mistake, as_json, False)
+
+
+def carry_out(arguments: list[str]) -> Any:
+    """Parse and call."""
+    if arguments and not arguments[0].startswith("-") and arguments[0] not in COMMANDS:
+        raise InputError(f"There is no command {arguments[0]}", "", nearest(arguments[0], COMMANDS))
+    return build()(arguments, exit_on_error=False, print_error=False)
+
+
+def usage_error(error: CycloptsError, arguments: list[str]) -> GlassloomError:
+    """What cyclopts complains about, as one of our errors."""
+    command = next((word for word in arguments if word in COMMANDS), "")
+    text = " ".join(str(error).split()).replace('"', "")
+    what, _, fix = text.partition(" Did you mean ")
+    see = f"glassloom {command} --help".replace("  ", " ")
+    return InputError(what, "", f"did you mean {fix}" if fix else f"see {see}")
+
+
+def report_error(error: GlassloomError, as_json: bool, debug: bool) -> int:
+    """Print the error and return its exit code."""
+    if debug:
+        traceback.print_exception(error)
+    print_error(error, as_json)
+    return error.exit_code
+
+
+def make_printable() -> None:
+    """A character that the terminal's encoding lacks is shown as an escape instead of ending the program."""
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure: Callable[..., None] | None = getattr(stream, "reconfigure", None)
+        if reconfigure:
+            reconfigure(errors="backslashreplace")

@@ -1,0 +1,134 @@
+"""Training as one sees it: a live line on a terminal, plain lines elsewhere."""
+
+import math
+import sys
+from typing import Any
+
+from rich.console import Console
+from rich.live import Live
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
+from rich.text import Text
+
+from glassloom.cli.output import duration, printable
+from glassloom.training.events import Began, Evaluated, Event, Finished, Sampled, Saved, Stepped
+
+
+class Watcher:
+    """Shows the events of a training; everything goes to standard error, so that results stay alone on the other."""
+
+    def __init__(self, *, quiet: bool = False, name: str = "") -> None:
+        self.quiet, self.name = quiet, name
+        self.console = Console(stderr=True, highlight=False, soft_wrap=True)
+        self.live: Live | None = None
+        self.bar = Progress(
+            TextColumn("{task.description}"), BarColumn(bar_width=24), TaskProgressColumn(), console=self.console
+        )
+        self.task = self.bar.add_task(name, total=1.0)
+        self.facts: dict[str, Any] = {}
+        self.last: Stepped | None = None
+        self.valid: Evaluated | None = None
+        self.first: tuple[float, int] = (0.0, 0)
+        self.shown = 0.0
+
+    def __call__(self, event: Event) -> None:
+        if self.quiet:
+            return
+        match event:
+            case Began():
+                self.begin(event)
+            case Stepped():
+                self.last = event
+                if self.live and event.seconds - self.shown > 0.2:
+                    self.shown = event.seconds
+                    self.refresh(event)
+            case Evaluated():
+                self.valid = event
+                if self.live:
+                    self.refresh(self.last)
+                else:
+                    self.line(self.status(self.last))
+            case Sampled():
+                self.sample(event)
+            case Finished():
+                self.end(event)
+            case Saved():
+                pass
+
+    def begin(self, event: Began) -> None:
+        self.facts = event.facts
+        self.first = (0.0, 0)
+        for text in opening(event):
+            self.line(text)
+        if self.console.is_terminal and sys.stderr.isatty():
+            self.live = Live(self.bar, console=self.console, refresh_per_second=5, transient=True)
+            self.live.start()
+
+    def refresh(self, stepped: Stepped | None) -> None:
+        if stepped is not None:
+            self.bar.update(self.task, completed=stepped.progress, description=printable(self.status(stepped)))
+
+    def status(self, stepped: Stepped | None) -> str:
+        """`step 1,200  train 2.31  valid 2.40 bits/char  below bigram  41,000 tokens/s  0:48 left`."""
+        if stepped is None:
+            return self.name
+        parts = [self.name] if self.name else []
+        parts.append(f"step {stepped.step:,}")
+        parts.append(f"train {self.in_unit(stepped.train_nats)}")
+        if self.valid:
+            parts.append(f"valid {self.in_unit(self.valid.valid_nats)} {self.unit}")
+            if self.valid.passed:
+                parts.append(f"below {self.valid.passed}")
+        parts.append(f"{stepped.tokens / max(stepped.seconds, 1e-9):,.0f} tokens/s")
+        if stepped.progress > 0:
+            parts.append(f"{duration(stepped.seconds * (1 / stepped.progress - 1))} left")
+        return "  ".join(parts)
+
+    @property
+    def unit(self) -> str:
+        return "perplexity" if self.facts.get("tokenizer") == "word" else "bits/char"
+
+    def in_unit(self, nats: float) -> str:
+        """A loss as perplexity for words, else as bits a character."""
+        if self.unit == "perplexity":
+            return f"{math.exp(min(nats, 50)):,.1f}"
+        sizes = self.facts["sizes"]["train"]
+        return f"{nats / math.log(2) * sizes['tokens'] / max(1, sizes['characters']):.3f}"
+
+    def sample(self, event: Sampled) -> None:
+        first = " ".join((event.prompt + event.text).split())[:150]
+        self.line(f"  sample at step {event.step:,}: {first}")
+
+    def end(self, event: Finished) -> None:
+        if self.live:
+            self.live.stop()
+            self.live = None
+            if self.last:
+                self.line(self.status(self.last))
+        self.line(
+            f"{self.name + ': ' if self.name else ''}{event.status} after {duration(event.seconds)}: {event.reason}"
+        )
+
+    def line(self, text: str) -> None:
+        self.console.print(Text(printable(text)))
+
+    def close(self) -> None:
+        """Give the terminal back, whatever happened."""
+        if self.live:
+            self.live.stop()
+            self.live = None
+
+
+def opening(event: Began) -> list[str]:
+    """What is said before the first step."""
+    facts = event.facts
+    sizes = ", ".join(f"{name} {size['tokens']:,}" for name, size in facts["sizes"].items() if size["tokens"])
+    lines = [
+        f"{facts['corpus']}: {sizes} tokens ({facts['tokenizer']}, vocabulary {facts['vocabulary']:,}; "
+        f"{facts['split_rule']}), SHA-256 {facts['sha256'][:12]}",
+        f"{facts['model']}: {facts['parameters']:,} parameters on {facts['device']} in {facts['precision']}, "
+        f"{facts['threads']} threads, seed {facts['seed']}; about {duration(facts['estimated_seconds'])} "
+        f"-> {facts['run']}",
+    ]
+    if event.resumed:
+        lines.append(f"goes on from the checkpoint at step {event.step:,}")
+    return lines

@@ -1,0 +1,18 @@
+"""Run folders: create, open, commit a checkpoint, resume, lock. The only room that knows their file names."""
+
+from glassloom.runs.checkpoint import Checkpoint, load_weights
+from glassloom.runs.run import Run, check_name, create_run, list_runs, load_run
+from glassloom.runs.storage import replace_file, storing, to_json
+
+__all__ = [
+    "Checkpoint",
+    "Run",
+    "check_name",
+    "create_run",
+    "list_runs",
+    "load_run",
+    "load_weights",
+    "replace_file",
+    "storing",
+    "to_json",
+]

@@ -1,0 +1,64 @@
+"""One writer a run: a lock that a killed process releases; a second one is told who holds it."""
+
+import json
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import datetime
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from glassloom.errors import RunError
+from glassloom.runs.storage import replace_file, storing, to_json
+
+LOCK, HOLDER = ".lock", ".holder.json"
+
+
+@contextmanager
+def writing(run: Path) -> Iterator[None]:
+    """Hold the run's lock while the block runs.
+
+    Raises:
+        RunError: another process holds it.
+    """
+    lock = FileLock(run / LOCK)
+    with storing(run):
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            raise RunError(
+                f"Run {run.name} is in use by {holder(run)}",
+                "one writer at a time",
+                "wait for it, stop it, or choose another --name",
+            ) from None
+    try:
+        who = {"pid": os.getpid(), "host": socket.gethostname(), "since": datetime.now().isoformat(timespec="seconds")}
+        replace_file(run / HOLDER, to_json(who))
+        yield
+    finally:
+        with suppress(OSError):
+            (run / HOLDER).unlink()
+        lock.release()
+
+
+def is_locked(run: Path) -> bool:
+    """Whether some process is writing the run at this moment."""
+    if not (run / LOCK).exists():
+        return False
+    lock = FileLock(run / LOCK)
+    try:
+        lock.acquire(timeout=0)
+    except (Timeout, OSError):
+        return True
+    lock.release()
+    return False
+
+
+def holder(run: Path) -> str:
+    """Who holds the lock, in words."""
+    with suppress(OSError, ValueError, KeyError):
+        who = json.loads((run / HOLDER).read_bytes())
+        return f"process {who['pid']} on {who['host']} since {who['since']}"
+    return "another process"

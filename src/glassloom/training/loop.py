@@ -1,0 +1,241 @@
+"""The one training loop. It prints nothing: it yields what happens, and commits to the run's folder.
+
+    while the budget lasts:
+        update on the next batch
+        at its moments: evaluate on a fixed slice of held-out text, commit a checkpoint, sample
+
+Moments are set in steps (`--eval-every 100`) or, by default, fall on equal shares of the budget.
+"""
+
+import math
+import time
+from collections.abc import Callable, Iterator
+
+from glassloom.data.corpus import Corpus
+from glassloom.errors import TrainingError
+from glassloom.generation import DecodingSettings, generate
+from glassloom.loss import perplexity
+from glassloom.runs import Run
+from glassloom.training.evaluation import Evaluation, evaluate_split
+from glassloom.training.events import Began, Evaluated, Event, Finished, Sampled, Saved, Stepped
+from glassloom.training.machine import autocast, is_out_of_memory
+from glassloom.training.state import TrainingState
+
+EVALUATIONS, SAMPLES, LOGGED = 20, 4, 500
+"""How often over the budget, where no number of steps is set."""
+PATIENCE_ABOVE_UNIFORM = 100
+"""Steps in a row that the smoothed loss may be far above uniform."""
+
+
+def training(
+    run: Run, corpus: Corpus, state: TrainingState, facts: dict[str, object], stop: Callable[[], bool] = lambda: False
+) -> Iterator[Event]:
+    """Train until the budget is used, patience ends, `stop()` says so, or the loss is lost.
+
+    Raises:
+        TrainingError: a quantity was not finite, or the loss stayed far above uniform; `Finished` is yielded before.
+    """
+    settings, progress = run.config.train, state.progress
+    name, amount = settings.budget()
+    yield Began(progress.step, progress.step > 0, facts)
+    try:
+        while (used := budget_used(state, name, amount)) < 1:
+            if stop():
+                yield from save(run, state)
+                yield Finished("interrupted", "stopped from outside", progress.step, progress.seconds, progress.tokens)
+                return
+            yield (stepped := one_step(state, used, name, amount))
+            note_divergence(state, stepped)
+            log_step(run, state, stepped, used)
+            due = Moments(progress.step, used, stepped.progress)
+            last = stepped.progress >= 1
+            if last or due.now(settings.eval_every, EVALUATIONS):
+                yield from evaluate(run, corpus, state, stepped)
+            if last or due.now(settings.sample_every, SAMPLES):
+                yield sample(run, corpus, state)
+            if last or due.now(settings.save_every or settings.eval_every, EVALUATIONS) or is_best(state):
+                yield from save(run, state)
+            if settings.patience and progress.evaluations_without_gain >= settings.patience:
+                break
+    except TrainingError as error:
+        run.write_result({"status": "diverged", "reason": str(error), "step": progress.step})
+        yield Finished("diverged", str(error), progress.step, progress.seconds, progress.tokens)
+        raise
+    reason = "the budget is used" if budget_used(state, name, amount) >= 1 else "validation loss no longer fell"
+    run.write_result({"status": "finished", "reason": reason, "step": progress.step, "seconds": progress.seconds})
+    yield Finished("finished", reason, progress.step, progress.seconds, progress.tokens)
+
+
+def budget_used(state: TrainingState, name: str, amount: float) -> float:
+    """The share of the budget that is used, 0 to 1."""
+    progress = state.progress
+    used = {
+        "epochs": state.batches.epoch,
+        "steps": progress.step,
+        "train_tokens": progress.tokens,
+        "minutes": progress.seconds / 60,
+    }[name]
+    return min(1.0, used / amount + 1e-12)
+
+
+def one_step(state: TrainingState, used: float, name: str, amount: float) -> Stepped:
+    """The next batch, one update; when memory runs out, the same batch again in twice as many parts."""
+    progress, settings = state.progress, state.config.train
+    started = time.perf_counter()
+    factor = state.schedule.factor(used, progress.step, state.batches.epoch)
+    batch = next(state.batches)
+    while True:
+        try:
+            nats, before, after = state.update(batch, factor)
+            break
+        except (RuntimeError, MemoryError) as error:
+            rows = batch.inputs.shape[0]
+            if not is_out_of_memory(error):
+                raise
+            if progress.parts >= rows:
+                raise TrainingError(
+                    "Memory ran out with a single row at a time",
+                    "a smaller model",
+                    "lower --width or --sequence-length",
+                ) from error
+        state.halve(rows)
+    progress.seconds += time.perf_counter() - started
+    share = budget_used(state, name, amount)
+    return Stepped(
+        progress.step, state.batches.epoch, progress.tokens, progress.seconds, share,
+        nats, settings.lr * factor, before, after,
+    )  # fmt: skip
+
+
+class Moments:
+    """Whether something is due after a step."""
+
+    def __init__(self, step: int, before: float, after: float) -> None:
+        self.step, self.before, self.after = step, before, after
+
+    def now(self, every: int | None, times: int) -> bool:
+        """Every so many steps or, where that is None, so many times over the budget."""
+        if every:
+            return self.step % every == 0
+        return math.floor(self.after * times + 1e-9) > math.floor(self.before * times + 1e-9)
+
+
+def note_divergence(state: TrainingState, stepped: Stepped) -> None:
+    """Stop when the smoothed loss stays far above that of a uniform guess."""
+    progress, uniform = state.progress, math.log(state.model.vocabulary)
+    old = progress.smooth_nats
+    progress.smooth_nats = stepped.train_nats if old is None else 0.95 * old + 0.05 * stepped.train_nats
+    far = progress.smooth_nats > uniform + max(1.0, uniform / 2)
+    progress.steps_above_uniform = progress.steps_above_uniform + 1 if far else 0
+    if state.config.train.stop_on_divergence and progress.steps_above_uniform > PATIENCE_ABOVE_UNIFORM:
+        raise TrainingError(
+            f"Training stopped at step {stepped.step:,}: the training loss is {progress.smooth_nats:.2f} nats a token, "
+            f"far above the {uniform:.2f} of a uniform guess",
+            "a falling loss",
+            "lower --lr or set --clip-norm 1; --no-stop-on-divergence goes on all the same",
+        )
+
+
+def log_step(run: Run, state: TrainingState, stepped: Stepped, used_before: float) -> None:
+    """Add the loss to the running means; write a line to the metrics some 500 times over the budget."""
+    sums = state.progress.sums
+    tokens = stepped.tokens - sums.get("seen", [0.0, 0.0])[1]
+    for name in ("log", "evaluation"):
+        nats, count = sums.get(name, [0.0, 0.0])
+        sums[name] = [nats + stepped.train_nats * tokens, count + tokens]
+    sums["seen"] = [0.0, stepped.tokens]
+    if Moments(stepped.step, used_before, stepped.progress).now(None, LOGGED):
+        run.log(
+            {"event": "train", **vars(stepped), "train_nats": mean_of(state, "log"), "batch_nats": stepped.train_nats}
+        )
+
+
+def mean_of(state: TrainingState, name: str) -> float | None:
+    """The mean training loss since this was last asked for under that name."""
+    nats, count = state.progress.sums.pop(name, [0.0, 0.0])
+    return nats / count if count else None
+
+
+def evaluate_slice(run: Run, corpus: Corpus, state: TrainingState) -> Evaluation:
+    """The validation loss during training: a fixed slice under the protocol that the settings name."""
+    settings = run.config.train
+    return evaluate_split(
+        state.model,
+        corpus,
+        "valid",
+        protocol=settings.eval_protocol,
+        tokens=settings.eval_tokens,
+        batch_size=settings.batch_size,
+        sequence_length=settings.sequence_length or 1,
+        autocast=autocast(settings),
+    )
+
+
+def evaluate(run: Run, corpus: Corpus, state: TrainingState, stepped: Stepped) -> Iterator[Event]:
+    """Score the slice, remember the best, let a plateau schedule know, and log."""
+    progress = state.progress
+    with state.averaged():
+        found = evaluate_slice(run, corpus, state)
+    nats = found.figures.nats_per_token
+    if not math.isfinite(nats):
+        raise TrainingError(f"Training stopped at step {progress.step:,}: the validation loss became NaN or infinite")
+    best = progress.best_nats is None or nats < progress.best_nats
+    progress.valid_nats = nats
+    progress.evaluations_without_gain = 0 if best else progress.evaluations_without_gain + 1
+    if best:
+        progress.best_nats, progress.best_step = nats, progress.step
+    state.schedule.observe(nats)
+    event = Evaluated(
+        progress.step, stepped.epoch, progress.tokens, progress.seconds,
+        mean_of(state, "evaluation"), nats, found.figures.as_dict(), best,
+    )  # fmt: skip
+    record = {name: value for name, value in vars(event).items() if name != "valid"}
+    shown = perplexity(nats)
+    record |= {"valid_perplexity": shown if math.isfinite(shown) else None, "protocol": found.protocol}
+    run.log({"event": "evaluation", **record})
+    yield event
+
+
+def is_best(state: TrainingState) -> bool:
+    """Whether this very step has the lowest validation loss so far."""
+    return state.progress.best_step == state.progress.step
+
+
+def save(run: Run, state: TrainingState) -> Iterator[Event]:
+    """Commit a checkpoint."""
+    progress = state.progress
+    weights = state.weights()
+    tensors, numbers = state.saved()
+    if numbers["valid_nats"] is not None and not measured_here(state):
+        numbers["valid_nats"] = None
+    run.commit(progress.step, weights, tensors, numbers)
+    yield Saved(progress.step)
+
+
+def measured_here(state: TrainingState) -> bool:
+    """Whether the validation loss was measured at this very step (an evaluation empties its running sum)."""
+    return "evaluation" not in state.progress.sums
+
+
+def sample(run: Run, corpus: Corpus, state: TrainingState) -> Event:
+    """Continue the fixed prompt, with the same seed each time, so that only the model differs."""
+    settings = run.config.train
+    prompt = settings.sample_prompt if settings.sample_prompt is not None else default_prompt(corpus)
+    decoding = DecodingSettings(
+        length=settings.sample_length,
+        greedy=settings.sample_temperature == 0,
+        temperature=settings.sample_temperature or 1.0,
+        seed=settings.seed,
+    )
+    with state.averaged():
+        text = generate(state.model, corpus.tokenizer, prompt, decoding, skip_unknown=True)[0].text
+    run.log_sample({"step": state.progress.step, "prompt": prompt, "text": text})
+    return Sampled(state.progress.step, prompt, text)
+
+
+def default_prompt(corpus: Corpus) -> str:
+    """The first words of the held-out text, so that a sample can be read beside its true continuation."""
+    if corpus.valid.starts is not None:
+        return ""
+    words = corpus.text("valid", 0, 60).split(" ")
+    return " ".join(words[:6])[:60]

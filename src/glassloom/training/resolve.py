@@ -1,0 +1,125 @@
+"""Make every automatic choice once, so that a run's settings are complete and a resumed run makes them again."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from glassloom.config import BUDGETS, Config
+from glassloom.data.batches import largest_batch_size
+from glassloom.data.corpus import Corpus, load_corpus
+from glassloom.data.tokenizers import Tokenizer
+from glassloom.errors import RunError, SettingError, notice
+from glassloom.models import architecture
+from glassloom.runs import Run
+from glassloom.training.machine import resolve_machine
+
+SEQUENCE_LENGTH = 128
+"""Tokens of a row in one step, for models whose reach has no bound."""
+
+
+def settings_from(given: Mapping[str, Any], origin: Run | None) -> Config:
+    """The settings as given; with `origin` (`--from`), the model and tokenizer are that run's.
+
+    Raises:
+        SettingError: a setting is unknown or out of bounds, or would change the other run's model or tokenizer.
+    """
+    if origin is None:
+        return Config.from_flat(given)
+    kept = {"model": origin.config.architecture, **origin.config.model.model_dump()}
+    config = Config.from_flat({**kept, **given})
+    asked = {"model": config.architecture, **config.model.model_dump()}
+    unlike = [name for name in asked if asked[name] != kept.get(name)]
+    if "tokenizer" in given and given["tokenizer"] not in ("auto", origin.tokenizer.name):
+        unlike.append("tokenizer")
+    if unlike:
+        raise SettingError(
+            f"{unlike[0]} cannot be changed when training goes on from run {origin.name}",
+            f"{kept.get(unlike[0], origin.tokenizer.name)}, as that run has it",
+            f"drop --{unlike[0].replace('_', '-')}, or train a new model without --from",
+        )
+    return config
+
+
+def open_corpus(source: Any, config: Config, tokenizer: Tokenizer | None = None) -> Corpus:
+    """The text as ids; a Corpus is taken as it is."""
+    return source if isinstance(source, Corpus) else load_corpus(source, config.data, tokenizer=tokenizer)
+
+
+def resolve(config: Config, corpus: Corpus, given: Mapping[str, Any]) -> Config:
+    """The complete settings for a text: nothing is `auto` any more.
+
+    Rows and window are fitted to a short text where they were not asked for, with a notice.
+
+    Raises:
+        SettingError: a setting does not go with the text or the machine.
+    """
+    train = config.train
+    sequences = corpus.train.starts is not None
+    batching = train.batching
+    if batching == "auto":
+        own = str(architecture(config.architecture).Settings.training.get("batching", "streams"))
+        batching = "padded" if sequences else own
+    context = getattr(config.model, "context", None)
+    length = train.sequence_length or context or SEQUENCE_LENGTH
+    if context and length > context and batching != "padded":
+        raise SettingError(
+            f"sequence_length is {length}, longer than the model's context of {context}",
+            f"at most {context}",
+            f"raise --context, or set --sequence-length {context}",
+        )
+    batch_size = train.batch_size
+    if batching != "padded":
+        length, batch_size = fitted(len(corpus.train.ids), length, batch_size, given)
+    config = config.with_data(tokenizer=corpus.tokenizer.name)
+    name, amount = train.budget()
+    config = config.with_train(
+        batching=batching,
+        sequence_length=length,
+        batch_size=batch_size,
+        **{name: int(amount) if name in ("steps", "train_tokens") else amount},
+    )
+    return resolve_machine(config)
+
+
+def fitted(tokens: int, length: int, batch_size: int, given: Mapping[str, Any]) -> tuple[int, int]:
+    """Window and rows that a short text can fill, as far as they were not asked for."""
+    asked = {name.rpartition(".")[2].replace("-", "_") for name in given}
+    before = (length, batch_size)
+    if asked.isdisjoint({"sequence_length", "context"}) and tokens > 1:
+        length = min(length, max(1, tokens // 4 - 1))
+    if "batch_size" not in asked:
+        batch_size = max(1, min(batch_size, largest_batch_size(tokens, length)))
+    if (length, batch_size) != before:
+        notice(f"The text is short ({tokens:,} tokens): batches have {batch_size} rows of {length} tokens.")
+    return length, batch_size
+
+
+def check_unchanged(run: Run, given: Mapping[str, Any], corpus: Corpus) -> None:
+    """A run goes on only with the settings and the text that it began with; its budget may change.
+
+    Raises:
+        RunError: a setting or the text differs (named).
+    """
+    stored = run.config.flat()
+    asked = Config.from_flat({"model": run.config.architecture, **given}).flat()
+    for key in given:
+        name = key.rpartition(".")[2].replace("-", "_")
+        if name in BUDGETS or asked[name] == "auto" or asked[name] == stored[name]:
+            continue
+        raise RunError(
+            f"Run {run.name} was begun with {name} {stored[name]}, not {asked[name]}",
+            "the settings that it was begun with",
+            f"drop --{name.replace('_', '-')}, or train under another --name without --resume",
+        )
+    if corpus.sha256 != run.corpus["sha256"]:
+        raise RunError(
+            f"Run {run.name} was begun on another text ({run.corpus['source']}, SHA-256 {run.corpus['sha256'][:12]})",
+            "the very same text",
+            "give that text, or begin a new run with --from",
+        )
+
+
+def extended(config: Config, given: Mapping[str, Any]) -> Config:
+    """The settings with a new budget, where one was given."""
+    asked = {name.rpartition(".")[2].replace("-", "_"): value for name, value in given.items()}
+    budget = {name: asked[name] for name in BUDGETS if asked.get(name) is not None}
+    return config.with_train(**{**dict.fromkeys(BUDGETS), **budget}) if budget else config

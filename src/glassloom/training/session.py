@@ -1,0 +1,237 @@
+"""From a text and some settings to a trained run: new, resumed, or begun from another run's weights."""
+
+import dataclasses
+import math
+import re
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from glassloom.config import Config
+from glassloom.data.baselines import BaselineJob, passed
+from glassloom.data.corpus import Corpus
+from glassloom.runs import Run, check_name, create_run, load_run
+from glassloom.training.evaluation import evaluate_split
+from glassloom.training.events import Evaluated, Event, Finished
+from glassloom.training.loop import training
+from glassloom.training.machine import autocast, environment, prepare_machine
+from glassloom.training.resolve import check_unchanged, extended, open_corpus, resolve, settings_from
+from glassloom.training.state import TrainingState
+
+
+@dataclass(frozen=True)
+class TrainingResult:
+    """How a training ended: the run, and the best checkpoint's figures under the fair protocol."""
+
+    run: Run
+    status: str
+    reason: str
+    steps: int
+    seconds: float
+    tokens_per_second: float
+    best: dict[str, Any]
+    """Step, protocol, tokens, nats_per_token, perplexity, bits_per_character, bits_per_byte."""
+    baselines: dict[str, dict[str, Any]]
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            **{field.name: getattr(self, field.name) for field in dataclasses.fields(self)},
+            "run": str(self.run.path),
+        }
+
+
+def ignore(event: Event) -> None:
+    """Nobody watches."""
+
+
+def never() -> bool:
+    """Nobody stops it."""
+    return False
+
+
+def train(
+    source: Any,
+    given: Mapping[str, Any],
+    *,
+    root: str | Path = "runs",
+    name: str | None = None,
+    resume: bool = False,
+    replace: bool = False,
+    start_from: str | Path | None = None,
+    command: str = "",
+    on_event: Callable[[Event], None] = ignore,
+    stop: Callable[[], bool] = never,
+    with_baselines: bool = True,
+) -> TrainingResult:
+    """Train on a text and return the run.
+
+    `source` is what `load_corpus` takes, or a Corpus. `given` holds settings by name, those that differ from their
+    defaults. `resume` goes on with the run of that name, or starts it where there is none.
+
+    Raises:
+        InputError: the text or a setting cannot be used, the name is taken, the run is in use.
+        StorageError: the disk is full or cannot be written; the last checkpoint stays.
+        TrainingError: the loss became NaN or infinite, or stayed far above uniform; the last checkpoint stays.
+    """
+    root = Path(root)
+    origin = load_run(start_from, root) if start_from else None
+    config = settings_from(given, origin)
+    if name is not None:
+        check_name(name)
+    early = existing(root, name) if resume and name else None
+    stored = early.tokenizer if early else origin.tokenizer if origin else None
+    corpus = open_corpus(source, early.config if early else config, stored)
+    name = name or default_name(root, f"{corpus.name}-{config.architecture}", resume)
+    run = existing(root, name) if resume else None
+    if run is not None:
+        check_unchanged(run, given, corpus)
+        config = extended(run.config, given)
+    else:
+        config = resolve(config, corpus, given)
+    prepare_machine(config.train)
+    with BaselineJob.start(corpus) if with_baselines else nullcontext() as job:
+        if run is not None:
+            return go_on(run, config, corpus, job, on_event, stop)
+        state = TrainingState(config, corpus)
+        if origin is not None:
+            state.start_from(origin.best().weights(), str(origin.path))
+        tensors, numbers = state.saved()
+        run = create_run(
+            root, name, config=config, tokenizer=corpus.tokenizer, corpus=corpus.describe(),
+            environment=environment(command), weights=state.weights(), state=tensors, progress=numbers, replace=replace,
+        )  # fmt: skip
+        with run.writing():
+            return carry_out(run, corpus, state, job, on_event, stop)
+
+
+def existing(root: Path, name: str) -> Run | None:
+    """The run of that name, if there is one."""
+    return load_run(root / name) if (root / name).is_dir() else None
+
+
+def default_name(root: Path, base: str, resume: bool) -> str:
+    """`text-model`, with a number where that is taken; on resume the newest of them."""
+    base = re.sub(r"[^A-Za-z0-9._-]+", "-", base).strip("-._")[:56] or "run"
+    taken = [number for number in range(1, 1000) if (root / numbered(base, number)).exists()]
+    if resume:
+        return numbered(base, max(taken, default=1))
+    return numbered(base, max(taken, default=0) + 1)
+
+
+def numbered(base: str, number: int) -> str:
+    """The first keeps the plain name."""
+    return base if number == 1 else f"{base}-{number}"
+
+
+def go_on(
+    run: Run,
+    config: Config,
+    corpus: Corpus,
+    job: BaselineJob | None,
+    on_event: Callable[[Event], None],
+    stop: Callable[[], bool],
+) -> TrainingResult:
+    """Continue a run from its newest whole checkpoint; one that is finished is only looked up."""
+    with run.writing():
+        result = run.result()
+        if result and result["status"] == "finished" and config == run.config:
+            return summary(run, corpus, job, result)
+        state = TrainingState(config, corpus)
+        checkpoint = run.newest()
+        state.restore(checkpoint)
+        run.forget_after(checkpoint.step)
+        run.write_config(config)
+        run.write_result(None)
+        return carry_out(run, corpus, state, job, on_event, stop)
+
+
+def carry_out(
+    run: Run,
+    corpus: Corpus,
+    state: TrainingState,
+    job: BaselineJob | None,
+    on_event: Callable[[Event], None],
+    stop: Callable[[], bool],
+) -> TrainingResult:
+    """Run the loop, tell every event on, and sum up."""
+    end: Finished | None = None
+    for event in training(run, corpus, state, facts(run, corpus, state), stop):
+        if isinstance(event, Evaluated):
+            event = dataclasses.replace(event, passed=passed(event.valid_nats, job.ready() if job else {}))
+        if isinstance(event, Finished):
+            end = event
+        on_event(event)
+    assert end is not None
+    result = {name: getattr(end, name) for name in ("status", "reason", "step", "seconds", "tokens")}
+    if end.status == "interrupted":
+        return TrainingResult(run, end.status, end.reason, end.step, end.seconds, rate(result), {}, {})
+    return summary(run, corpus, job, result)
+
+
+def summary(run: Run, corpus: Corpus, job: BaselineJob | None, result: Mapping[str, Any]) -> TrainingResult:
+    """The best checkpoint on the whole held-out text, beside the baselines; kept in the run folder."""
+    if "best" not in result:
+        best = run.best()
+        model = run.model(best).to(run.config.train.device)
+        found = evaluate_split(model, corpus, "valid", autocast=autocast(run.config.train))
+        result = {**result, "best": {"step": best.step, **found.as_dict()}}
+        run.write_result(result)
+    baselines = {name: baseline.as_dict() for name, baseline in (job.wait() if job else {}).items()}
+    if baselines:
+        run.write_corpus({**run.corpus, "baselines": baselines})
+    return TrainingResult(
+        run,
+        result["status"],
+        result["reason"],
+        result["step"],
+        result["seconds"],
+        rate(result),
+        result["best"],
+        baselines,
+    )
+
+
+def rate(result: Mapping[str, Any]) -> float:
+    """Training tokens a second, from the first step to the last."""
+    return float(result["tokens"]) / result["seconds"] if result["seconds"] else 0.0
+
+
+def facts(run: Run, corpus: Corpus, state: TrainingState) -> dict[str, Any]:
+    """What is said before the first step."""
+    train = run.config.train
+    name, amount = train.budget()
+    return {
+        "run": str(run.path),
+        "model": run.config.architecture,
+        "parameters": sum(parameter.numel() for parameter in state.model.parameters()),
+        "vocabulary": corpus.tokenizer.size,
+        "tokenizer": corpus.tokenizer.name,
+        "corpus": corpus.name,
+        "sha256": corpus.sha256,
+        "sizes": corpus.describe()["sizes"],
+        "split_rule": corpus.split_rule,
+        "device": train.device,
+        "precision": train.precision,
+        "threads": train.threads,
+        "seed": train.seed,
+        "batching": train.batching,
+        "budget": {"name": name, "amount": amount},
+        "step": state.progress.step,
+        "estimated_seconds": estimated_seconds(state),
+    }
+
+
+def estimated_seconds(state: TrainingState) -> float:
+    """How long the rest of the budget will take; measured on two passes of a batch, which leave no trace."""
+    train, progress = state.config.train, state.progress
+    name, amount = train.budget()
+    if name == "minutes":
+        return max(0.0, amount * 60 - progress.seconds)
+    steps = {
+        "steps": amount - progress.step,
+        "epochs": (amount - state.batches.epoch) * state.batches.steps_per_epoch,
+        "train_tokens": (amount - progress.tokens) / max(1, train.batch_size * (train.sequence_length or 1)),
+    }[name]
+    return max(0.0, math.ceil(steps) * state.seconds_of_a_step())

@@ -1,0 +1,239 @@
+"""Everything that moves while a model trains, and how all of it is saved and comes back bit for bit."""
+
+import math
+import time
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from glassloom.config import Config
+from glassloom.data.batches import Batch, Sampler, sampler
+from glassloom.data.corpus import Corpus
+from glassloom.errors import TrainingError, notice
+from glassloom.loss import token_nats
+from glassloom.models import build
+from glassloom.models.contract import LanguageModel, State, detach
+from glassloom.runs import Checkpoint, load_weights
+from glassloom.training.averaging import WeightAverage
+from glassloom.training.clipping import clip_gradients
+from glassloom.training.machine import autocast
+from glassloom.training.optimizers import (
+    build_optimizer,
+    optimizer_state,
+    restore_optimizer_state,
+    set_learning_rate,
+)
+from glassloom.training.schedules import Schedule
+
+Figures = tuple[float, float, float]
+"""Of one update: nats per token, the gradient's norm before and after clipping."""
+
+
+@dataclass
+class Progress:
+    """How far training is, in plain numbers."""
+
+    step: int = 0
+    tokens: int = 0
+    seconds: float = 0.0
+    parts: int = 1
+    """Into how many parts a batch's rows are split; doubled when memory runs out."""
+    best_nats: float | None = None
+    best_step: int | None = None
+    valid_nats: float | None = None
+    """Validation loss at this very step, where it was measured."""
+    evaluations_without_gain: int = 0
+    smooth_nats: float | None = None
+    steps_above_uniform: int = 0
+    sums: dict[str, list[float]] = field(default_factory=dict)
+    """Running sums of the training loss: nats and tokens since the last log, and since the last evaluation."""
+
+
+class TrainingState:
+    """Model, optimiser, schedule, average, batches, carried state and random states of one training."""
+
+    def __init__(self, config: Config, corpus: Corpus) -> None:
+        train = config.train
+        self.config = config
+        self.device = torch.device(train.device)
+        self.dtype = torch.float64 if train.precision == "float64" else torch.float32
+        initial = torch.Generator().manual_seed(train.seed)
+        self.model: LanguageModel = build(config.model, corpus.tokenizer.size, initial)
+        self.model.to(self.device, self.dtype)
+        self.generator = torch.Generator(self.device).manual_seed(train.seed + 1)
+        self.model.generator = self.generator
+        self.optimizer = build_optimizer(self.model, train)
+        self.schedule = Schedule(train)
+        self.average = WeightAverage(self.model, train.ema) if train.ema else None
+        self.batches: Sampler = sampler(
+            corpus.train,
+            train.batching,
+            train.batch_size,
+            train.sequence_length or 1,
+            train.seed,
+            train.max_tokens,
+            corpus.tokenizer.specials,
+        )
+        self.carries = train.batching == "streams" and (self.model.context is None or bool(train.memory))
+        self.carried: State | None = None
+        self.progress = Progress(parts=train.accumulate)
+
+    # -- one update
+
+    def update(self, batch: Batch, lr_factor: float) -> Figures:
+        """One step of the optimiser on a batch.
+
+        Raises:
+            TrainingError: the loss or a gradient is not finite; the weights are as they were before.
+        """
+        model, train = self.model, self.config.train
+        model.train()
+        tokens = batch.tokens
+        batch = batch.to(self.device)
+        before = self._state_before(batch)
+        total, after = 0.0, []
+        self.optimizer.zero_grad(set_to_none=True)
+        row = 0
+        for part in batch.split(self.progress.parts):
+            rows = part.inputs.shape[0]
+            mine = None if before is None else tuple(tensor[row : row + rows] for tensor in before)
+            row += rows
+            with autocast(train):
+                logits, state = model(part.inputs, mine)
+            nats = token_nats(logits, part.targets)
+            loss = (nats if part.mask is None else nats * part.mask).sum() / tokens
+            loss.backward()  # type: ignore[no-untyped-call]
+            total += loss.item()
+            after.append(detach(state))
+        step = self.progress.step + 1
+        if not math.isfinite(total):
+            raise not_finite("the training loss", step)
+        norms = clip_gradients(model.parameters(), norm=train.clip_norm, value=train.clip_value)
+        norm_before, norm_after = (float(norm) for norm in norms)
+        if not math.isfinite(norm_before):
+            raise not_finite(self._unsound_gradient(), step)
+        set_learning_rate(self.optimizer, train.lr * lr_factor)
+        self.optimizer.step()
+        if self.average:
+            self.average.update()
+        if self.carries:
+            self.carried = (
+                tuple(torch.cat(pieces) for pieces in zip(*after, strict=True)) if len(after) > 1 else after[0]
+            )
+        self.progress.step = step
+        self.progress.tokens += tokens
+        return total, norm_before, norm_after
+
+    def _state_before(self, batch: Batch) -> State | None:
+        """The carried state with fresh rows begun anew; None where every row is fresh."""
+        if not self.carries or self.carried is None or bool(batch.fresh.all()):
+            return None
+        return self.model.restart(self.carried, batch.fresh) if bool(batch.fresh.any()) else self.carried
+
+    def _unsound_gradient(self) -> str:
+        for name, parameter in self.model.named_parameters():
+            if parameter.grad is not None and not torch.isfinite(parameter.grad).all():
+                return f"the gradient of {name}"
+        return "the gradient's norm"
+
+    def averaged(self) -> AbstractContextManager[None]:
+        """The model has the averaged weights, where an average is kept, while the block runs."""
+        return self.average.applied() if self.average and self.average.updates else nullcontext()
+
+    def seconds_of_a_step(self) -> float:
+        """How long forward and backward of one batch take, measured on throw-away batches; nothing moves."""
+        generator, batches = self.generator.get_state(), self.batches.state()
+        batch = next(self.batches).to(self.device)
+        self.batches.restore(batches)
+        seconds = 0.0
+        self.model.train()
+        for _ in range(2):
+            started = time.perf_counter()
+            with autocast(self.config.train):
+                nats = token_nats(self.model(batch.inputs)[0], batch.targets).mean()
+            nats.backward()  # type: ignore[no-untyped-call]
+            seconds = time.perf_counter() - started + 0 * nats.item()
+        self.optimizer.zero_grad(set_to_none=True)
+        self.generator.set_state(generator)
+        return seconds
+
+    def halve(self, rows: int) -> None:
+        """Memory ran out: from now on run a batch of so many rows in twice as many parts, gradients added."""
+        self.optimizer.zero_grad(set_to_none=True)
+        self.progress.parts = min(rows, 2 * self.progress.parts)
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()
+        parts = self.progress.parts
+        notice(f"Memory ran out; batches of {rows} rows now run in {parts} parts, with their gradients added.")
+
+    # -- saved and restored
+
+    def weights(self) -> dict[str, Tensor]:
+        """The weights to use: the moving average where one is kept.
+
+        Raises:
+            TrainingError: a weight is not finite.
+        """
+        with self.averaged():
+            weights = {name: value.detach().clone() for name, value in self.model.state_dict().items()}
+        for name, value in weights.items():
+            if not torch.isfinite(value).all():
+                raise not_finite(f"the weight {name}", self.progress.step)
+        return weights
+
+    def saved(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """What must be kept beside the weights to go on: named tensors, and numbers that fit into JSON."""
+        moments, numbers = optimizer_state(self.optimizer, self.model)
+        tensors = {f"optimizer/{name}": value for name, value in moments.items()}
+        average = None
+        if self.average:
+            shadow, average = self.average.state()
+            tensors |= {f"average/{name}": value for name, value in shadow.items()}
+            tensors |= {f"raw/{name}": value for name, value in self.model.state_dict().items()}
+        tensors |= {f"carried/{index}": value for index, value in enumerate(self.carried or ())}
+        tensors["generator"] = self.generator.get_state()
+        return tensors, {
+            **vars(self.progress),
+            "optimizer": numbers,
+            "average": average,
+            "schedule": self.schedule.state(),
+            "batches": self.batches.state(),
+        }
+
+    def restore(self, checkpoint: Checkpoint) -> None:
+        """Go back to where a checkpoint was taken, bit for bit."""
+        numbers, tensors = checkpoint.progress(), checkpoint.training_state()
+        weights = checkpoint.weights()
+        if self.average:
+            weights = under(tensors, "raw/")
+            self.average.restore(under(tensors, "average/"), numbers["average"])
+        load_weights(self.model, weights, str(checkpoint.path))
+        restore_optimizer_state(self.optimizer, self.model, under(tensors, "optimizer/"), numbers["optimizer"])
+        self.schedule.restore(numbers["schedule"])
+        self.batches.restore(numbers["batches"])
+        self.generator.set_state(tensors["generator"])
+        carried = under(tensors, "carried/")
+        self.carried = tuple(carried[str(i)].to(self.device) for i in range(len(carried))) or None
+        self.progress = Progress(**{name: numbers[name] for name in vars(Progress())})
+
+    def start_from(self, weights: Mapping[str, Tensor], where: str) -> None:
+        """Begin with another run's weights."""
+        load_weights(self.model, weights, where)
+
+
+def under(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """The tensors whose name begins with `prefix`, by the rest of their name."""
+    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
+
+
+def not_finite(quantity: str, step: int) -> TrainingError:
+    """Training cannot go on."""
+    return TrainingError(
+        f"Training stopped at step {step:,}: {quantity} became NaN or infinite",
+        "finite numbers",
+        "lower --lr, set --clip-norm 1, or use --precision float32; the last checkpoint is good",
+    )
