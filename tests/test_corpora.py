@@ -4,6 +4,7 @@ import itertools
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ import pytest
 from glassloom.data import Corpus, DataSettings, load_corpus, load_text
 from glassloom.data.corpora import CORPORA, listing, names
 from glassloom.data.sources import share_out
+from glassloom.data.store import DAY_SECONDS
 from glassloom.errors import CorpusError, Notice, SettingError, TokenizerError
 
 
@@ -182,9 +184,9 @@ def test_the_text_is_tokenized_once_and_then_opened_from_the_cache(tmp_path: Pat
     path = tmp_path / "a.txt"
     path.write_text(TEXT)
     os.utime(path, (1_000_000_000, 1_000_000_000))
-    told: list[str] = []
-    first = load_corpus(path, cache=tmp_path / "cache", progress=lambda doing, fraction: told.append(doing))
-    assert set(told) == {"reading", "tokenizing"}
+    told: list[tuple[str, float]] = []
+    first = load_corpus(path, cache=tmp_path / "cache", progress=lambda *step: told.append(step))
+    assert {("reading", 1.0), ("tokenizing", 1.0)} <= set(told)
     stamp = (first.cache / "facts.json").stat().st_mtime_ns
     second = load_corpus(path, cache=tmp_path / "cache")
     assert second.fingerprint == first.fingerprint
@@ -209,6 +211,22 @@ def test_a_damaged_cache_is_made_anew(tmp_path: Path) -> None:
         with pytest.warns(Notice, match="damaged; it was made anew"):
             assert load_text(TEXT, cache=tmp_path).text() == text
     assert [path.name for path in (tmp_path / "prepared").iterdir()] == [corpus.fingerprint]
+
+
+def test_altered_facts_of_a_prepared_corpus_are_noticed(tmp_path: Path) -> None:
+    corpus = load_text(TEXT, cache=tmp_path)
+    facts = corpus.cache / "facts.json"
+    facts.write_text(facts.read_text().replace('"tokens": 3060', '"tokens": 3059'))
+    with pytest.warns(Notice, match="damaged; it was made anew"):
+        assert load_text(TEXT, cache=tmp_path).train.tokens == 3060
+
+
+def test_what_a_killed_process_left_half_made_is_swept_after_a_day(tmp_path: Path) -> None:
+    for name, age in ((".tmp-old", 2 * DAY_SECONDS), (".tmp-new", 0)):
+        (tmp_path / "prepared" / name).mkdir(parents=True)
+        os.utime(tmp_path / "prepared" / name, (time.time() - age,) * 2)
+    corpus = load_text(TEXT, cache=tmp_path)
+    assert {path.name for path in (tmp_path / "prepared").iterdir()} == {".tmp-new", corpus.fingerprint}
 
 
 def test_two_processes_at_once_prepare_one_corpus(tmp_path: Path) -> None:

@@ -105,6 +105,9 @@ def test_windows_line_ends_become_line_ends_with_a_notice(tmp_path: Path) -> Non
     path.write_bytes(TEXT.replace("\n", "\r\n").encode())
     with pytest.warns(Notice, match=r"windows\.txt has Windows line ends"):
         assert whole(load_corpus(path)) == TEXT
+    for text in ("a\r\nb\n" * 20, ["a\r", "\nb\n"] * 20):
+        with pytest.warns(Notice, match="text has Windows line ends"):
+            assert whole(load_text(text)) == "a\nb\n" * 20
 
 
 def test_nul_and_control_characters_are_kept_with_a_notice() -> None:
@@ -127,6 +130,10 @@ def test_a_lone_surrogate_is_refused_by_name() -> None:
         load_text(iter(["abc", "def\udfff"]))
     with pytest.raises(CorpusError, match=r"lone surrogate, U\+D800, at character 3"):
         load_text(["abc", "\ud800"], DataSettings(sequences="lines"))
+
+
+def test_the_first_character_of_a_string_is_no_byte_order_mark() -> None:
+    assert whole(load_text("\ufeffab" * 20)) == whole(load_text(iter(["\ufeffab"] * 20))) == "\ufeffab" * 20
 
 
 def test_what_is_no_string_is_refused() -> None:

@@ -8,13 +8,16 @@ import unicodedata
 from collections.abc import Iterable, Iterator
 from encodings.aliases import aliases
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO
 
 from glassloom.data.settings import DataSettings
 from glassloom.errors import CorpusError, SettingError, nearest
 
 CHUNK = 1 << 22
 """Bytes read at once."""
+
+PLAIN = "plain"
+"""Stands for UTF-8 that we wrote ourselves, in which nothing is a byte-order mark."""
 
 MARKS = (
     (codecs.BOM_UTF8, "utf-8", "UTF-8"),
@@ -82,12 +85,12 @@ def decode_file(path: Path, encoding: str, name: str, oddities: Oddities) -> Ite
         ) from None
 
 
-def decode_bytes(file: BinaryIO, encoding: str, name: str, oddities: Oddities) -> Iterator[str]:
+def decode_bytes(file: IO[bytes], encoding: str, name: str, oddities: Oddities) -> Iterator[str]:
     """The text of an open file, chunk by chunk, with LF line ends and without a byte-order mark."""
     data = file.read(CHUNK)
     offset = 0
-    chosen = "utf-8" if encoding == "auto" else encoding
-    for mark, codec, kind in MARKS:
+    chosen = "utf-8" if encoding in ("auto", PLAIN) else encoding
+    for mark, codec, kind in MARKS if encoding != PLAIN else ():
         if data.startswith(mark) and (encoding == "auto" or codecs.lookup(encoding).name == codec):
             oddities.byte_order_marks[name] = kind
             data, offset, chosen = data[len(mark) :], len(mark), codec
@@ -170,3 +173,15 @@ def limit(chunks: Iterable[str], characters: int | None) -> Iterator[str]:
         left -= len(chunk)
         if left <= 0:
             return
+
+
+def encoded(text: str, before: int) -> bytes:
+    """UTF-8 bytes. Raises CorpusError naming a lone surrogate and where it stands."""
+    try:
+        return text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise CorpusError(
+            f"The text holds a lone surrogate, U+{ord(text[error.start]):04X}, at character {before + error.start:,}",
+            "valid Unicode text, in which surrogates stand only inside UTF-16",
+            "read the text with its right encoding, or remove that character",
+        ) from None

@@ -7,6 +7,7 @@ file's size, times and inode led to is remembered, and so is what a text's hash 
 
 import hashlib
 import time
+from array import array
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -200,7 +201,7 @@ def encode_stream(
 def encode_sequences(
     units: Iterable[tuple[str, str]], tokenizer: Tokenizer, folder: Path, facts: dict[str, dict[str, int]]
 ) -> None:
-    starts: dict[str, list[int]] = {split: [] for split in SPLITS}
+    starts = {split: array("q") for split in SPLITS}
     with storing(folder):
         files = {split: (folder / f"{split}.ids").open("wb") for split in SPLITS}
         try:
@@ -213,7 +214,7 @@ def encode_sequences(
             for file in files.values():
                 file.close()
         for split, places in starts.items():
-            (folder / f"{split}.starts").write_bytes(np.asarray(places, dtype="<i8").tobytes())
+            (folder / f"{split}.starts").write_bytes(np.asarray(places).astype("<i8").tobytes())
             facts[split]["sequences"] = len(places)
 
 
@@ -262,5 +263,7 @@ def open_split(place: Path, split: str, facts: dict[str, int], dtype: Any) -> Sp
     ids = np.memmap(place / f"{split}.ids", dtype=dtype, mode="r", shape=(tokens,)) if tokens else np.empty(0, dtype)
     starts = None
     if "sequences" in facts:
-        starts = np.frombuffer((place / f"{split}.starts").read_bytes(), dtype="<i8")
+        count = facts["sequences"]
+        file = place / f"{split}.starts"
+        starts = np.memmap(file, dtype="<i8", mode="r", shape=(count,)) if count else np.empty(0, dtype=np.int64)
     return Split(split, ids, starts, facts["characters"], facts["bytes"])

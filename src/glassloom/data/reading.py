@@ -8,11 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from glassloom.data.decoding import limit, transform, transformed
+from glassloom.data.decoding import encoded, limit, transform, transformed
 from glassloom.data.settings import DataSettings, Shares
 from glassloom.data.sources import SPLITS, Piece, Progress, Source
 from glassloom.data.tokenizers.base import symbol_name
-from glassloom.errors import CorpusError
 
 
 @dataclass
@@ -62,18 +61,6 @@ class Scan:
         return [f"The text has control characters, which were kept: {shown}{nul}."]
 
 
-def encoded(text: str, before: int) -> bytes:
-    """UTF-8 bytes. Raises CorpusError naming a lone surrogate and where it stands."""
-    try:
-        return text.encode("utf-8")
-    except UnicodeEncodeError as error:
-        raise CorpusError(
-            f"The text holds a lone surrogate, U+{ord(text[error.start]):04X}, at character {before + error.start:,}",
-            "valid Unicode text, in which surrogates stand only inside UTF-16",
-            "read the text with its right encoding, or remove that character",
-        ) from None
-
-
 class Reader:
     """A source's text under the settings, as often as wanted, and where it is split."""
 
@@ -112,6 +99,8 @@ class Reader:
                 if self.progress is not None:
                     done += len(text)
                     self.progress(doing, min(done / max(self.source.size, 1), 1.0))
+        if self.progress is not None:
+            self.progress(doing, 1.0)
 
     def pieces_text(self, pieces: list[Piece], characters: int | None) -> Iterator[str]:
         if any(piece.items for piece in pieces):

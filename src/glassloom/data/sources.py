@@ -6,13 +6,14 @@ Each becomes a `Source`: pieces of text that can be read again and again, since 
 import hashlib
 import os
 import re
+import shutil
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO, Literal
+from typing import IO, BinaryIO, Literal
 
-from glassloom.data.decoding import Oddities, decode_file
+from glassloom.data.decoding import PLAIN, Oddities, decode_bytes, decode_file, encoded
 from glassloom.data.settings import Shares
 from glassloom.data.store import storing, temporary_file
 from glassloom.errors import CorpusError, nearest, notice
@@ -117,17 +118,19 @@ def spooled(stream: BinaryIO, name: str, where: str, encoding: str) -> Source:
     """A stream that can be read only once, copied into a file that goes when the source does."""
     kept = temporary_file()
     with storing(Path(kept.name)):
-        while chunk := stream.read(1 << 20):
-            kept.write(chunk)
+        shutil.copyfileobj(stream, kept)
         kept.flush()
-    oddities = Oddities()
-    path = Path(kept.name)
+    return kept_source(kept, name, where, encoding, Oddities())
+
+
+def kept_source(kept: IO[bytes], name: str, where: str, encoding: str, oddities: Oddities) -> Source:
+    """The text of an open temporary file, read from its start each time."""
 
     def read() -> Iterator[str]:
-        assert not kept.closed
-        return decode_file(path, encoding, where, oddities)
+        kept.seek(0)
+        return decode_bytes(kept, encoding, where, oddities)
 
-    return Source(name, where, (Piece(name, read, path.stat().st_size),), oddities=oddities)
+    return Source(name, where, (Piece(name, read, kept.tell()),), oddities=oddities)
 
 
 def strings_source(text: str | Iterable[str], name: str, as_sequences: bool) -> Source:
@@ -135,35 +138,34 @@ def strings_source(text: str | Iterable[str], name: str, as_sequences: bool) -> 
 
     Several strings are one text in pieces, or one sequence each where sequences are asked for.
     """
+    oddities = Oddities()
     if isinstance(text, str):
-        return Source(name, "a string", (Piece(name, lambda: unix_lines([text]), len(text)),))
-    if as_sequences or isinstance(text, Sequence):
+        return Source(name, "the string", (Piece(name, lambda: unix_lines([text], name, oddities), len(text)),),
+                      oddities=oddities)  # fmt: skip
+    where = "the strings"
+    if as_sequences:
         strings = [checked_string(each) for each in text]
-        if as_sequences:
-            return Source(
-                name, "a list of strings", (Piece(name, lambda: strings, sum(map(len, strings)), items=True),)
-            )
-        return Source(name, "a list of strings", (Piece(name, lambda: unix_lines(strings), sum(map(len, strings))),))
+        return Source(name, where, (Piece(name, lambda: strings, sum(map(len, strings)), items=True),))
     kept = temporary_file()
+    before = 0
     with storing(Path(kept.name)):
-        for each in text:
-            kept.write(checked_string(each).encode("utf-8", "surrogatepass"))
+        for each in unix_lines(map(checked_string, text), name, oddities):
+            kept.write(encoded(each, before))
+            before += len(each)
         kept.flush()
-
-    def read() -> Iterator[str]:
-        with open(kept.name, encoding="utf-8", errors="surrogatepass", newline="") as file:
-            yield from unix_lines(iter(lambda: file.read(1 << 22), ""))
-
-    return Source(name, "an iterator of strings", (Piece(name, read, Path(kept.name).stat().st_size),))
+    return kept_source(kept, name, where, PLAIN, oddities)
 
 
-def unix_lines(chunks: Iterable[str]) -> Iterator[str]:
+def unix_lines(chunks: Iterable[str], name: str, oddities: Oddities) -> Iterator[str]:
     """The chunks with CR LF read as LF."""
     held = ""
     for chunk in chunks:
         text = held + chunk
         held = "\r" if text.endswith("\r") else ""
-        yield text[: len(text) - len(held)].replace("\r\n", "\n")
+        text = text[: len(text) - len(held)]
+        if "\r\n" in text:
+            oddities.with_crlf[name] = None
+        yield text.replace("\r\n", "\n")
     if held:
         yield held
 

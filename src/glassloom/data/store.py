@@ -11,6 +11,7 @@ import json
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
@@ -20,6 +21,7 @@ from filelock import FileLock
 from glassloom.errors import StorageError
 
 FACTS = "facts.json"
+DAY_SECONDS = 24 * 60 * 60
 
 
 def cache_folder(given: Path | None = None) -> Path:
@@ -74,6 +76,7 @@ def new_folder(target: Path) -> Iterator[Path]:
     """A folder to fill, which then takes the place of `target` at once; after an error nothing is left of it."""
     with storing(target):
         target.parent.mkdir(parents=True, exist_ok=True)
+        sweep(target.parent)
         filling = Path(tempfile.mkdtemp(prefix=".tmp-", dir=target.parent))
     try:
         yield filling
@@ -86,6 +89,14 @@ def new_folder(target: Path) -> Iterator[Path]:
     except BaseException:
         shutil.rmtree(filling, ignore_errors=True)
         raise
+
+
+def sweep(folder: Path) -> None:
+    """Remove what processes that were killed left half-made more than a day ago."""
+    for path in folder.glob(".tmp-*"):
+        with contextlib.suppress(OSError):
+            if path.stat().st_mtime < time.time() - DAY_SECONDS:
+                shutil.rmtree(path, ignore_errors=True)
 
 
 def write_json(path: Path, data: Any) -> None:
@@ -116,20 +127,27 @@ def file_sha256(path: Path) -> str:
 def seal(folder: Path, facts: dict[str, Any]) -> None:
     """Write the facts of a prepared corpus, with the size and hash of every file beside them."""
     files = {path.name: [path.stat().st_size, file_sha256(path)] for path in sorted(folder.iterdir())}
+    facts = {**facts, "files": files}
     with storing(folder):
-        (folder / FACTS).write_text(json.dumps({**facts, "files": files}, indent=1), encoding="utf-8")
+        text = json.dumps({**facts, "sha256_of_facts": facts_sha256(facts)}, indent=1)
+        (folder / FACTS).write_text(text, encoding="utf-8")
+
+
+def facts_sha256(facts: dict[str, Any]) -> str:
+    """The hash of the facts themselves, in one form only."""
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 
 def sealed_facts(folder: Path) -> dict[str, Any] | None:
     """The facts of a prepared corpus whose files are all as they were sealed; None where any is not."""
     facts = read_json(folder / FACTS)
-    if facts is None or not isinstance(facts.get("files"), dict):
+    if facts is None or facts.pop("sha256_of_facts", None) != facts_sha256(facts):
         return None
     try:
         for name, (size, digest) in facts["files"].items():
             path = folder / Path(name).name
             if path.stat().st_size != size or file_sha256(path) != digest:
                 return None
-    except (OSError, TypeError, ValueError):
+    except OSError:
         return None
     return facts

@@ -182,7 +182,7 @@ def label(text: str) -> str:
     return "".join(shown)
 
 
-def need_text(name: str, data: dict[str, Any], key: str, kind: type) -> Any:
+def entry_of(name: str, data: dict[str, Any], key: str, kind: type) -> Any:
     """An entry of saved tokenizer data, of the right type; TokenizerError where it is not."""
     value = data.get(key)
     if not isinstance(value, kind):

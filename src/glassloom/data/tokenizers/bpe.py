@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from glassloom.data.tokenizers.base import Evidence, Ids, Tokenizer, label, need_text, utf8
+from glassloom.data.tokenizers.base import Evidence, Ids, Tokenizer, entry_of, label, utf8
 from glassloom.data.tokenizers.byte import ByteStreamer
 from glassloom.errors import TokenizerError, notice
 
@@ -109,8 +109,8 @@ class BpeTokenizer(Tokenizer):
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> "BpeTokenizer":
-        asked = need_text("bpe", data, "asked", int)
-        pieces, merges, marks = (need_text("bpe", data, key, list) for key in ("pieces", "merges", "marks"))
+        asked = entry_of("bpe", data, "asked", int)
+        pieces, merges, marks = (entry_of("bpe", data, key, list) for key in ("pieces", "merges", "marks"))
         return cls(asked, pieces, merges, marks)
 
 

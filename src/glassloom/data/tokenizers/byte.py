@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from glassloom.data.tokenizers.base import Evidence, Ids, Tokenizer, label, need_text, utf8
+from glassloom.data.tokenizers.base import Evidence, Ids, Tokenizer, entry_of, label, utf8
 
 
 class ByteTokenizer(Tokenizer):
@@ -48,7 +48,7 @@ class ByteTokenizer(Tokenizer):
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> "ByteTokenizer":
-        return cls(need_text("byte", data, "marks", list))
+        return cls(entry_of("byte", data, "marks", list))
 
 
 class ByteStreamer:

@@ -11,8 +11,8 @@ from glassloom.data.tokenizers.base import (
     Ids,
     Tokenizer,
     code_points,
+    entry_of,
     label,
-    need_text,
     symbol_name,
 )
 from glassloom.errors import TokenizerError
@@ -101,7 +101,7 @@ class CharTokenizer(Tokenizer):
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> "CharTokenizer":
-        return cls(need_text("char", data, "symbols", str), need_text("char", data, "marks", list))
+        return cls(entry_of("char", data, "symbols", str), entry_of("char", data, "marks", list))
 
 
 class Pieces:

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from glassloom.data.tokenizers.base import Evidence, Ids, Tokenizer, code_points, label, need_text
+from glassloom.data.tokenizers.base import Evidence, Ids, Tokenizer, code_points, entry_of, label
 from glassloom.errors import TokenizerError
 
 END, UNKNOWN = "<eos>", "<unk>"
@@ -104,7 +104,7 @@ class WordTokenizer(Tokenizer):
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> "WordTokenizer":
-        return cls(need_text("word", data, "words", list), need_text("word", data, "marks", list))
+        return cls(entry_of("word", data, "words", list), entry_of("word", data, "marks", list))
 
 
 class WordStreamer:
