@@ -182,11 +182,20 @@ she said.\r
 \r
 [Illustration: a picture]\r
 \r
-He did.\r
+He did not, though the night was long, the wind was loud, and\r
+nobody in the whole house had thought of the lamp.\r
+\r
+He left.\r
+\r
+End of the Project Gutenberg EBook\r
 \r
 *** END OF THE PROJECT GUTENBERG EBOOK A BOOK ***\r
 licence\r
 """
+LINES = (
+    'CHAPTER 1 At Home It was late--and dark. "Don\'t!" she said. He did not, though the night was long, '
+    "the wind was loud, and nobody in the whole house had thought of the lamp.\nHe left.\n"
+)
 
 
 def test_a_book_loses_what_gutenberg_put_around_it(server: Server, tmp_path: Path) -> None:
@@ -194,7 +203,10 @@ def test_a_book_loses_what_gutenberg_put_around_it(server: Server, tmp_path: Pat
     with pytest.warns(Notice, match=r"goblin_chapter\.txt differs"):
         load(at("goblin-chapter", server.address + "708"), tmp_path)
     text = (tmp_path / "texts" / "goblin_chapter.txt").read_text()
-    assert text == 'CHAPTER 1 At Home It was late--and dark. "Don\'t!" she said.\nHe did.\n'
+    assert text == LINES
+    server.answers["/709"] = BOOK.replace("CHAPTER", "PART").encode()
+    with pytest.raises(CorpusError, match="no first chapter"):
+        load(at("goblin-chapter", server.address + "709"), tmp_path / "other")
     server.answers["/709"] = b"<html>no book</html>"
     with pytest.raises(CorpusError, match="no book of Project Gutenberg"):
         load(at("goblin-chapter", server.address + "709"), tmp_path / "other")

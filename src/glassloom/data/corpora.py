@@ -160,7 +160,7 @@ CORPORA: dict[str, Listed] = {
             ),
             Download(
                 "https://www.gutenberg.org/ebooks/1400.txt.utf-8",
-                from_gutenberg("great_expectations.txt", r"Chapter I\.?$", None, "‘’"),
+                from_gutenberg("great_expectations.txt", r"Chapter I\.?$", straight="‘’"),
             ),
         ),
         Listed(
@@ -177,7 +177,7 @@ CORPORA: dict[str, Listed] = {
             ),
             Download(
                 "https://www.gutenberg.org/ebooks/708.txt.utf-8",
-                from_gutenberg("goblin_chapter.txt", r"CHAPTER 1\b", 196, "‘’“”"),
+                from_gutenberg("goblin_chapter.txt", r"CHAPTER 1\b", straight="‘’“”", shortest=125, lines=196),
             ),
         ),
         Listed(

@@ -10,7 +10,8 @@ import re
 import tarfile
 import unicodedata
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 from urllib.parse import quote
 
 from glassloom.errors import CorpusError
@@ -66,18 +67,18 @@ def recoded(data: bytes, encoding: str) -> bytes:
     return data if encoding == "utf-8" else data.decode(encoding).encode("utf-8")
 
 
-def from_gutenberg(path: str, begin: str, paragraphs: int | None, straight: str) -> Callable[[Fetch], Files]:
-    """A book of Project Gutenberg, one paragraph a line, from the line that matches `begin` on.
+def from_gutenberg(
+    path: str, begin: str, straight: str, shortest: int = 0, lines: int | None = None
+) -> Callable[[Fetch], Files]:
+    """A book of Project Gutenberg, one paragraph a line, from the paragraph that matches `begin` on.
 
-    `straight` holds the curly quotes that become straight ones. With `paragraphs` the chapters' headings are joined to
-    their first paragraphs, and that many are taken.
+    `straight` holds the curly quotes that become straight ones. Paragraphs are joined until a line has `shortest`
+    characters, and with `lines` only that many are taken.
     """
 
     def obtain(fetch: Fetch) -> Files:
-        lines = list(gutenberg_paragraphs(fetch("").decode("utf-8-sig"), begin, straight))
-        if paragraphs is not None:
-            lines = joined_headings(lines)[:paragraphs]
-        return {path: "".join(line + "\n" for line in lines).encode("utf-8")}
+        paragraphs = gutenberg_paragraphs(fetch("").decode("utf-8-sig"), begin, straight)
+        return {path: "".join(line + "\n" for line in islice(joined(paragraphs, shortest), lines)).encode("utf-8")}
 
     return obtain
 
@@ -102,20 +103,24 @@ def gutenberg_paragraphs(book: str, begin: str, straight: str = "‘’") -> Ite
     if not places:
         raise CorpusError("The book that was downloaded has no first chapter", f"a paragraph that matches {begin}")
     for part in paragraphs[places[-1] :]:
-        if part and not part.startswith("[Illustration"):
+        if part and not part.startswith(("[Illustration", "End of the Project Gutenberg", "End of Project Gutenberg")):
             yield part
 
 
-def joined_headings(paragraphs: list[str]) -> list[str]:
-    """The paragraphs with each chapter's heading put before the first of its paragraphs."""
-    joined, heading = [], ""
+def joined(paragraphs: Iterable[str], shortest: int) -> Iterator[str]:
+    """The paragraphs, headings among them, joined with the next ones until a line has `shortest` characters.
+
+    >>> list(joined(["CHAPTER 1", "It was late.", "He went."], 15))
+    ['CHAPTER 1 It was late.', 'He went.']
+    """
+    line = ""
     for part in paragraphs:
-        if re.match(r"CHAPTER \w+\.?( |$)", part) and len(part) < 80:
-            heading += part + " "
-        else:
-            joined.append(heading + part)
-            heading = ""
-    return joined
+        line = f"{line} {part}" if line else part
+        if len(line) >= shortest:
+            yield line
+            line = ""
+    if line:
+        yield line
 
 
 AUTHORS = ("חיים נחמן ביאליק", "רחל המשוררת")
