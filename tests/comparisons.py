@@ -147,8 +147,8 @@ def made_up(
         budget="Every run had 1 minute of training on 2 threads.",
         baselines=baselines,
         protocols=Protocols(
-            in_training="the first 64 windows of 128 tokens of the validation text (protocol: windows).",
-            fair="every token of the validation text scored once, the context carried (protocol: carried).",
+            in_training="The first 64 windows of 128 tokens of the validation text (protocol: windows).",
+            fair="Every token of the validation text scored once, the context carried (protocol: carried).",
         ),
         rows=tuple(rows),
         curves=tuple(curves),

@@ -106,10 +106,11 @@ def written_setting(value: Any) -> str:
 
 def _columns(comparison: Comparison, varied: list[str], several: bool) -> list[Column]:
     known = {name for row in comparison.rows for name, value in vars(row).items() if value is not None}
+    named = any(row.setting != row.model for row in comparison.rows)
     in_bits = comparison.corpus.unit == "bits_per_character"
     wanted = [
         Column("number", "No."),
-        Column("setting", "setting", numeric=False),
+        *([Column("setting", "setting", numeric=False)] if named else []),
         Column("model", "architecture", numeric=False),
         Column("optimizer", "optimizer", numeric=False),
         *[Column(f"settings.{name}", name.split(".")[-1].replace("_", " ")) for name in varied],
@@ -138,7 +139,7 @@ def _cell(column: Column, number: int, setting: Setting, is_best: bool) -> Cell:
     if key == "setting":
         return Cell(setting.name, setting.name, is_best)
     if key in ("model", "optimizer"):
-        return Cell(getattr(setting, key), getattr(setting, key))
+        return Cell(getattr(setting, key), getattr(setting, key), is_best and setting.name == getattr(setting, key))
     if key.startswith("settings."):
         if (name := key.removeprefix("settings.")) not in setting.settings:
             return Cell("", None)
@@ -202,7 +203,7 @@ def _best_of_each_model(settings: Sequence[Setting], figure: Callable[[Row], flo
 
 
 def _note(settings: Sequence[Setting], comparison: Comparison, several: bool) -> str:
-    parts = ["The best setting of each architecture is in bold."]
+    parts = ["The best setting of each architecture is in bold."] if len(settings) > 1 else []
     if several:
         parts.append("Figures are means over the seeds that finished, ± the standard deviation.")
     parts.append(f"In training: {comparison.protocols.in_training} Fair: {comparison.protocols.fair}")

@@ -1,18 +1,20 @@
-"""One function a figure: plain numbers in, an Altair chart out.
+"""One function a figure: plain numbers in, a Vega-Lite specification out, composed and checked by Altair.
 
-The marks are named, so that the page's style sheet can set their colours in light and dark.
+The numbers are added after the check, which would take longer than the drawing. The marks are named, so that the
+page's style sheet can set their colours in light and dark.
 """
 
-import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import altair as alt
 
 from glassloom.compare import Candidate
 from glassloom.compare.wording import UNITS, quality
 from glassloom.report.colours import INK, PAPER, RULE, SOFT
-from glassloom.report.series import Frame, Over, Series
+from glassloom.report.series import Frame, Label, Over, Series
+
+Specification: TypeAlias = dict[str, Any]
 
 FONT = "Iowan Old Style, Palatino, Palatino Linotype, Book Antiqua, P052, URW Palladio L, Georgia, DejaVu Serif, serif"
 WIDTH = 680
@@ -21,8 +23,14 @@ AXIS_OF = {"epoch": "epochs (passes over the training text)", "seconds": "wall-c
 
 
 def learning_curves(
-    series: Sequence[Series], frame: Frame, colours: Mapping[str, str], unit: str, over: Over, about: str
-) -> alt.LayerChart:
+    series: Sequence[Series],
+    frame: Frame,
+    labels: Sequence[Label],
+    colours: Mapping[str, str],
+    unit: str,
+    over: Over,
+    about: str,
+) -> Specification:
     """Train (dashed) and validation loss (solid) of every run, over epochs or seconds, with the baselines as lines."""
     shown = [name for name in colours if any(one.setting == name for one in series)]
     data = [
@@ -38,7 +46,7 @@ def learning_curves(
     visible = alt.condition(chosen, alt.value(1.0), alt.value(0.12))
     colour = alt.Color("setting:N", title=None, scale=_colours(shown, colours), legend=_legend(shown))
     lines = (
-        alt.Chart(alt.Data(values=data))
+        alt.Chart(alt.NamedData("curves"))
         .encode(x=x, y=y, color=colour, opacity=visible, detail="run:N")
         .properties(name="curves")
     )
@@ -59,17 +67,20 @@ def learning_curves(
         lines.transform_filter("datum.split == 'valid'")
         .mark_circle(clip=True, size=14)
         .encode(tooltip=tips)
-        .add_params(chosen)
         .properties(name="points")
     )
-    layers = [train.properties(name="train"), valid.properties(name="valid"), points]
-    layers += _baselines(frame, scale, unit)
-    return _framed(alt.layer(*layers), 380, about)
+    layers = [train.add_params(chosen).properties(name="train"), valid.properties(name="valid"), points]
+    layers += _baselines(labels, scale)
+    named = [
+        {"y": label.value, "label": f"{label.name} {quality(label.value, unit)}", "place": _place(label)}
+        for label in labels
+    ]
+    return _framed(alt.layer(*layers), 380, about, curves=data, baselines=named)
 
 
 def trade_off(
     points: Sequence[Candidate], on_front: Sequence[Candidate], colours: Mapping[str, str], unit: str, about: str
-) -> alt.LayerChart:
+) -> Specification:
     """Every setting by its time and its validation loss, and the front of those that nothing beats on both."""
     names = {point.name for point in on_front}
     data = [
@@ -87,12 +98,12 @@ def trade_off(
     y = alt.Y("loss:Q", title=UNITS[unit], scale=scale)
     steps = [{"seconds": _short(point.seconds), "loss": _short(point.loss)} for point in on_front]
     line = (
-        alt.Chart(alt.Data(values=steps))
+        alt.Chart(alt.NamedData("steps"))
         .mark_line(interpolate="step-after", strokeDash=[1, 3], strokeCap="round", color=SOFT, strokeWidth=1.5)
         .encode(x=x, y=y)
         .properties(name="front")
     )
-    base = alt.Chart(alt.Data(values=data)).encode(x=x, y=y)
+    base = alt.Chart(alt.NamedData("settings")).encode(x=x, y=y)
     fill = alt.condition("datum.front == 'on the front'", _colour(colours), alt.value("transparent"))
     dots = (
         base.mark_point(size=110, strokeWidth=2, filled=False, opacity=1)
@@ -114,12 +125,12 @@ def trade_off(
         away.mark_text(align="left", dx=10, dy=-9, color=INK).encode(text="setting:N").properties(name="labels"),
         left.mark_text(align="right", dx=-10, dy=-9, color=INK).encode(text="setting:N").properties(name="labels_left"),
     ]
-    return _framed(alt.layer(line, dots, *labels), 320, about)
+    return _framed(alt.layer(line, dots, *labels), 320, about, settings=data, steps=steps)
 
 
 def ladder(
     settings: Mapping[str, float], baselines: Mapping[str, float], colours: Mapping[str, str], unit: str, about: str
-) -> alt.LayerChart:
+) -> Specification:
     """All settings and baselines on one scale, the best first: what the models have learned beyond counting."""
     everything = {**settings, **baselines}
     order = sorted(everything, key=lambda name: (everything[name], name))
@@ -133,7 +144,7 @@ def ladder(
     low, high = min(everything.values()), max(everything.values())
     first, last = (low / 1.15, high * 4) if unit == "perplexity" else (0.0, high * 1.25)
     scale = _scale(first, last, unit)
-    base = alt.Chart(alt.Data(values=data)).encode(
+    base = alt.Chart(alt.NamedData("figures")).encode(
         y=alt.Y("name:N", sort=order, title=None, axis=alt.Axis(grid=False, domain=False, ticks=False, labelPadding=8)),
         x=alt.X("loss:Q", title=f"{UNITS[unit]} (lower is better)", scale=scale),
     )
@@ -146,36 +157,32 @@ def ladder(
         counted.mark_tick(color=SOFT, thickness=2, size=14).properties(name="counted_heads"),
         base.mark_text(align="left", dx=11, color=INK).encode(text="written:N").properties(name="labels"),
     ]
-    return _framed(alt.layer(*parts), 26 * len(order), about)
+    return _framed(alt.layer(*parts), 26 * len(order), about, figures=data)
 
 
-def _baselines(frame: Frame, scale: alt.Scale, unit: str) -> list[alt.Chart]:
-    """Labelled horizontal lines; a label that would touch the one above it moves to the other side."""
-
-    def distance(above: float, below: float) -> float:
-        return math.log(above / below) if unit == "perplexity" else above - below
-
-    data, last, side = [], None, 0
-    for name, value in sorted(frame.inside.items(), key=lambda item: -item[1]):
-        near = last is not None and distance(last, value) < 0.05 * distance(frame.high, frame.low)
-        side = 1 - side if near else 0
-        data.append({"y": value, "label": f"{name} {quality(value, unit)}", "side": side})
-        last = value
-    if not data:
+def _baselines(labels: Sequence[Label], scale: alt.Scale) -> list[alt.Chart]:
+    """Labelled horizontal lines."""
+    if not labels:
         return []
-    base = alt.Chart(alt.Data(values=data)).encode(y=alt.Y("y:Q", scale=scale))
-    text = {"color": SOFT, "fontSize": 11, "fontStyle": "italic", "dy": -6}
-    right = base.transform_filter("datum.side == 0").mark_text(align="right", dx=-3, **text)
-    left = base.transform_filter("datum.side == 1").mark_text(align="left", dx=3, **text)
-    return [
-        base.mark_rule(color=SOFT, strokeWidth=0.8, strokeDash=[1, 2]).properties(name="baselines"),
-        right.encode(x=alt.value("width"), text="label:N").properties(name="baseline_labels"),
-        left.encode(x=alt.value(0), text="label:N").properties(name="baseline_labels_left"),
-    ]
+    base = alt.Chart(alt.NamedData("baselines")).encode(y=alt.Y("y:Q", scale=scale))
+    layers = [base.mark_rule(color=SOFT, strokeWidth=0.8, strokeDash=[1, 2]).properties(name="baselines")]
+    for place in sorted({_place(label) for label in labels}):
+        right, above = divmod(place, 2)
+        text = base.transform_filter(f"datum.place == {place}").mark_text(
+            align="right" if right else "left", dx=-3 if right else 3, dy=-6 if above else 8,
+            color=SOFT, fontSize=11, fontStyle="italic",
+        )  # fmt: skip
+        x = alt.value("width" if right else 0)
+        layers.append(text.encode(x=x, text="label:N").properties(name=f"baseline_labels_{place}"))
+    return layers
 
 
-def _framed(chart: alt.LayerChart, height: int, about: str) -> alt.LayerChart:
-    return (
+def _place(label: Label) -> int:
+    return 2 * label.right + label.above
+
+
+def _framed(chart: alt.LayerChart, height: int, about: str, **data: list[dict[str, Any]]) -> Specification:
+    framed = (
         chart.properties(width=WIDTH, height=height, description=about, background=PAPER, padding=6)
         .configure(font=FONT)
         .configure_view(stroke=None)
@@ -188,6 +195,7 @@ def _framed(chart: alt.LayerChart, height: int, about: str) -> alt.LayerChart:
         .configure_legend(labelColor=INK, labelFontSize=13, symbolStrokeWidth=2.5, symbolSize=180, offset=8)
         .configure_text(fontSize=13)
     )  # fmt: skip
+    return {**framed.to_dict(), "datasets": data}
 
 
 def _scale(low: float, high: float, unit: str) -> alt.Scale:

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from glassloom.compare import Setting
 
-OF_MODEL = {"rnn": "#E69F00", "gru": "#009E73", "lstm": "#0072B2", "transformer": "#D55E00"}
-OTHERS = ("#CC79A7", "#56B4E9", "#8C6D46", "#6F6F6F")
+OF_MODEL = {"rnn": "#e69f00", "gru": "#009e73", "lstm": "#0072b2", "transformer": "#d55e00"}
+OTHERS = ("#cc79a7", "#56b4e9", "#8c6d46", "#6f6f6f")
 SHADES = (0.0, 0.45, -0.35, 0.25, -0.2, 0.6, -0.5)
 """Of an architecture's settings, in their order: towards white (above 0) or black."""
 INK, SOFT, RULE, PAPER = "#2b2722", "#6e675c", "#ddd5c6", "#fffdf8"

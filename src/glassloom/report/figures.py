@@ -9,7 +9,7 @@ from glassloom.compare.seeds import deciding_figure
 from glassloom.compare.wording import UNITS, listed, quality, seconds, with_unit
 from glassloom.report import charts
 from glassloom.report.colours import colours_of
-from glassloom.report.series import Frame, Over, Series, baselines_of, frame_of, series_of
+from glassloom.report.series import Frame, Over, Series, baselines_of, frame_of, labels_of, series_of
 
 NAMES = ("ladder", "curves-by-epoch", "curves-by-time", "time-and-quality")
 
@@ -43,8 +43,8 @@ def _ladder(comparison: Comparison) -> Figure | None:
         f"Validation {UNITS[unit]} of the models, and of simple methods on the same text (thin lines); shorter is "
         f"better. {_protocol(comparison)}"
     )
-    chart = charts.ladder(losses, baselines, colours_of(settings), unit, f"{title}. {' '.join(words)}")
-    return Figure("ladder", title, caption, tuple(words), chart.to_dict())
+    spec = charts.ladder(losses, baselines, colours_of(settings), unit, f"{title}. {' '.join(words)}")
+    return Figure("ladder", title, caption, tuple(words), spec)
 
 
 def _curves(comparison: Comparison, over: Over) -> Figure | None:
@@ -55,16 +55,16 @@ def _curves(comparison: Comparison, over: Over) -> Figure | None:
     frame = frame_of(series, baselines_of(comparison), unit)
     title = "Learning, pass by pass" if over == "epoch" else "Learning, second by second"
     words = [_curve_in_words(one, unit, over) for one in series if one.split == "valid"]
-    chart = charts.learning_curves(
-        series, frame, colours_of(settings), unit, over, f"{title}. {' '.join(words) or 'Training loss only.'}"
-    )
+    about = f"{title}. {' '.join(words) or 'Training loss only.'}"
+    labels = labels_of(frame, series, unit)
+    spec = charts.learning_curves(series, frame, labels, colours_of(settings), unit, over, about)
     along = "passes over the training text" if over == "epoch" else "wall-clock time of training"
     caption = (
         f"{UNITS[unit].capitalize()} on the training text (dashed) and the validation text (solid, a dot an "
         f"evaluation), over {along}; one line a run. Dropout is on in the dashed lines and off in the solid ones, so "
         f"the dashed ones may lie higher. Solid: {comparison.protocols.in_training} {_lines(frame, unit)}"
     )
-    return Figure(f"curves-by-{'epoch' if over == 'epoch' else 'time'}", title, caption, tuple(words), chart.to_dict())
+    return Figure(f"curves-by-{'epoch' if over == 'epoch' else 'time'}", title, caption, tuple(words), spec)
 
 
 def _curve_in_words(one: Series, unit: str, over: Over) -> str:
@@ -116,8 +116,8 @@ def _trade_off(comparison: Comparison) -> Figure | None:
         f"Each setting by the time it took to its best validation loss, and that loss ({UNITS[unit]}); the lower left "
         f"is best. Filled: nothing beats it on both ({listed(names)}); hollow: beaten. {_protocol(comparison)}"
     )
-    chart = charts.trade_off(points, on_front, colours_of(settings), unit, f"{title}. {' '.join(words)}")
-    return Figure("time-and-quality", title, caption, tuple(words), chart.to_dict())
+    spec = charts.trade_off(points, on_front, colours_of(settings), unit, f"{title}. {' '.join(words)}")
+    return Figure("time-and-quality", title, caption, tuple(words), spec)
 
 
 def _losses(comparison: Comparison, settings: Sequence[Setting]) -> dict[str, float]:

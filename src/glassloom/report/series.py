@@ -1,5 +1,6 @@
 """What the figures draw, as plain numbers: curves in one unit and few enough points, the frame, the baselines in it."""
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -106,3 +107,51 @@ def frame_of(series: Sequence[Series], baselines: dict[str, float], unit: str) -
         low = max(low, 0.0)
     outside = {name: y for name, y in baselines.items() if name not in inside}
     return Frame(back(low), back(high), inside, outside, cut=max(values) > high)
+
+
+@dataclass(frozen=True)
+class Label:
+    """A baseline's line, and where its name stands: at which end of the line, above or below it."""
+
+    name: str
+    value: float
+    right: bool
+    above: bool
+
+
+def labels_of(frame: Frame, series: Sequence[Series], unit: str) -> list[Label]:
+    """The baselines in the frame, each label where it hides the least of the curves and of the labels before it."""
+    there = math.log if unit == "perplexity" else float
+    height = there(frame.high) - there(frame.low)
+    end = max(x for one in series for x, _ in one.points) or 1.0
+    drawn = [(x / end, (there(y) - there(frame.low)) / height) for one in series for x, y in _filled(one.points)]
+    labels: list[Label] = []
+    taken: list[tuple[bool, float]] = []
+    for name, value in sorted(frame.inside.items(), key=lambda item: -item[1]):
+        line = (there(value) - there(frame.low)) / height
+        best: tuple[float, Label, float] | None = None
+        for right in (True, False):
+            for above in (True, False):
+                middle = line + (LABEL_HEIGHT if above else -LABEL_HEIGHT) / 2
+                hidden = sum((x > 1 - LABEL_WIDTH) == right and abs(y - middle) < LABEL_HEIGHT / 2 for x, y in drawn
+                             if x > 1 - LABEL_WIDTH or x < LABEL_WIDTH)  # fmt: skip
+                hidden += 1000 * sum(side == right and abs(y - middle) < LABEL_HEIGHT for side, y in taken)
+                hidden += 1000 * (not 0 < middle < 1)
+                if best is None or hidden < best[0]:
+                    best = hidden, Label(name, value, right, above), middle
+        assert best is not None
+        labels.append(best[1])
+        taken.append((best[1].right, best[2]))
+    return labels
+
+
+LABEL_WIDTH, LABEL_HEIGHT = 0.22, 0.05
+"""Of a baseline's name, as parts of the frame."""
+
+
+def _filled(points: Sequence[XY]) -> list[XY]:
+    """The points and some between them, so that a long straight piece counts as drawn."""
+    filled = list(points)
+    for (x, y), (next_x, next_y) in itertools.pairwise(points):
+        filled += [(x + (next_x - x) * part / 4, y + (next_y - y) * part / 4) for part in (1, 2, 3)]
+    return filled
