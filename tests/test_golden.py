@@ -13,17 +13,17 @@ from glassloom.loss import token_nats
 from glassloom.models import ARCHITECTURES, architecture, build
 
 LOSSES = {
-    "rnn": "4.915557 4.814014 4.716822 4.592356 4.480394 4.320150 4.165764 4.007523 3.818453 3.659498",
-    "gru": "4.884402 4.795831 4.707414 4.593127 4.486539 4.327356 4.157712 4.000827 3.805058 3.640961",
-    "lstm": "4.860190 4.787351 4.729514 4.643571 4.539588 4.417614 4.282044 4.142279 3.992443 3.852518",
-    "transformer": "4.859863 4.568765 4.380033 4.226739 4.072666 3.918318 3.777346 3.641097 3.512189 3.390639",
+    "rnn": "4.904504 4.775610 4.648256 4.513758 4.366533 4.205645 4.036629 3.868662 3.709476 3.563594",
+    "gru": "4.884539 4.786801 4.688162 4.577886 4.448230 4.295951 4.123779 3.940576 3.758926 3.590868",
+    "lstm": "4.854922 4.780025 4.704189 4.611213 4.502025 4.378832 4.242354 4.095448 3.943316 3.793205",
+    "transformer": "4.860800 4.554905 4.364187 4.206962 4.044780 3.895623 3.750696 3.615912 3.482779 3.362805",
 }
 
 SETTINGS: dict[str, dict[str, object]] = {
-    "rnn": {"width": 48, "embedding": 32, "dropout": 0.1},
-    "gru": {"width": 48, "embedding": 32, "dropout": 0.1},
-    "lstm": {"width": 48, "embedding": 32, "dropout": 0.1},
-    "transformer": {"width": 48, "layers": 2, "context": 32, "dropout": 0.1},
+    "rnn": {"width": 48, "embedding": 32},
+    "gru": {"width": 48, "embedding": 32},
+    "lstm": {"width": 48, "embedding": 32},
+    "transformer": {"width": 48, "layers": 2, "context": 32},
 }
 TEXT = (
     "A loom weaves a cloth of many threads, and glass lets one see through it. This text is fixed: it is read "
@@ -35,10 +35,9 @@ TEXT = (
 
 
 def ten_losses(name: str) -> list[float]:
-    """The loss before each of ten steps of Adam, dropout on."""
+    """The loss before each of ten steps of Adam."""
     generator = torch.Generator().manual_seed(1)
     model = build(architecture(name).Settings(**SETTINGS[name]), 128, generator).train()
-    model.generator = generator
     stream = torch.tensor(list(TEXT.encode("ascii")))[: 16 * 32 + 1]
     inputs, targets = stream[:-1].view(16, 32), stream[1:].view(16, 32)
     optimizer, losses = torch.optim.Adam(model.parameters(), 0.003), []
