@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from comparisons import ENGLISH, HEBREW, MARKUP, baseline, made_up, no_recommendation, row
 from glassloom.compare import Comparison, CorpusFacts, Curve, Point, settings_of
 from glassloom.errors import StorageError
-from glassloom.report import figures_of, page, write_report, write_run_report
+from glassloom.report import figures_of, page_as_html, write_report, write_run_report
 from glassloom.report.colours import OF_MODEL, colours_of
 from glassloom.report.figures import NAMES
 from glassloom.report.series import POINTS_OF_A_FIGURE, frame_of, labels_of, series_of, thin
@@ -148,7 +148,7 @@ HOSTILE = st.text(st.sampled_from("<>\"'&/!-{}%script=\\\x00\x1b\n\u2028א") | s
 @example("' onmouseover=alert(1) '")
 @given(HOSTILE)
 def test_any_text_stays_text_wherever_it_stands(text: str) -> None:
-    harmless, hostile = Seen(page(_hostile("harmless"))), Seen(page(_hostile(text)))
+    harmless, hostile = Seen(page_as_html(_hostile("harmless"))), Seen(page_as_html(_hostile(text)))
     assert [tag for tag, _ in hostile.tags] == [tag for tag, _ in harmless.tags]
     assert [sorted(a) for _, a in hostile.tags] == [sorted(a) for _, a in harmless.tags]
 
@@ -168,9 +168,9 @@ def _hostile(text: str) -> Comparison:
 
 
 def test_prompt_and_sample_stand_together_in_the_direction_of_their_text() -> None:
-    text = page(made_up(seeds=1, text=HEBREW), figures=[])
+    text = page_as_html(made_up(seeds=1, text=HEBREW), figures=[])
     assert text.count('<blockquote dir="auto"><span class="prompt">' + HEBREW[0]) == 5
-    assert "␛[31m king␀s" in page(made_up(seeds=1, text=ENGLISH), figures=[])
+    assert "␛[31m king␀s" in page_as_html(made_up(seeds=1, text=ENGLISH), figures=[])
 
 
 def test_every_curve_is_drawn_over_epochs_and_over_seconds_with_the_baselines_near_it(comparison: Comparison) -> None:
@@ -247,8 +247,8 @@ def test_a_run_of_its_own_has_a_page_without_a_comparison(tmp_path: Path) -> Non
 def test_a_comparison_in_which_nothing_finished_still_has_a_page() -> None:
     lost = row("a", None, None, status="diverged", reason="the loss was infinite at step 3")
     empty = dataclasses.replace(made_up(), rows=(lost,), curves=(), samples=(), baselines={})
-    assert "a diverged (the loss was infinite at step 3)" in page(empty)
-    assert "<table" in page(dataclasses.replace(empty, rows=(), recommendation=no_recommendation()))
+    assert "a diverged (the loss was infinite at step 3)" in page_as_html(empty)
+    assert "<table" in page_as_html(dataclasses.replace(empty, rows=(), recommendation=no_recommendation()))
 
 
 def test_curves_of_one_point_and_of_one_value_are_drawn() -> None:

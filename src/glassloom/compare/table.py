@@ -62,10 +62,12 @@ def comparison_table(comparison: Comparison) -> Table:
     several = any(len(setting.rows) > 1 for setting in settings)
     varied = varied_settings(settings)
     columns = _columns(comparison, varied, several)
+    first = "setting" if any(column.key == "setting" for column in columns) else "model"
+    bold = {first, "valid_perplexity_fair", "valid_bits_per_character"}
     lines = []
     for number, setting in enumerate(settings, start=1):
         is_best = setting.name in best
-        cells = [_cell(column, number, setting, is_best) for column in columns]
+        cells = [_cell(column, number, setting, is_best, bold) for column in columns]
         lines.append(Line(setting.name, setting.model, is_best, tuple(cells)))
     return Table(tuple(columns), tuple(lines), _note(settings, comparison, several))
 
@@ -129,17 +131,17 @@ def _columns(comparison: Comparison, varied: list[str], several: bool) -> list[C
     return [column for column in wanted if column.key in always | known or column.key.startswith("settings.")]
 
 
-def _cell(column: Column, number: int, setting: Setting, is_best: bool) -> Cell:
+def _cell(column: Column, number: int, setting: Setting, is_best: bool, bold: set[str]) -> Cell:
     key = column.key
-    deciding = key in ("setting", "valid_perplexity_fair", "valid_bits_per_character")
+    marked = is_best and key in bold
     if key == "number":
         return Cell(str(number), number)
     if key == "seeds":
         return Cell(str(len(setting.finished)), len(setting.finished))
     if key == "setting":
-        return Cell(setting.name, setting.name, is_best)
+        return Cell(setting.name, setting.name, marked)
     if key in ("model", "optimizer"):
-        return Cell(getattr(setting, key), getattr(setting, key), is_best and setting.name == getattr(setting, key))
+        return Cell(getattr(setting, key), getattr(setting, key), marked)
     if key.startswith("settings."):
         if (name := key.removeprefix("settings.")) not in setting.settings:
             return Cell("", None)
@@ -154,7 +156,7 @@ def _cell(column: Column, number: int, setting: Setting, is_best: bool) -> Cell:
         return Cell(_instead(setting) if "valid" in key else "", None)
     write = _WRITERS.get(key, _perplexity)
     written = write(spread.mean) if key in ("epoch", "tokens_per_second") else written_spread(spread, write)
-    return Cell(written, spread.mean, is_best and deciding)
+    return Cell(written, spread.mean, marked)
 
 
 def written_spread(spread: Spread, write: Callable[[float], str]) -> str:

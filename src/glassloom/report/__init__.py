@@ -7,9 +7,9 @@ import vl_convert
 from glassloom.compare import Comparison, comparison_table, rows_as_csv, table_as_latex, table_as_markdown
 from glassloom.report.figures import NAMES, Figure, figures_of
 from glassloom.report.files import write_whole
-from glassloom.report.page import page
+from glassloom.report.page import page_as_html
 
-__all__ = ["Figure", "figures_of", "page", "write_report", "write_run_report"]
+__all__ = ["Figure", "figures_of", "page_as_html", "write_report", "write_run_report"]
 
 PIXELS = 2
 """Of a PNG, for one pixel of the figure."""
@@ -34,7 +34,7 @@ def write_report(comparison: Comparison, folder: Path | str) -> Path:
 def write_run_report(comparison: Comparison, path: Path | str, figures: list[Figure] | None = None) -> Path:
     """Write the page alone, as a run's `report.html`: a comparison of one row. Returns its path."""
     path = Path(path)
-    write_whole(path, page(comparison, figures))
+    write_whole(path, page_as_html(comparison, figures))
     return path
 
 

@@ -29,7 +29,7 @@ from glassloom.report.colours import colours_of
 from glassloom.report.figures import Figure, figures_of
 
 
-def page(comparison: Comparison, figures: list[Figure] | None = None) -> str:
+def page_as_html(comparison: Comparison, figures: list[Figure] | None = None) -> str:
     """The whole page as HTML; a comparison of one row becomes the page of a run."""
     scripts = [_vega(), _own("page.js")]
     style = _own("style.css")
