@@ -38,9 +38,9 @@ class TransformerSettings(ModelSettings):
     architecture: ClassVar[str] = "transformer"
     training: ClassVar[dict[str, Any]] = {
         "optimizer": "adamw",
-        "lr": 1e-3,
+        "lr": 2e-3,
         "schedule": "cosine",
-        "warmup": 100,
+        "warmup": 50,
         "clip_norm": 1.0,
         "batch_size": 12,
         "sequence_length": 128,
