@@ -117,6 +117,7 @@ def test_each_text_runs_in_its_own_direction(visit: Callable[..., Visit]) -> Non
     inside = "text => { const box = text.getBoundingClientRect(), own = text.parentElement.getBoundingClientRect();"
     right = hebrew.first.locator(".prompt").evaluate(f"{inside} return own.right - box.right; }}")
     assert right < 2, "Hebrew starts at the right edge"
+    assert page.locator("blockquote").first.evaluate("text => getComputedStyle(text).unicodeBidi") == "plaintext"
 
 
 def test_headings_sort_the_table_by_mouse_and_by_key(visit: Callable[..., Visit]) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 from glassloom.compare.results import Comparison, Row
 from glassloom.compare.seeds import Setting, Spread, deciding_figure, settings_of
 from glassloom.compare.wording import count, quality
+from glassloom.errors import sentence
 
 WORDS = {"diverged": "diverged", "failed": "failed", "interrupted": "interrupted"}
 
@@ -72,14 +73,20 @@ def comparison_table(comparison: Comparison) -> Table:
     return Table(tuple(columns), tuple(lines), _note(settings, comparison, several))
 
 
+ALWAYS_TOLD = {"layers", "width", "lr"}
+"""Settings that have a column wherever they differ; the others only where they differ within an architecture."""
+
+
 def varied_settings(settings: Sequence[Setting]) -> list[str]:
-    """The names of what was set differently: between any settings that all have it, or within one architecture."""
-    names = dict.fromkeys(name for setting in settings for name in setting.settings)
-    shown = {"model", "optimizer", "model.name", "train.optimizer"}
+    """The names of what was varied: what differs within an architecture, and the sizes and rates between them.
+
+    Each architecture has its own defaults for much else; that stands with the settings, below the table.
+    """
+    shown = {"architecture", "model", "optimizer", "train.optimizer"}
     varied = []
-    for name in names:
+    for name in dict.fromkeys(name for setting in settings for name in setting.settings):
         having = [setting for setting in settings if name in setting.settings]
-        groups = [having] if len(having) == len(settings) else _by_model(having)
+        groups = [having] if name.split(".")[-1] in ALWAYS_TOLD else _by_model(having)
         values = [{written_setting(setting.settings[name]) for setting in group} for group in groups]
         if name not in shown and any(len(different) > 1 for different in values):
             varied.append(name)
@@ -208,7 +215,8 @@ def _note(settings: Sequence[Setting], comparison: Comparison, several: bool) ->
     parts = ["The best setting of each architecture is in bold."] if len(settings) > 1 else []
     if several:
         parts.append("Figures are means over the seeds that finished, ± the standard deviation.")
-    parts.append(f"In training: {comparison.protocols.in_training} Fair: {comparison.protocols.fair}")
+    protocols = comparison.protocols
+    parts.append(f"In training: {sentence(protocols.in_training)} Fair: {sentence(protocols.fair)}")
     lost = [row for setting in settings for row in setting.rows if row.status != "finished"]
     if lost:
         told = [

@@ -7,6 +7,7 @@ from typing import Any
 from glassloom.compare import Candidate, Comparison, Setting, front, settings_of
 from glassloom.compare.seeds import deciding_figure
 from glassloom.compare.wording import UNITS, listed, quality, seconds, with_unit
+from glassloom.errors import sentence
 from glassloom.report import charts
 from glassloom.report.colours import colours_of
 from glassloom.report.series import Frame, Over, Series, baselines_of, frame_of, labels_of, series_of
@@ -62,7 +63,7 @@ def _curves(comparison: Comparison, over: Over) -> Figure | None:
     caption = (
         f"{UNITS[unit].capitalize()} on the training text (dashed) and the validation text (solid, a dot an "
         f"evaluation), over {along}; one line a run. Dropout is on in the dashed lines and off in the solid ones, so "
-        f"the dashed ones may lie higher. Solid: {comparison.protocols.in_training} {_lines(frame, unit)}"
+        f"the dashed ones may lie higher. Solid: {sentence(comparison.protocols.in_training)} {_lines(frame, unit)}"
     )
     return Figure(f"curves-by-{'epoch' if over == 'epoch' else 'time'}", title, caption, tuple(words), spec)
 
@@ -131,7 +132,7 @@ def _protocol(comparison: Comparison) -> str:
     fair = all(row.nats_per_token is not None for row in finished)
     several = len({row.setting for row in finished}) < len(finished)
     means = " Means over seeds." if several else ""
-    return f"Protocol: {comparison.protocols.fair if fair else comparison.protocols.in_training}{means}"
+    return f"Protocol: {sentence(comparison.protocols.fair if fair else comparison.protocols.in_training)}{means}"
 
 
 def _by(item: tuple[str, float]) -> float:

@@ -25,6 +25,7 @@ from glassloom.compare import (
 from glassloom.compare.seeds import flat
 from glassloom.compare.table import written_setting
 from glassloom.compare.wording import count, listed, quality, visible
+from glassloom.errors import sentence
 from glassloom.report.colours import colours_of
 from glassloom.report.figures import Figure, figures_of
 
@@ -77,7 +78,7 @@ def what_you_see(comparison: Comparison) -> str:
     return (
         f"{runs} trained on the text {corpus.name} ({count(characters)} characters; tokenizer {corpus.tokenizer}, "
         f"{count(corpus.vocabulary)} kinds of token), and judged on a part of it that no model "
-        f"saw. {comparison.budget} {meaning}; lower is better."
+        f"saw. {sentence(comparison.budget)} {meaning}; lower is better."
     )
 
 
