@@ -1,3 +1,31 @@
 """Glassloom: train small sequence language models on your own text, compare them fairly, and see through them."""
 
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from glassloom.api import compare, evaluate, generate, train, write_report
+    from glassloom.data import load_corpus, load_text
+    from glassloom.runs import load_run
+
 __version__ = "0.1.0"
+
+_HOMES = {
+    "compare": "glassloom.api",
+    "evaluate": "glassloom.api",
+    "generate": "glassloom.api",
+    "load_corpus": "glassloom.data",
+    "load_run": "glassloom.runs",
+    "load_text": "glassloom.data",
+    "train": "glassloom.api",
+    "write_report": "glassloom.api",
+}
+
+__all__ = ["compare", "evaluate", "generate", "load_corpus", "load_run", "load_text", "train", "write_report"]
+
+
+def __getattr__(name: str) -> Any:
+    """The public functions, imported when they are first used: `import glassloom` alone loads no torch."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOMES[name]), name)

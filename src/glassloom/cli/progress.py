@@ -132,3 +132,17 @@ def opening(event: Began) -> list[str]:
     if event.resumed:
         lines.append(f"goes on from the checkpoint at step {event.step:,}")
     return lines
+
+
+class Watchers:
+    """One watcher for each run of a comparison; with several at once, plain lines that name the run."""
+
+    def __init__(self) -> None:
+        self.of: dict[str, Watcher] = {}
+
+    def __call__(self, id: str, event: Event) -> None:
+        self.of.setdefault(id, Watcher(name=id))(event)
+
+    def close(self) -> None:
+        for watcher in self.of.values():
+            watcher.close()

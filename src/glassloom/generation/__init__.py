@@ -10,17 +10,18 @@ from glassloom.generation.settings import DecodingSettings
 
 if TYPE_CHECKING:
     from glassloom.generation.decoder import Decoded, decode
-    from glassloom.generation.sample import Sample, encode_prompt, generate
+    from glassloom.generation.sample import Sample, Stream, encode_prompt, generate
 
 _HOMES = {
     "Decoded": "decoder",
     "decode": "decoder",
     "Sample": "sample",
+    "Stream": "sample",
     "encode_prompt": "sample",
     "generate": "sample",
 }
 
-__all__ = ["Decoded", "DecodingSettings", "Sample", "decode", "encode_prompt", "generate"]
+__all__ = ["Decoded", "DecodingSettings", "Sample", "Stream", "decode", "encode_prompt", "generate"]
 
 
 def __getattr__(name: str) -> Any:

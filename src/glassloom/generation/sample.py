@@ -1,11 +1,13 @@
 """Samples: a prompt in words, and what the model makes of it."""
 
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 from glassloom.data.tokenizers import Tokenizer
 from glassloom.data.tokenizers.base import symbol_name
 from glassloom.errors import TokenizerError, notice
-from glassloom.generation.decoder import Stopped, decode
+from glassloom.generation.decoder import Decoded, Stopped, decode
 from glassloom.generation.settings import DecodingSettings
 from glassloom.models.contract import LanguageModel
 
@@ -26,6 +28,47 @@ class Sample:
     ids: list[int] = field(default_factory=list)
     nats: list[float] = field(default_factory=list)
     stopped: Stopped = "length"
+
+    def add(self, token: Decoded) -> None:
+        """Take in the next token of this sample."""
+        self.text += token.text
+        self.ids.append(token.id)
+        self.nats.append(token.nats)
+        self.stopped = token.stopped or self.stopped
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+class Stream:
+    """Samples on their way: iterate for the tokens as they come, or `finish` for whole samples.
+
+    A prompt that cannot be used is refused at once, not at the first token.
+    """
+
+    def __init__(
+        self,
+        model: LanguageModel,
+        tokenizer: Tokenizer,
+        prompt: str = "",
+        settings: DecodingSettings | None = None,
+        skip_unknown: bool = False,
+    ) -> None:
+        settings = settings or DecodingSettings()
+        ids = encode_prompt(tokenizer, prompt, skip_unknown)
+        self.samples = [Sample(prompt) for _ in range(settings.count)]
+        self._tokens = decode(model, ids, settings, tokenizer=tokenizer)
+
+    def __iter__(self) -> Iterator[Decoded]:
+        for token in self._tokens:
+            self.samples[token.sample].add(token)
+            yield token
+
+    def finish(self) -> list[Sample]:
+        """All samples, whole."""
+        for _ in self:
+            pass
+        return self.samples
 
 
 def encode_prompt(tokenizer: Tokenizer, prompt: str, skip_unknown: bool = False) -> list[int]:
@@ -74,13 +117,4 @@ def generate(
     >>> len(sample.text), sample.stopped
     (4, 'length')
     """
-    settings = settings or DecodingSettings()
-    ids = encode_prompt(tokenizer, prompt, skip_unknown)
-    samples = [Sample(prompt) for _ in range(settings.count)]
-    for token in decode(model, ids, settings, tokenizer=tokenizer):
-        sample = samples[token.sample]
-        sample.text += token.text
-        sample.ids.append(token.id)
-        sample.nats.append(token.nats)
-        sample.stopped = token.stopped or sample.stopped
-    return samples
+    return Stream(model, tokenizer, prompt, settings, skip_unknown).finish()

@@ -54,10 +54,9 @@ def resolve(config: Config, corpus: Corpus, given: Mapping[str, Any]) -> Config:
     """
     train = config.train
     sequences = corpus.train.starts is not None
-    batching = train.batching
-    if batching == "auto":
-        own = str(architecture(config.architecture).Settings.training.get("batching", "streams"))
-        batching = "padded" if sequences else own
+    own = architecture(config.architecture).Settings.training.get("batching", "streams")
+    chosen = "padded" if sequences else own
+    batching = chosen if train.batching == "auto" else train.batching
     context = getattr(config.model, "context", None)
     length = train.sequence_length or context or SEQUENCE_LENGTH
     if context and length > context and batching != "padded":

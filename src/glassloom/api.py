@@ -1,0 +1,288 @@
+"""The same from Python: what each command does, as a function that returns plain data.
+
+>>> import glassloom
+>>> run = glassloom.train("shakespeare", model="gru", minutes=2).run  # doctest: +SKIP
+>>> glassloom.evaluate(run).figures.bits_per_character  # doctest: +SKIP
+>>> print(glassloom.generate(run, "ROMEO:", temperature=0.7)[0].text)  # doctest: +SKIP
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from glassloom.compare.results import Comparison
+from glassloom.comparison.compare import compare as compare_runs
+from glassloom.comparison.compare import report_on
+from glassloom.config import Config
+from glassloom.config.gather import checked
+from glassloom.data.baselines import baselines as compute_baselines
+from glassloom.data.corpus import Corpus, load_corpus, load_text
+from glassloom.errors import GlassloomError, RunError, SettingError, nearest
+from glassloom.generation import DecodingSettings, Sample, Stream
+from glassloom.report import write_report as write_comparison
+from glassloom.report import write_run_report
+from glassloom.runs import Checkpoint, Run, list_runs, load_run
+from glassloom.training import Evaluation, Event, TrainingResult, evaluate_split
+from glassloom.training import train as start_training
+from glassloom.training.machine import autocast, prepare_machine
+from glassloom.training.session import ignore, never
+
+PROTOCOLS = ("fair", "streams", "windows")
+
+
+def train(
+    corpus: Any,
+    model: str = "gru",
+    *,
+    name: str | None = None,
+    runs: str | Path = "runs",
+    resume: bool = False,
+    replace: bool = False,
+    start_from: str | Path | None = None,
+    on_event: Callable[[Event], None] = ignore,
+    stop: Callable[[], bool] = never,
+    **settings: Any,
+) -> TrainingResult:
+    """Train a model on a text; `settings` are those of the command line, with underscores.
+
+    `corpus` is a path, a listed name, `-`, a Corpus, or text itself: a string with a line break in it, a list of
+    strings, or any other iterable of strings.
+
+    Raises:
+        GlassloomError: see `glassloom.training.train`.
+    """
+    given = {"model": model, **settings} if not (resume or start_from) or model != "gru" else dict(settings)
+    return start_training(
+        as_corpus(corpus, given), given, root=runs, name=name, resume=resume, replace=replace,
+        start_from=start_from, command="glassloom.train", on_event=on_event, stop=stop,
+    )  # fmt: skip
+
+
+def as_corpus(source: Any, given: Mapping[str, Any]) -> Any:
+    """Text given as such becomes a Corpus; names and paths stay what they are."""
+    if isinstance(source, (Corpus, Path)) or (isinstance(source, str) and "\n" not in source):
+        return source
+    if isinstance(source, (str, Iterable)):
+        return load_text(source, Config.from_flat(given).data)
+    raise SettingError(f"A corpus cannot be a {type(source).__name__}", "a path, a name, or text")
+
+
+def opened(run: str | Path | Run | TrainingResult, root: str | Path = "runs") -> Run:
+    """The run that a name, a path, a Run or a training's result stands for."""
+    if isinstance(run, TrainingResult):
+        return run.run
+    return run if isinstance(run, Run) else load_run(run, root)
+
+
+def checkpoint_of(run: Run, step: int | None) -> Checkpoint:
+    """The checkpoint of a step, or the best.
+
+    Raises:
+        RunError: there is none of that step, or it is damaged.
+    """
+    if step is None:
+        return run.best()
+    found = {checkpoint.step: checkpoint for checkpoint in run.checkpoints()}
+    if step not in found:
+        there = ", ".join(str(number) for number in sorted(found))
+        raise RunError(f"Run {run.name} has no checkpoint of step {step}", f"one of {there}", "choose another --step")
+    fault = found[step].fault()
+    if fault:
+        raise RunError(f"The checkpoint of step {step} cannot be used: {fault}", "a whole one", "choose another --step")
+    return found[step]
+
+
+@dataclass(frozen=True)
+class Score(Evaluation):
+    """An evaluation beside the baselines of the same text."""
+
+    baselines: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def as_dict(self) -> dict[str, Any]:
+        return {**super().as_dict(), "baselines": self.baselines}
+
+
+def evaluate(
+    run: str | Path | Run | TrainingResult,
+    split: str = "valid",
+    *,
+    corpus: Any = None,
+    protocol: str = "fair",
+    windows: int | None = None,
+    tokens: int = 0,
+    batch_size: int | None = None,
+    sequence_length: int | None = None,
+    step: int | None = None,
+    root: str | Path = "runs",
+) -> Score:
+    """Score a run on a split of its own text (or of another one), beside the baselines.
+
+    Raises:
+        InputError: an unknown run, split or protocol; a text that cannot be read with the run's tokenizer.
+    """
+    run = opened(run, root)
+    if protocol not in PROTOCOLS:
+        raise SettingError(f"There is no protocol {protocol}", ", ".join(PROTOCOLS), nearest(protocol, PROTOCOLS))
+    for name, value in (("windows", windows), ("batch_size", batch_size), ("sequence_length", sequence_length)):
+        if value is not None and value < 1:
+            raise SettingError(f"{name} cannot be {value}", "at least 1", f"change --{name.replace('_', '-')}")
+    train = run.config.train
+    prepare_machine(train)
+    model = run.model(checkpoint_of(run, step))
+    text = corpus if isinstance(corpus, Corpus) else run_corpus(run, corpus)
+    found = evaluate_split(
+        model,
+        text,
+        split,
+        protocol="windows" if windows else protocol,
+        tokens=tokens,
+        batch_size=batch_size or train.batch_size,
+        sequence_length=windows or sequence_length or train.sequence_length or 1,
+        autocast=autocast(train),
+    )
+    known = {name: baseline.as_dict() for name, baseline in compute_baselines(text, split).items()}
+    return Score(found.split, found.protocol, found.tokens, found.figures, known)
+
+
+def run_corpus(run: Run, source: Any = None) -> Corpus:
+    """The text of a run, or another one read with the run's tokenizer.
+
+    Raises:
+        RunError: the run's own text is no longer where it was, or is another one now.
+    """
+    if source is not None:
+        return load_corpus(source, run.config.data, tokenizer=run.tokenizer)
+    facts = run.corpus
+    try:
+        corpus = load_corpus(facts["source"], run.config.data, tokenizer=run.tokenizer)
+    except GlassloomError as error:
+        raise RunError(
+            f"The text of run {run.name} cannot be read again: {error.what}",
+            f"{facts['source']}, as it was",
+            "give the text with --corpus",
+        ) from None
+    if corpus.sha256 != facts["sha256"]:
+        raise RunError(
+            f"The text of run {run.name} ({facts['source']}) is another one now",
+            f"SHA-256 {facts['sha256'][:12]}, not {corpus.sha256[:12]}",
+            "give the text with --corpus",
+        )
+    return corpus
+
+
+def stream(
+    run: str | Path | Run | TrainingResult,
+    prompt: str,
+    settings: Mapping[str, Any],
+    *,
+    skip_unknown: bool = False,
+    step: int | None = None,
+    root: str | Path = "runs",
+) -> Stream:
+    """Begin to continue a prompt; the text comes piece by piece."""
+    run = opened(run, root)
+    decoding: DecodingSettings = checked(DecodingSettings, settings)
+    prepare_machine(run.config.train)
+    return Stream(run.model(checkpoint_of(run, step)), run.tokenizer, prompt, decoding, skip_unknown)
+
+
+def generate(
+    run: str | Path | Run | TrainingResult,
+    prompt: str = "",
+    *,
+    skip_unknown: bool = False,
+    step: int | None = None,
+    root: str | Path = "runs",
+    **settings: Any,
+) -> list[Sample]:
+    """Let a run continue a prompt; `settings` are those of `DecodingSettings`.
+
+    Raises:
+        InputError: an unknown run or setting, or a prompt with symbols that the model never saw.
+    """
+    return stream(run, prompt, settings, skip_unknown=skip_unknown, step=step, root=root).finish()
+
+
+def describe_corpus(source: Any, given: Mapping[str, Any], *, with_baselines: bool = True) -> dict[str, Any]:
+    """Sizes, SHA-256, vocabulary, baselines and, for a language, entropy."""
+    corpus = as_corpus(source, given)
+    if not isinstance(corpus, Corpus):
+        corpus = load_corpus(source, Config.from_flat(given).data)
+    known = compute_baselines(corpus) if with_baselines else {}
+    return {**corpus.describe(), "baselines": {name: baseline.as_dict() for name, baseline in known.items()}}
+
+
+def describe_runs(root: str | Path = "runs") -> list[dict[str, Any]]:
+    """Name, state, model, text, step, validation loss and size of every run; a damaged one is listed as such."""
+    found = []
+    for run in list_runs(root):
+        facts: dict[str, Any] = dict.fromkeys(("model", "corpus", "step", "valid_nats_per_token"))
+        facts |= {"name": str(run.path.relative_to(root)), "path": str(run.path), "state": "damaged"}
+        with suppress(GlassloomError, KeyError, TypeError):
+            facts |= {"model": run.config.architecture, "corpus": run.corpus["name"], "state": run.state()}
+            newest = run.checkpoints()[0]
+            result = run.result() or {}
+            facts["step"] = newest.step
+            facts["valid_nats_per_token"] = result.get("best", {}).get("nats_per_token", newest.progress()["best_nats"])
+        facts["bytes"] = sum(file.stat().st_size for file in run.path.rglob("*") if file.is_file())
+        found.append(facts)
+    return found
+
+
+def compare(
+    corpus: Any,
+    models: Sequence[str] = ("rnn", "gru", "lstm", "transformer"),
+    *,
+    out: str | Path = "runs/comparison",
+    vary: Sequence[str] | Mapping[str, Sequence[Any]] = (),
+    seeds: int = 1,
+    match: str | None = None,
+    jobs: int = 1,
+    replace: bool = False,
+    title: str | None = None,
+    command: str = "glassloom.compare",
+    on_event: Callable[[str, Event], None] = lambda id, event: None,
+    stop: Callable[[], bool] = never,
+    **settings: Any,
+) -> Comparison:
+    """Give several models or settings the same budget, and write the page about them into `out`.
+
+    `vary` maps settings to their values (`{"lr": [1e-4, 1e-3]}`); every combination is trained. What is finished in
+    `out` is not trained again, unless `replace` asks for it.
+
+    Raises:
+        InputError: an unknown model or setting, a text that cannot be used.
+    """
+    if isinstance(vary, Mapping):
+        vary = [f"{name}={','.join(str(value) for value in values)}" for name, values in vary.items()]
+    found = compare_runs(
+        as_corpus(corpus, settings), models, settings, out, vary=vary, seeds=seeds, match=match, jobs=jobs,
+        replace=replace, title=title, command=command, on_event=on_event, stop=stop,
+    )  # fmt: skip
+    write_comparison(found, Path(out))
+    return found
+
+
+def write_report(
+    runs: Sequence[str | Path | Run | TrainingResult],
+    out: str | Path | None = None,
+    *,
+    root: str | Path = "runs",
+    command: str = "glassloom.write_report",
+) -> Path:
+    """Write the page about one or more runs on the same text; one run's goes into its folder.
+
+    Raises:
+        RunError: there is no such run, or the runs were trained on different texts.
+    """
+    if not runs:
+        raise RunError("No run was named", "one or more runs", "name them: glassloom report RUN...")
+    opened_runs = [opened(run, root) for run in runs]
+    found = report_on(opened_runs, run_corpus(opened_runs[0]), command)
+    if out is not None:
+        return write_comparison(found, Path(out))
+    if len(opened_runs) == 1:
+        return write_run_report(found, opened_runs[0].report)
+    return write_comparison(found, Path(root) / "report")

@@ -1,0 +1,69 @@
+"""`glassloom corpora [NAME]`: the texts and languages that have a name, or the facts of one text."""
+
+from typing import Annotated, Any
+
+from cyclopts import Parameter
+
+from glassloom.cli.flags import DEBUG, JSON, given, settings_class
+from glassloom.cli.output import print_json, say, table
+from glassloom.cli.tables import baselines_table
+from glassloom.config.gather import describe
+from glassloom.data.settings import DataSettings
+
+Text: Any = settings_class([describe(DataSettings, name, "data") for name in DataSettings.model_fields], "Text")
+NOTHING_GIVEN = Text()
+
+
+def corpora(
+    name: str | None = None,
+    /,
+    *,
+    baselines: Annotated[bool, Parameter(help="Compute the baselines, which can take half a minute.")] = True,
+    json: JSON = False,
+    debug: DEBUG = False,
+    text: Annotated[Text, Parameter(name="*")] = NOTHING_GIVEN,
+) -> None:
+    """List the texts and languages that have a name or, given one (or a path), describe it.
+
+    Parameters
+    ----------
+    name
+        A listed name, a file, a folder, or - for standard input.
+    """
+    if name is None:
+        show_listing(json)
+        return
+    from glassloom.api import describe_corpus
+
+    facts = describe_corpus(name, given(text), with_baselines=baselines)
+    if json:
+        print_json(facts)
+        return
+    say(f"{facts['name']}: {facts['source']}")
+    say(f"{facts['tokenizer']}, vocabulary {facts['vocabulary']:,}; {facts['split_rule']}; SHA-256 {facts['sha256']}")
+    sizes = [[split, *(f"{size[unit]:,}" for unit in UNITS)] for split, size in facts["sizes"].items()]
+    say(table(sizes, ["", *UNITS]))
+    if "entropy_nats_per_sequence" in facts:
+        say(f"entropy: {facts['entropy_nats_per_sequence']:.5f} nats a sequence (exact)")
+    if facts["baselines"]:
+        say("\nbaselines on valid")
+        say(baselines_table({}, facts["baselines"]))
+
+
+UNITS = ("tokens", "characters", "bytes")
+
+
+def show_listing(as_json: bool) -> None:
+    """Every listed corpus."""
+    from glassloom.data.corpora import listing
+
+    rows = listing()
+    if as_json:
+        print_json({"corpora": rows})
+        return
+    cells = [
+        [row["name"], f"{row['bytes'] / 1e6:.1f} MB" if row.get("bytes") else "drawn", row["splits"], row["tokenizer"],
+         "yes" if row["at_hand"] else "download", f"  {row['what']} ({row['status']})"]
+        for row in rows
+    ]  # fmt: skip
+    say(table(cells, ["name", "size", "splits", "read as", "at hand", "  what"]))

@@ -1,0 +1,34 @@
+"""`glassloom report RUN...`: the page about one or more runs."""
+
+import shlex
+import sys
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from glassloom.api import write_report
+from glassloom.cli.flags import DEBUG, JSON, RUNS
+from glassloom.cli.output import print_json, say
+
+
+def report(
+    *names: str,
+    out: Annotated[
+        str | None, Parameter(help="The folder to write into; one run's page goes into its own folder if not given.")
+    ] = None,
+    runs: RUNS = "runs",
+    json: JSON = False,
+    debug: DEBUG = False,
+) -> None:
+    """Write the page about one or more runs on the same text.
+
+    Parameters
+    ----------
+    names
+        Runs, by name under --runs or by path.
+    """
+    path = write_report(list(names), out, root=runs, command=shlex.join(["glassloom", *sys.argv[1:]]))
+    if json:
+        print_json({"report": str(path)})
+    else:
+        say(str(path))

@@ -1,0 +1,90 @@
+"""From run folders to the plain data of a comparison: rows, curves, samples."""
+
+import dataclasses
+import math
+from typing import Any
+
+from glassloom.compare.results import ContinuedText, Curve, Point, Row, Status
+from glassloom.data.corpus import Corpus
+from glassloom.generation import DecodingSettings, generate
+from glassloom.models.summary import parameter_count
+from glassloom.runs import Run
+from glassloom.training.loop import default_prompt
+
+SAMPLE_LENGTH, TEMPERATURE = 300, 0.8
+
+
+def row_of(run: Run, id: str, setting: str, status: Status = "finished", reason: str | None = None) -> Row:
+    """One run as a row: what it reached at its best, and what that cost."""
+    config = run.config
+    best = best_evaluation(run)
+    result = run.result() or {}
+    fair = result.get("best", {})
+    newest = run.newest().progress()
+    seconds = newest["seconds"]
+    empty = Row.without_figures(
+        id, setting, config.architecture, config.train.seed, config.train.optimizer, config.as_dict(), str(run.path),
+        status, reason or "",
+    )  # fmt: skip
+    return dataclasses.replace(
+        empty,
+        reason=reason,
+        epoch=best.get("epoch"),
+        seconds=best.get("seconds"),
+        total_seconds=seconds,
+        parameters=parameter_count(run.model()),
+        steps=newest["step"],
+        tokens=newest["tokens"],
+        tokens_per_second=newest["tokens"] / seconds if seconds else None,
+        train_perplexity=exponential(best.get("train_nats")),
+        valid_perplexity=exponential(best.get("valid_nats")),
+        valid_perplexity_fair=fair.get("perplexity"),
+        nats_per_token=fair.get("nats_per_token"),
+        valid_bits_per_character=fair.get("bits_per_character"),
+        valid_bits_per_byte=fair.get("bits_per_byte"),
+    )
+
+
+def best_evaluation(run: Run) -> dict[str, Any]:
+    """The evaluation with the lowest validation loss; empty where there was none."""
+    found = [record for record in run.metrics() if record["event"] == "evaluation"]
+    return min(found, key=lambda record: record["valid_nats"], default={})
+
+
+def exponential(nats: float | None) -> float | None:
+    """A loss as perplexity; None where there is none, or no float holds it."""
+    return None if nats is None or nats > 700 else math.exp(nats)
+
+
+def curve_of(run: Run, id: str) -> Curve:
+    """The losses over training: the training loss often, the validation loss at each evaluation."""
+    points = [
+        Point(
+            step=record["step"],
+            epoch=record["epoch"],
+            tokens=record["tokens"],
+            seconds=record["seconds"],
+            train_nats=record["train_nats"],
+            valid_nats=record.get("valid_nats"),
+        )
+        for record in run.metrics()
+        if record["event"] == "evaluation" or (record["event"] == "train" and record["train_nats"] is not None)
+    ]
+    return Curve(id=id, points=tuple(points))
+
+
+def sample_of(run: Run, id: str, corpus: Corpus) -> ContinuedText:
+    """What the best model writes after the beginning of the held-out text, beside what really stands there."""
+    tokenizer = run.tokenizer
+    prompt = default_prompt(corpus)
+    settings = DecodingSettings(length=SAMPLE_LENGTH, temperature=TEMPERATURE, seed=0)
+    text = generate(run.model(), tokenizer, prompt, settings, skip_unknown=True)[0].text
+    return ContinuedText(id=id, prompt=prompt, text=text, truth=true_continuation(corpus, prompt))
+
+
+def true_continuation(corpus: Corpus, prompt: str) -> str | None:
+    """What follows the prompt in the held-out text; None for a list of sequences, where nothing does."""
+    if corpus.valid.starts is not None:
+        return None
+    text = corpus.text("valid", 0, SAMPLE_LENGTH + 200)
+    return text[len(prompt) :][:SAMPLE_LENGTH] if text.startswith(prompt) else None

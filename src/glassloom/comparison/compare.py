@@ -1,0 +1,172 @@
+"""Compare: several models or settings on one text, each given the same budget."""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from glassloom.compare.recommendation import recommend
+from glassloom.compare.results import (
+    BaselineFigures,
+    Comparison,
+    CorpusFacts,
+    Protocols,
+    Row,
+    Size,
+)
+from glassloom.comparison.collect import curve_of, row_of, sample_of
+from glassloom.comparison.execution import OnEvent, Outcome, execute
+from glassloom.comparison.grid import Planned, grid, has_budget, matched
+from glassloom.config import BUDGETS, Config
+from glassloom.data.baselines import Baseline, BaselineJob, baselines
+from glassloom.data.corpus import Corpus
+from glassloom.errors import RunError, SettingError
+from glassloom.runs import Run, load_run
+from glassloom.training.machine import environment
+from glassloom.training.resolve import open_corpus
+
+MINUTES = 1.0
+"""The budget of each run where none is given."""
+UNITS = {"minutes": "minutes of training", "steps": "updates", "train_tokens": "tokens", "epochs": "epochs"}
+
+
+def compare(
+    source: Any,
+    models: Sequence[str],
+    given: Mapping[str, Any],
+    out: str | Path,
+    *,
+    vary: Sequence[str] = (),
+    seeds: int = 1,
+    match: str | None = None,
+    jobs: int = 1,
+    replace: bool = False,
+    title: str | None = None,
+    command: str = "",
+    on_event: OnEvent = lambda id, event: None,
+    stop: Callable[[], bool] = lambda: False,
+) -> Comparison:
+    """Train every model, setting and seed on the same text with the same budget, and put them side by side.
+
+    The runs are folders of their own under `out`. Called again with the same arguments it goes on where it was
+    stopped, unless `replace` asks to begin anew.
+
+    Raises:
+        InputError: an unknown model or setting, a text that cannot be used.
+        StorageError: `out` cannot be written.
+    """
+    for name, number in (("seeds", seeds), ("jobs", jobs)):
+        if number < 1:
+            raise SettingError(f"{name} cannot be {number}", "at least 1", f"change --{name}")
+    given = dict(given) if has_budget(given) else {**given, "minutes": MINUTES}
+    planned = grid(models, given, vary, seeds)
+    corpora = {plan.id: open_corpus(source, Config.from_flat(plan.given)) for plan in planned}
+    corpus = corpora[planned[0].id]
+    if match:
+        planned = matched(planned, match, corpus.tokenizer.size)
+    out = Path(out)
+    with BaselineJob.start(corpus) as job:
+        outcomes = execute(
+            planned, corpora, out, jobs=jobs, replace=replace, command=command, on_event=on_event, stop=stop
+        )
+        known = {} if stop() else job.wait()
+    found = [(outcome, run_of(outcome.plan, out)) for outcome in outcomes]
+    return comparison(found, corpus, known, title or f"{', '.join(models)} on {corpus.name}", command, budget(given))
+
+
+def run_of(plan: Planned, out: Path) -> Run | None:
+    """The run of a plan, where it came so far as to have a folder."""
+    try:
+        return load_run(out / plan.id)
+    except RunError:
+        return None
+
+
+def budget(given: Mapping[str, Any]) -> str:
+    """What every run was given, as a sentence."""
+    name, value = next((name, given[name]) for name in BUDGETS if given.get(name) is not None)
+    return f"Every run was given {float(value):g} {UNITS[name]}."
+
+
+def comparison(
+    found: Sequence[tuple[Outcome, Run | None]],
+    corpus: Corpus,
+    known: Mapping[str, Baseline],
+    title: str,
+    command: str,
+    budget: str,
+) -> Comparison:
+    """Rows, curves and samples of runs on one text, and what follows from them."""
+    facts = corpus_facts(corpus)
+    rows = tuple(row(outcome, run) for outcome, run in found)
+    there = [(outcome.plan.id, run) for outcome, run in found if run is not None]
+    return Comparison(
+        title=title,
+        command=command,
+        date=datetime.now().astimezone().isoformat(timespec="seconds"),
+        corpus=facts,
+        budget=budget,
+        baselines={name: BaselineFigures(**baseline.figures.as_dict()) for name, baseline in known.items()},
+        protocols=protocols([run for _, run in there]),
+        rows=rows,
+        curves=tuple(curve_of(run, id) for id, run in there),
+        samples=tuple(sample_of(run, id, corpus) for id, run in there),
+        recommendation=recommend(rows, facts),
+        environment=environment(command),
+    )
+
+
+def row(outcome: Outcome, run: Run | None) -> Row:
+    """One planned run as a row, figures or not."""
+    plan = outcome.plan
+    if run is None:
+        train = Config.from_flat(plan.given).train
+        return Row.without_figures(
+            plan.id, plan.setting, plan.given["model"], train.seed, train.optimizer, plan.given, "",
+            outcome.status, outcome.reason or "",
+        )  # fmt: skip
+    return row_of(run, plan.id, plan.setting, outcome.status, outcome.reason)
+
+
+def corpus_facts(corpus: Corpus) -> CorpusFacts:
+    """The text's facts as results have them."""
+    facts = corpus.describe()
+    sizes = {
+        name: Size(tokens=size["tokens"], characters=size["characters"], bytes=size["bytes"])
+        for name, size in facts["sizes"].items()
+    }
+    kept = ("name", "source", "sha256", "vocabulary", "tokenizer", "split_rule")
+    return CorpusFacts(sizes=sizes, **{name: facts[name] for name in kept})
+
+
+def protocols(runs: Sequence[Run]) -> Protocols:
+    """How the two validation figures were measured, in the words of the evaluations themselves."""
+    training = sorted({r["protocol"] for run in runs for r in run.metrics() if r["event"] == "evaluation"})
+    fair = sorted({str(result["best"]["protocol"]) for run in runs if (result := run.result()) and "best" in result})
+    return Protocols(in_training="; ".join(training) or "not measured", fair="; ".join(fair) or "not measured")
+
+
+def report_on(runs: Sequence[Run], corpus: Corpus, command: str) -> Comparison:
+    """Runs that exist already, side by side.
+
+    Raises:
+        RunError: they were not trained on the same text with the same tokenizer.
+    """
+    for run in runs[1:]:
+        if (run.corpus["sha256"], run.corpus["tokenizer"]) != (runs[0].corpus["sha256"], runs[0].corpus["tokenizer"]):
+            raise RunError(
+                f"Runs {runs[0].name} and {run.name} were trained on different texts",
+                "runs on the same text with the same tokenizer",
+                "report on each by itself",
+            )
+    names = [run.name for run in runs]
+    ids = names if len(set(names)) == len(names) else [f"{run.path.parent.name}-{run.name}" for run in runs]
+    found = []
+    for run, id in zip(runs, ids, strict=True):
+        result = run.result() or {"status": "interrupted", "reason": "training was not finished"}
+        reason = None if result["status"] == "finished" else result["reason"]
+        found.append((Outcome(Planned(id, id, {}), result["status"], reason), run))
+    budgets = {budget(run.config.train.model_dump()) for run in runs}
+    shared = budgets.pop() if len(budgets) == 1 else "The runs had different budgets."
+    title = names[0] if len(runs) == 1 else f"{', '.join(names)} on {corpus.name}"
+    return comparison(found, corpus, baselines(corpus), title, command, shared)
