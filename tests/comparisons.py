@@ -6,7 +6,7 @@ import random
 from dataclasses import replace
 from pathlib import Path
 
-from glassloom.compare import (
+from glassloom.comparison import (
     BaselineFigures,
     Comparison,
     ContinuedText,

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from comparisons import baseline, corpus, made_up, reported_rows, row
-from glassloom.compare import Candidate, Curve, Point, front, recommend
+from glassloom.comparison import Candidate, Curve, Point, front, recommend
 
 WORDS = corpus("word")
 NUMBERS = st.integers(0, 6) | st.floats(0, 1e6)

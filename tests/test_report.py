@@ -15,7 +15,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from comparisons import ENGLISH, HEBREW, MARKUP, baseline, made_up, no_recommendation, row
-from glassloom.compare import Comparison, CorpusFacts, Curve, Point, settings_of
+from glassloom.comparison import Comparison, CorpusFacts, Curve, Point, settings_of
 from glassloom.errors import StorageError
 from glassloom.report import figures_of, page_as_html, write_report, write_run_report
 from glassloom.report.colours import OF_MODEL, colours_of

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from comparisons import HEBREW, corpus, made_up, row
-from glassloom.compare import (
+from glassloom.comparison import (
     Comparison,
     comparison_table,
     rows_as_csv,
@@ -21,7 +21,7 @@ from glassloom.compare import (
     table_as_markdown,
     table_as_text,
 )
-from glassloom.compare.formats import latex, markdown
+from glassloom.comparison.formats import latex, markdown
 from glassloom.errors import InputError
 
 KEYS_FOR_MACHINES = [

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from glassloom.compare.results import Comparison
 from glassloom.comparison.compare import compare as compare_runs
 from glassloom.comparison.compare import report_on
+from glassloom.comparison.results import Comparison
 from glassloom.config import Config
 from glassloom.config.gather import checked
 from glassloom.data.baselines import baselines as compute_baselines

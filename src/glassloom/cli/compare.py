@@ -12,7 +12,7 @@ from glassloom.cli.flags import DEBUG, JSON, all_flags, given
 from glassloom.cli.output import aside, print_json, say
 from glassloom.cli.progress import Watchers
 from glassloom.cli.signals import interruptible
-from glassloom.compare import comparison_table, table_as_text
+from glassloom.comparison import comparison_table, table_as_text
 from glassloom.errors import SettingError
 
 Settings: Any = all_flags()

@@ -4,7 +4,7 @@ import dataclasses
 import math
 from typing import Any
 
-from glassloom.compare.results import ContinuedText, Curve, Point, Row, Status
+from glassloom.comparison.results import ContinuedText, Curve, Point, Row, Status
 from glassloom.data.corpus import Corpus
 from glassloom.generation import DecodingSettings, generate
 from glassloom.models.summary import parameter_count
@@ -64,11 +64,10 @@ def curve_of(run: Run, id: str) -> Curve:
             epoch=record["epoch"],
             tokens=record["tokens"],
             seconds=record["seconds"],
-            train_nats=record["train_nats"],
+            train_nats=record["train_nats"] if record["event"] == "train" else None,
             valid_nats=record.get("valid_nats"),
         )
         for record in run.metrics()
-        if record["event"] == "evaluation" or (record["event"] == "train" and record["train_nats"] is not None)
     ]
     return Curve(id=id, points=tuple(points))
 

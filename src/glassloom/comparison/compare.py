@@ -5,8 +5,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from glassloom.compare.recommendation import recommend
-from glassloom.compare.results import (
+from glassloom.comparison.collect import curve_of, row_of, sample_of
+from glassloom.comparison.execution import OnEvent, Outcome, execute
+from glassloom.comparison.grid import Planned, grid, has_budget, matched
+from glassloom.comparison.recommendation import recommend
+from glassloom.comparison.results import (
     BaselineFigures,
     Comparison,
     CorpusFacts,
@@ -14,9 +17,6 @@ from glassloom.compare.results import (
     Row,
     Size,
 )
-from glassloom.comparison.collect import curve_of, row_of, sample_of
-from glassloom.comparison.execution import OnEvent, Outcome, execute
-from glassloom.comparison.grid import Planned, grid, has_budget, matched
 from glassloom.config import BUDGETS, Config
 from glassloom.data.baselines import Baseline, BaselineJob, baselines
 from glassloom.data.corpus import Corpus
@@ -100,18 +100,20 @@ def comparison(
     facts = corpus_facts(corpus)
     rows = tuple(row(outcome, run) for outcome, run in found)
     there = [(outcome.plan.id, run) for outcome, run in found if run is not None]
+    curves = tuple(curve_of(run, id) for id, run in there)
+    figures = {name: BaselineFigures(**baseline.figures.as_dict()) for name, baseline in known.items()}
     return Comparison(
         title=title,
         command=command,
         date=datetime.now().astimezone().isoformat(timespec="seconds"),
         corpus=facts,
         budget=budget,
-        baselines={name: BaselineFigures(**baseline.figures.as_dict()) for name, baseline in known.items()},
+        baselines=figures,
         protocols=protocols([run for _, run in there]),
         rows=rows,
-        curves=tuple(curve_of(run, id) for id, run in there),
+        curves=curves,
         samples=tuple(sample_of(run, id, corpus) for id, run in there),
-        recommendation=recommend(rows, facts),
+        recommendation=recommend(rows, facts, curves, figures),
         environment=environment(command),
     )
 
@@ -143,7 +145,12 @@ def protocols(runs: Sequence[Run]) -> Protocols:
     """How the two validation figures were measured, in the words of the evaluations themselves."""
     training = sorted({r["protocol"] for run in runs for r in run.metrics() if r["event"] == "evaluation"})
     fair = sorted({str(result["best"]["protocol"]) for run in runs if (result := run.result()) and "best" in result})
-    return Protocols(in_training="; ".join(training) or "not measured", fair="; ".join(fair) or "not measured")
+    return Protocols(in_training=in_words(training), fair=in_words(fair))
+
+
+def in_words(named: Sequence[str]) -> str:
+    """Protocols as one sentence: `every token once, state carried; or windows of 128 with a stride of 64`."""
+    return "; or ".join(name.removeprefix("fair: ") for name in named) or "not measured"
 
 
 def report_on(runs: Sequence[Run], corpus: Corpus, command: str) -> Comparison:

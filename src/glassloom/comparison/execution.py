@@ -14,8 +14,8 @@ from typing import Any
 
 import torch
 
-from glassloom.compare.results import Status
 from glassloom.comparison.grid import Planned
+from glassloom.comparison.results import Status
 from glassloom.data.corpus import Corpus
 from glassloom.errors import GlassloomError, StorageError, TrainingError
 from glassloom.training import Event, TrainingResult, train
@@ -80,8 +80,9 @@ def one(
         return Outcome(plan, "diverged", error.what)
     except GlassloomError as error:
         return Outcome(plan, "failed", str(error))
-    reason = None if result.status == "finished" else result.reason
-    return Outcome(plan, result.status, reason)
+    if result.status == "finished":
+        return Outcome(plan, "finished", None)
+    return Outcome(plan, "diverged" if result.status == "diverged" else "interrupted", result.reason)
 
 
 def side_by_side(

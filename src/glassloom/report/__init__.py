@@ -4,7 +4,7 @@ from pathlib import Path
 
 import vl_convert
 
-from glassloom.compare import Comparison, comparison_table, rows_as_csv, table_as_latex, table_as_markdown
+from glassloom.comparison import Comparison, comparison_table, rows_as_csv, table_as_latex, table_as_markdown
 from glassloom.report.figures import NAMES, Figure, figures_of
 from glassloom.report.files import write_whole
 from glassloom.report.page import page_as_html

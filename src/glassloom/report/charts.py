@@ -9,8 +9,8 @@ from typing import Any, TypeAlias
 
 import altair as alt
 
-from glassloom.compare import Candidate
-from glassloom.compare.wording import UNITS, quality
+from glassloom.comparison import Candidate
+from glassloom.comparison.wording import UNITS, quality
 from glassloom.report.colours import INK, PAPER, RULE, SOFT
 from glassloom.report.series import Frame, Label, Over, Series
 

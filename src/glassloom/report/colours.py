@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from glassloom.compare import Setting
+from glassloom.comparison import Setting
 
 OF_MODEL = {"rnn": "#e69f00", "gru": "#009e73", "lstm": "#0072b2", "transformer": "#d55e00"}
 OTHERS = ("#cc79a7", "#56b4e9", "#8c6d46", "#6f6f6f")

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from glassloom.compare import Candidate, Comparison, Setting, front, settings_of
-from glassloom.compare.seeds import deciding_figure
-from glassloom.compare.wording import UNITS, listed, quality, seconds, with_unit
+from glassloom.comparison import Candidate, Comparison, Setting, front, settings_of
+from glassloom.comparison.seeds import deciding_figure
+from glassloom.comparison.wording import UNITS, listed, quality, seconds, with_unit
 from glassloom.errors import sentence
 from glassloom.report import charts
 from glassloom.report.colours import colours_of

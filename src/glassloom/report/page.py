@@ -13,7 +13,7 @@ import jinja2
 import vl_convert
 from markupsafe import Markup
 
-from glassloom.compare import (
+from glassloom.comparison import (
     Comparison,
     Table,
     comparison_table,
@@ -22,9 +22,9 @@ from glassloom.compare import (
     table_as_latex,
     table_as_markdown,
 )
-from glassloom.compare.seeds import flat
-from glassloom.compare.table import written_setting
-from glassloom.compare.wording import count, listed, quality, visible
+from glassloom.comparison.seeds import flat
+from glassloom.comparison.table import written_setting
+from glassloom.comparison.wording import count, listed, quality, visible
 from glassloom.errors import sentence
 from glassloom.report.colours import colours_of
 from glassloom.report.figures import Figure, figures_of

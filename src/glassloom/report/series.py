@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from glassloom.compare import Comparison, Curve
+from glassloom.comparison import Comparison, Curve
 
 Over: TypeAlias = Literal["epoch", "seconds"]
 XY: TypeAlias = tuple[float, float]

@@ -7,10 +7,10 @@ import re
 import unicodedata
 from collections.abc import Sequence
 
-from glassloom.compare.results import Row
-from glassloom.compare.seeds import flat
-from glassloom.compare.table import Cell, Column, Table, written_setting
-from glassloom.compare.wording import visible
+from glassloom.comparison.results import Row
+from glassloom.comparison.seeds import flat
+from glassloom.comparison.table import Cell, Column, Table, written_setting
+from glassloom.comparison.wording import visible
 
 
 def rows_as_csv(rows: Sequence[Row]) -> str:

@@ -7,9 +7,9 @@ so it is the front: the settings that no other beats on both time and validation
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from glassloom.compare.results import BaselineFigures, CorpusFacts, Curve, Recommendation, Row
-from glassloom.compare.seeds import Setting, Spread, deciding_figure, settings_of
-from glassloom.compare.wording import UNITS, listed, quality, seconds, share, with_unit
+from glassloom.comparison.results import BaselineFigures, CorpusFacts, Curve, Recommendation, Row
+from glassloom.comparison.seeds import Setting, Spread, deciding_figure, settings_of
+from glassloom.comparison.wording import UNITS, listed, quality, seconds, share, with_unit
 
 
 class Candidate(NamedTuple):

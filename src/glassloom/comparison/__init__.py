@@ -3,9 +3,9 @@
 No torch here: what a comparison found can be read, tabled and judged without it.
 """
 
-from glassloom.compare.formats import rows_as_csv, table_as_latex, table_as_markdown, table_as_text
-from glassloom.compare.recommendation import Candidate, front, recommend
-from glassloom.compare.results import (
+from glassloom.comparison.formats import rows_as_csv, table_as_latex, table_as_markdown, table_as_text
+from glassloom.comparison.recommendation import Candidate, front, recommend
+from glassloom.comparison.results import (
     BaselineFigures,
     Comparison,
     ContinuedText,
@@ -17,8 +17,8 @@ from glassloom.compare.results import (
     Row,
     Size,
 )
-from glassloom.compare.seeds import Setting, Spread, settings_of
-from glassloom.compare.table import Cell, Column, Line, Table, comparison_table
+from glassloom.comparison.seeds import Setting, Spread, settings_of
+from glassloom.comparison.table import Cell, Column, Line, Table, comparison_table
 
 __all__ = [
     "BaselineFigures",

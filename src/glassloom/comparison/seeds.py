@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from glassloom.compare.results import CorpusFacts, Row
+from glassloom.comparison.results import CorpusFacts, Row
 
 
 @dataclass(frozen=True)

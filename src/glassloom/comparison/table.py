@@ -1,7 +1,7 @@
 """The table of a comparison, as plain data: one line a setting, sorted by architecture, then optimizer, and numbered.
 
 Where a setting was run with several seeds a cell holds the mean and the standard deviation. The best setting of each
-architecture is marked. `glassloom.compare.formats` writes the table as CSV, LaTeX, Markdown or text.
+architecture is marked. `glassloom.comparison.formats` writes the table as CSV, LaTeX, Markdown or text.
 """
 
 import json
@@ -9,9 +9,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from glassloom.compare.results import Comparison, Row
-from glassloom.compare.seeds import Setting, Spread, deciding_figure, settings_of
-from glassloom.compare.wording import count, quality
+from glassloom.comparison.results import Comparison, Row
+from glassloom.comparison.seeds import Setting, Spread, deciding_figure, settings_of
+from glassloom.comparison.wording import count, quality
 from glassloom.errors import sentence
 
 WORDS = {"diverged": "diverged", "failed": "failed", "interrupted": "interrupted"}
