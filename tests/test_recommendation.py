@@ -124,3 +124,11 @@ def test_a_comparison_of_characters_speaks_of_bits() -> None:
     found = made_up().recommendation
     assert "bits per character" in found.sentences[0]
     assert any(line.startswith("rnn lr=1-1 is left out") for line in found.sentences)
+
+
+def test_runs_that_took_the_same_time_are_not_told_apart_by_fractions_of_a_second() -> None:
+    rows = [row("gru", 21.8, 5.0), row("transformer", 21.0, 11.0)]
+    found = recommend(rows, WORDS)
+    assert found.front == ("gru",)
+    assert found.time == found.generalization == "gru"
+    assert "all took the same time to their best (21.0 s to 21.8 s)" in " ".join(found.sentences)

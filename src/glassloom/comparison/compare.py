@@ -84,8 +84,10 @@ def run_of(plan: Planned, out: Path) -> Run | None:
 
 def budget(given: Mapping[str, Any]) -> str:
     """What every run was given, as a sentence."""
-    name, value = next((name, given[name]) for name in BUDGETS if given.get(name) is not None)
-    return f"Every run was given {float(value):g} {UNITS[name]}."
+    name, value = next((name, float(given[name])) for name in BUDGETS if given.get(name) is not None)
+    if name == "minutes" and value < 2:
+        return f"Every run was given {value * 60:g} seconds of training."
+    return f"Every run was given {value:,g} {UNITS[name]}."
 
 
 def comparison(

@@ -12,6 +12,10 @@ from glassloom.comparison.seeds import Setting, Spread, deciding_figure, setting
 from glassloom.comparison.wording import UNITS, listed, quality, seconds, share, with_unit
 
 
+SAME_TIME = 1.05
+"""Times no further apart than by this factor are the same time: runs with a budget of minutes all take what they get."""
+
+
 class Candidate(NamedTuple):
     """A setting as the front sees it: less is better in both."""
 
@@ -49,7 +53,7 @@ def recommend(
     if not judged.quality:
         sentences = ["No run finished, so there is nothing to recommend.", *judged.left_out()]
         return Recommendation(sentences=tuple(sentences), generalization=None, time=None, front=())
-    on_front = front(judged.candidates())
+    on_front = judged.front()
     sentences = [
         *judged.generalization(),
         *judged.against_baselines(baselines or {}),
@@ -83,6 +87,17 @@ class _Judged:
 
     def candidates(self) -> list[Candidate]:
         return [Candidate(name, self.cost[name].mean, self.quality[name].mean) for name in self.cost]
+
+    def front(self) -> list[Candidate]:
+        """The front; of settings that took the same time, those with the lowest loss."""
+        points = self.candidates()
+        if self.level_in_time():
+            return [point for point in points if point.loss == min(other.loss for other in points)]
+        return front(points)
+
+    def level_in_time(self) -> bool:
+        times = [cost.mean for cost in self.cost.values()]
+        return len(times) > 1 and max(times) <= SAME_TIME * min(times)
 
     def generalization(self) -> list[str]:
         best = self.order[0]
@@ -141,6 +156,12 @@ class _Judged:
     def time(self, on_front: list[Candidate]) -> list[str]:
         if len(self.cost) < 2:
             return []
+        if self.level_in_time():
+            times = sorted(cost.mean for cost in self.cost.values())
+            return [
+                f"Best for time: all took the same time to their best ({seconds(times[0])} to {seconds(times[-1])}), "
+                f"so the best of them, {listed([point.name for point in on_front])}, is the one for that time too."
+            ]
         written = {
             point.name: f"{point.name} ({seconds(point.seconds)}, {quality(point.loss, self.unit)})"
             for point in self.candidates()
