@@ -15,10 +15,10 @@ from typing import Any
 from glassloom.comparison.compare import compare as compare_runs
 from glassloom.comparison.compare import report_on
 from glassloom.comparison.results import Comparison
-from glassloom.config import Config
-from glassloom.config.gather import checked
+from glassloom.config import checked
 from glassloom.data.baselines import baselines as compute_baselines
 from glassloom.data.corpus import Corpus, load_corpus, load_text
+from glassloom.data.settings import DataSettings
 from glassloom.errors import GlassloomError, RunError, SettingError, nearest
 from glassloom.generation import DecodingSettings, Sample, Stream
 from glassloom.report import write_report as write_comparison
@@ -65,8 +65,15 @@ def as_corpus(source: Any, given: Mapping[str, Any]) -> Any:
     if isinstance(source, (Corpus, Path)) or (isinstance(source, str) and "\n" not in source):
         return source
     if isinstance(source, (str, Iterable)):
-        return load_text(source, Config.from_flat(given).data)
+        return load_text(source, text_settings(given))
     raise SettingError(f"A corpus cannot be a {type(source).__name__}", "a path, a name, or text")
+
+
+def text_settings(given: Mapping[str, Any]) -> DataSettings:
+    """The settings of the text among settings of all kinds."""
+    own = {name.rpartition(".")[2].replace("-", "_"): value for name, value in given.items()}
+    settings: DataSettings = checked(DataSettings, {n: v for n, v in own.items() if n in DataSettings.model_fields})
+    return settings
 
 
 def opened(run: str | Path | Run | TrainingResult, root: str | Path = "runs") -> Run:
@@ -128,6 +135,8 @@ def evaluate(
     for name, value in (("windows", windows), ("batch_size", batch_size), ("sequence_length", sequence_length)):
         if value is not None and value < 1:
             raise SettingError(f"{name} cannot be {value}", "at least 1", f"change --{name.replace('_', '-')}")
+    if tokens < 0:
+        raise SettingError(f"tokens cannot be {tokens}", "at least 1, or 0 for all", "change --tokens")
     train = run.config.train
     prepare_machine(train)
     model = run.model(checkpoint_of(run, step))
@@ -155,8 +164,9 @@ def run_corpus(run: Run, source: Any = None) -> Corpus:
     if source is not None:
         return load_corpus(source, run.config.data, tokenizer=run.tokenizer)
     facts = run.corpus
+    settings, tokenizer = run.config.data, run.tokenizer
     try:
-        corpus = load_corpus(facts["source"], run.config.data, tokenizer=run.tokenizer)
+        corpus = load_corpus(facts["source"], settings, tokenizer=tokenizer)
     except GlassloomError as error:
         raise RunError(
             f"The text of run {run.name} cannot be read again: {error.what}",
@@ -209,7 +219,7 @@ def describe_corpus(source: Any, given: Mapping[str, Any], *, with_baselines: bo
     """Sizes, SHA-256, vocabulary, baselines and, for a language, entropy."""
     corpus = as_corpus(source, given)
     if not isinstance(corpus, Corpus):
-        corpus = load_corpus(source, Config.from_flat(given).data)
+        corpus = load_corpus(source, text_settings(given))
     known = compute_baselines(corpus) if with_baselines else {}
     return {**corpus.describe(), "baselines": {name: baseline.as_dict() for name, baseline in known.items()}}
 

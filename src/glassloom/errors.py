@@ -10,12 +10,15 @@
     └── TrainingError       (1)     training stopped: not finite, or diverged
 
 Every one says what happened, what was expected, and what to do. `assert` is for our own mistakes.
-A `Notice` is a warning for what can be used after all (a byte-order mark, an older checkpoint): one line, and on it goes.
+A `Notice` is a warning about what can be used after all (a byte-order mark, an older checkpoint): one line.
 """
 
 import difflib
 import warnings
 from collections.abc import Iterable
+
+LISTED = 12
+"""How many names an error lists at most."""
 
 
 class GlassloomError(Exception):
@@ -23,6 +26,8 @@ class GlassloomError(Exception):
 
     >>> str(InputError("The file a.txt is empty.", "some text", "give another file"))
     'The file a.txt is empty. Expected: some text. To do: give another file.'
+    >>> str(InputError("There is no model gruu", fix="did you mean gru?"))
+    'There is no model gruu; did you mean gru?'
     """
 
     exit_code = 1
@@ -32,7 +37,9 @@ class GlassloomError(Exception):
         parts = [sentence(what)]
         if expected:
             parts.append(f"Expected: {sentence(expected)}")
-        if fix:
+        if fix.endswith("?"):
+            parts[-1] = f"{parts[-1].removesuffix('.')}; {fix}"
+        elif fix:
             parts.append(f"To do: {sentence(fix)}")
         super().__init__(" ".join(parts))
 
@@ -98,4 +105,7 @@ def nearest(name: str, known: Iterable[str]) -> str:
     """
     known = list(known)
     close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-    return f"did you mean {close[0]}?" if close else f"choose one of {', '.join(known)}"
+    if close:
+        return f"did you mean {close[0]}?"
+    more = f" and {len(known) - LISTED:,} more" if len(known) > LISTED else ""
+    return f"choose one of {', '.join(known[:LISTED])}{more}"

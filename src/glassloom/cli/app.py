@@ -10,7 +10,8 @@ from typing import Any
 from cyclopts import App, CycloptsError, Group
 
 import glassloom
-from glassloom.cli.output import print_error, show_notice
+from glassloom.cli.output import aside, print_error, show_notice
+from glassloom.cli.usage import usage_error
 from glassloom.errors import GlassloomError, InputError, nearest
 
 START = Group("From a text to a model", sort_key=0)
@@ -30,22 +31,30 @@ COMMANDS: dict[str, tuple[str, Group]] = {
 """Each command is the function of its name in the module of its name, imported when it is asked for."""
 
 EXAMPLES = """
-Try `glassloom demo`, or `glassloom train my-text.txt --model gru --minutes 2`.
-Every command takes `--help`, `--json` (one JSON object, last) and `--debug` (a traceback for an error).
+For example: glassloom demo
+             glassloom train my-text.txt --model gru --minutes 2
+
+Every command takes --help, --json (one JSON object, last) and --debug (a traceback for an error).
 """
 
 
-def build() -> App:
-    """The command line as cyclopts sees it; no command's module is imported yet."""
+def build(called: str = "") -> App:
+    """The command line as cyclopts sees it; no command's module is imported but that of the command called.
+
+    The others show their one line; the one that is called explains itself.
+    """
     app = App(
         name="glassloom",
         help=f"{glassloom.__doc__}\n{EXAMPLES}",
-        help_format="markdown",
-        version=glassloom.__version__,
+        help_format="plaintext",
+        version=f"glassloom {glassloom.__version__}",
         result_action="return_value",
+        suppress_keyboard_interrupt=False,
     )
-    for name, (about, group) in COMMANDS.items():
-        app.command(f"glassloom.cli.{name}:{name}", name=name, help=about, group=group)
+    app["--help"].group = app["--version"].group = KEEP
+    for place, (name, (about, group)) in enumerate(COMMANDS.items()):
+        help = None if name == called else about
+        app.command(f"glassloom.cli.{name}:{name}", name=name, help=help, group=group, sort_key=place)
     return app
 
 
@@ -57,36 +66,46 @@ def run(arguments: list[str]) -> int:
     try:
         return int(carry_out(arguments) or 0)
     except CycloptsError as error:
-        return report_error(usage_error(error, arguments), as_json, debug)
+        return report_error(usage_error(error, command_of(arguments)), as_json, debug)
     except GlassloomError as error:
         return report_error(error, as_json, debug)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except KeyboardInterrupt:
-        return 130
-    except Exception as error:  # our own mistake; say so, and how to see it
-        if debug:
-            traceback.print_exc()
-        what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-        mistake = GlassloomError(f"Glassloom made a mistake: {what}", fix="run it again with --debug and report it")
-        return report_error(mistake, as_json, False)
+    except KeyboardInterrupt as interrupt:
+        aside("interrupted")
+        return getattr(interrupt, "exit_code", 130)
+    except Exception as error:  # our own mistake, or too little memory; say so, and how to see it
+        return report_error(unforeseen(error), as_json, debug)
 
 
 def carry_out(arguments: list[str]) -> Any:
     """Parse and call."""
-    if arguments and not arguments[0].startswith("-") and arguments[0] not in COMMANDS:
-        raise InputError(f"There is no command {arguments[0]}", "", nearest(arguments[0], COMMANDS))
-    return build()(arguments, exit_on_error=False, print_error=False)
+    command = command_of(arguments)
+    if command and command not in COMMANDS:
+        raise InputError(f"There is no command {command}", f"one of {', '.join(COMMANDS)}", nearest(command, COMMANDS))
+    if any(word.startswith(("--data.", "--model.", "--train.", "--no-")) and "." in word for word in arguments):
+        from glassloom.cli.flags import short_names
+
+        arguments = short_names(arguments)
+    return build(command)(arguments, exit_on_error=False, print_error=False)
 
 
-def usage_error(error: CycloptsError, arguments: list[str]) -> GlassloomError:
-    """What cyclopts complains about, as one of our errors."""
-    command = next((word for word in arguments if word in COMMANDS), "")
-    text = " ".join(str(error).split()).replace('"', "")
-    what, _, fix = text.partition(" Did you mean ")
-    see = f"glassloom {command} --help".replace("  ", " ")
-    return InputError(what, "", f"did you mean {fix}" if fix else f"see {see}")
+def command_of(arguments: list[str]) -> str:
+    """The command that was called; empty where none was."""
+    return arguments[0] if arguments and not arguments[0].startswith("-") else ""
+
+
+def unforeseen(error: Exception) -> GlassloomError:
+    """The error for what no other error foresaw."""
+    what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    if isinstance(error, MemoryError) or "allocate memory" in what:
+        return GlassloomError(
+            "Memory ran out", "a model and batches that fit", "lower --width, --layers or --batch-size"
+        )
+    mistake = GlassloomError(f"Glassloom made a mistake: {what}", fix="run it again with --debug and report it")
+    mistake.__cause__ = error
+    return mistake
 
 
 def report_error(error: GlassloomError, as_json: bool, debug: bool) -> int:

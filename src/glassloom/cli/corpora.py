@@ -4,13 +4,12 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from glassloom.cli.flags import DEBUG, JSON, given, settings_class
+from glassloom.cli.flags import COMMAND, DEBUG, JSON, flags_of, given
 from glassloom.cli.output import print_json, say, table
 from glassloom.cli.tables import baselines_table
-from glassloom.config.gather import describe
 from glassloom.data.settings import DataSettings
 
-Text: Any = settings_class([describe(DataSettings, name, "data") for name in DataSettings.model_fields], "Text")
+Text: Any = flags_of(DataSettings, "data")
 NOTHING_GIVEN = Text()
 
 
@@ -18,7 +17,9 @@ def corpora(
     name: str | None = None,
     /,
     *,
-    baselines: Annotated[bool, Parameter(help="Compute the baselines, which can take half a minute.")] = True,
+    baselines: Annotated[
+        bool, Parameter(help="Compute the baselines, which can take half a minute.", group=COMMAND)
+    ] = True,
     json: JSON = False,
     debug: DEBUG = False,
     text: Annotated[Text, Parameter(name="*")] = NOTHING_GIVEN,

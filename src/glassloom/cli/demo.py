@@ -2,10 +2,8 @@
 
 from typing import Annotated
 
-from cyclopts import Parameter
-
 from glassloom.cli.compare import carry_out
-from glassloom.cli.flags import DEBUG, JSON
+from glassloom.cli.flags import DEBUG, JSON, option
 from glassloom.cli.output import aside
 from glassloom.models import ARCHITECTURES
 
@@ -15,8 +13,8 @@ MINUTES = 0.35
 
 def demo(
     *,
-    minutes: Annotated[float, Parameter(help="Training time of each model.")] = MINUTES,
-    out: Annotated[str, Parameter(help="The folder for runs and report; what is there is replaced.")] = "runs/demo",
+    minutes: Annotated[float, option("Training time of each model.", "X")] = MINUTES,
+    out: Annotated[str, option("The folder for runs and report; what is there is replaced.", "DIR")] = "runs/demo",
     json: JSON = False,
     debug: DEBUG = False,
 ) -> int:

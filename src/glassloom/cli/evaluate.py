@@ -2,10 +2,8 @@
 
 from typing import Annotated
 
-from cyclopts import Parameter
-
 from glassloom.api import evaluate as score
-from glassloom.cli.flags import DEBUG, JSON, RUNS
+from glassloom.cli.flags import DEBUG, JSON, RUNS, option
 from glassloom.cli.output import print_json, say
 from glassloom.cli.tables import baselines_table, figures_line
 
@@ -14,16 +12,20 @@ def evaluate(
     run: str,
     /,
     *,
-    split: Annotated[str, Parameter(help="train, valid or test.")] = "valid",
-    corpus: Annotated[str | None, Parameter(help="Another text than the run's own; its tokenizer is kept.")] = None,
+    split: Annotated[str, option("train, valid or test.", "NAME")] = "valid",
+    corpus: Annotated[str | None, option("Another text than the run's own; its tokenizer is kept.", "CORPUS")] = None,
     protocol: Annotated[
-        str, Parameter(help="fair: every token once, context carried; streams: the PTB course project's.")
+        str, option("fair: every token once, context carried; streams: the PTB course project's.", "NAME")
     ] = "fair",
-    windows: Annotated[int | None, Parameter(help="Score in windows of so many tokens, nothing carried.")] = None,
-    tokens: Annotated[int, Parameter(help="Score the first so many tokens only; 0 for all.")] = 0,
-    batch_size: Annotated[int | None, Parameter(help="Rows, for the protocol streams; the run's own.")] = None,
-    sequence_length: Annotated[int | None, Parameter(help="Window, for the protocol streams; the run's own.")] = None,
-    step: Annotated[int | None, Parameter(help="Which checkpoint; the best if not given.")] = None,
+    windows: Annotated[int | None, option("Score in windows of so many tokens, nothing carried.", "N")] = None,
+    tokens: Annotated[int, option("Score the first so many tokens only; 0 for all.", "N")] = 0,
+    batch_size: Annotated[
+        int | None, option("Rows, for the protocol streams; the run's own if not given.", "N")
+    ] = None,
+    sequence_length: Annotated[
+        int | None, option("Window, for the protocol streams; the run's own if not given.", "N")
+    ] = None,
+    step: Annotated[int | None, option("Which checkpoint; the best if not given.", "N")] = None,
     runs: RUNS = "runs",
     json: JSON = False,
     debug: DEBUG = False,

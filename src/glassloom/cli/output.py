@@ -1,8 +1,11 @@
 """How things are printed: results, errors and notices; text from a corpus never moves the terminal's cursor."""
 
 import json
+import math
+import re
 import sys
 import unicodedata
+from collections.abc import Mapping
 from typing import Any, TextIO
 
 from glassloom.errors import GlassloomError, Notice
@@ -37,7 +40,32 @@ def aside(text: str) -> None:
 
 def print_json(value: Any) -> None:
     """One JSON object on one line, on standard output."""
-    print(json.dumps(value, ensure_ascii=False, allow_nan=False, default=str), flush=True)
+    print(as_json(value), flush=True)
+
+
+def as_json(value: Any) -> str:
+    """JSON without the NaN and infinity that it does not have (they become null), and without control characters.
+
+    >>> as_json({"perplexity": float("inf"), "text": chr(155) + "31m"})
+    '{"perplexity": null, "text": "\\\\u009b31m"}'
+    """
+    only_ascii = "utf" not in (sys.stdout.encoding or "utf-8").lower()
+    text = json.dumps(finite(value), ensure_ascii=only_ascii, allow_nan=False, default=str)
+    return re.sub("[\x7f-\x9f]", lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+def finite(value: Any) -> Any:
+    """The same with None for every number that is not finite."""
+    if isinstance(value, Mapping):
+        return {name: finite(part) for name, part in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [finite(part) for part in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def on_one_line(text: str) -> str:
+    """Text whose line breaks and tabs are made visible too."""
+    return text.replace("\n", "␊").replace("\t", "␉")
 
 
 def print_error(error: GlassloomError, as_json: bool) -> None:
@@ -45,7 +73,7 @@ def print_error(error: GlassloomError, as_json: bool) -> None:
     if as_json:
         print_json({"error": error.as_dict()})
     else:
-        aside(f"error: {error}")
+        aside(on_one_line(f"error: {error}"))
 
 
 def show_notice(
@@ -53,7 +81,7 @@ def show_notice(
 ) -> None:
     """A notice is one line on standard error; other warnings are for developers and stay quiet."""
     if issubclass(category, Notice):
-        aside(f"notice: {message}")
+        aside(on_one_line(f"notice: {message}"))
 
 
 def table(rows: list[list[str]], header: list[str]) -> str:

@@ -4,17 +4,15 @@ import shlex
 import sys
 from typing import Annotated
 
-from cyclopts import Parameter
-
 from glassloom.api import write_report
-from glassloom.cli.flags import DEBUG, JSON, RUNS
+from glassloom.cli.flags import DEBUG, JSON, RUNS, option
 from glassloom.cli.output import print_json, say
 
 
 def report(
     *names: str,
     out: Annotated[
-        str | None, Parameter(help="The folder to write into; one run's page goes into its own folder if not given.")
+        str | None, option("The folder to write into; one run's page goes into its own folder if not given.", "DIR")
     ] = None,
     runs: RUNS = "runs",
     json: JSON = False,

@@ -25,4 +25,6 @@ def written(value: Any, unit: str) -> str:
     """A figure with as many digits as it deserves."""
     if value is None:
         return "-"
-    return f"{value:,.2f}" if unit == "perplexity" else f"{value:.4f}"
+    if unit != "perplexity":
+        return f"{value:.4f}"
+    return f"{value:,.2f}" if value < 1e7 else f"{value:.3g}"

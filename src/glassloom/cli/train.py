@@ -2,17 +2,19 @@
 
 import shlex
 import sys
+from collections.abc import Callable
 from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from glassloom.cli.flags import DEBUG, JSON, RUNS, all_flags, given
+from glassloom.cli.flags import DEBUG, JSON, RUNS, all_flags, given, option, switch
 from glassloom.cli.output import aside, print_json, say
 from glassloom.cli.progress import Watcher
-from glassloom.cli.signals import interruptible
+from glassloom.cli.signals import Interrupt, interruptible
 from glassloom.cli.tables import baselines_table, figures_line
 from glassloom.training import dry_run
 from glassloom.training import train as start_training
+from glassloom.training.events import Began, Event, Finished
 
 Settings: Any = all_flags()
 NOTHING_GIVEN = Settings()
@@ -22,17 +24,15 @@ def train(
     corpus: str,
     /,
     *,
-    name: Annotated[str | None, Parameter(help="The run's name; made from text and model if not given.")] = None,
+    name: Annotated[str | None, option("The run's name; made from text and model if not given.", "NAME")] = None,
     runs: RUNS = "runs",
-    resume: Annotated[
-        bool, Parameter(negative=(), help="Go on with the run, or start it where there is none.")
-    ] = False,
-    replace: Annotated[bool, Parameter(negative=(), help="Start anew where the run exists.")] = False,
+    resume: Annotated[bool, switch("Go on with the run, or start it where there is none.")] = False,
+    replace: Annotated[bool, switch("Start anew where the run exists.")] = False,
     from_: Annotated[
-        str | None, Parameter(name="--from", help="Begin with the weights and the tokenizer of another run.")
+        str | None, option("Begin with the weights and the tokenizer of another run.", "RUN", name="--from")
     ] = None,
     dry_run: Annotated[
-        bool, Parameter(negative=(), help="Print the model layer by layer and the time it will take; train nothing.")
+        bool, switch("Print the model layer by layer and the time it will take; train nothing.")
     ] = False,
     json: JSON = False,
     debug: DEBUG = False,
@@ -40,13 +40,18 @@ def train(
 ) -> int:
     """Train a model on a text.
 
-    Examples: `glassloom train novel.txt`, `glassloom train shakespeare --model transformer --minutes 2`,
-    `cat *.txt | glassloom train - --model lstm --epochs 3`.
+    For example: glassloom train novel.txt --minutes 5
+                 glassloom train shakespeare --model transformer
+                 cat *.txt | glassloom train - --model lstm --epochs 3
+
+    Behind each setting: (what it may be) [what it is if not given], for each
+    model where they differ; the word none unsets it. A setting's full name
+    has its section in front: --data.tokenizer, --model.width, --train.lr.
 
     Parameters
     ----------
     corpus
-        A file, a folder, - for standard input, or the name of a listed corpus (see `glassloom corpora`).
+        A file, a folder, - for standard input, or the name of a listed corpus (see glassloom corpora).
     """
     if dry_run:
         return show_plan(corpus, given(settings), json)
@@ -56,7 +61,7 @@ def train(
         try:
             result = start_training(
                 corpus, given(settings), root=runs, name=name, resume=resume, replace=replace, start_from=from_,
-                command=command, on_event=watcher, stop=interrupt,
+                command=command, on_event=deferring(interrupt, watcher), stop=interrupt,
             )  # fmt: skip
         finally:
             watcher.close()
@@ -74,6 +79,20 @@ def train(
     say(baselines_table(result.best, result.baselines))
     say(f"\nglassloom generate {result.run.path} --prompt ...   lets it write")
     return 0
+
+
+def deferring(interrupt: Interrupt, watcher: Watcher) -> Callable[[Event], None]:
+    """Watch, and let a signal wait for the step to end from the first step to the last."""
+
+    def watch(event: Event) -> None:
+        match event:
+            case Began():
+                interrupt.defer()
+            case Finished():
+                interrupt.hasten()
+        watcher(event)
+
+    return watch
 
 
 def show_plan(corpus: str, settings: dict[str, Any], as_json: bool) -> int:

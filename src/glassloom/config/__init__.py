@@ -1,6 +1,18 @@
 """Settings: gathered here, each written once as a field with type, default, bounds, unit and help."""
 
-from glassloom.config.gather import Config, Setting, all_settings
+from glassloom.config.check import checked, nearest_setting
+from glassloom.config.fields import SECTIONS, Setting, all_settings, describe
+from glassloom.config.gather import Config
 from glassloom.config.training import BUDGETS, TrainSettings
 
-__all__ = ["BUDGETS", "Config", "Setting", "TrainSettings", "all_settings"]
+__all__ = [
+    "BUDGETS",
+    "SECTIONS",
+    "Config",
+    "Setting",
+    "TrainSettings",
+    "all_settings",
+    "checked",
+    "describe",
+    "nearest_setting",
+]

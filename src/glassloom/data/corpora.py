@@ -226,10 +226,11 @@ def find_source(
             if source in names():
                 return named_source(source, settings, cache, progress)
             if not looks_like_path and not Path(source).exists():
+                hint = nearest(source, names())
                 raise CorpusError(
                     f"There is no corpus, file or folder called {source!r}",
                     f"a file, a folder, - for standard input, or one of {', '.join(names())}",
-                    nearest(source, names()),
+                    hint if hint.startswith("did") else "check the name, or the path of the file",
                 )
     path = Path(source).expanduser()
     if path.is_dir():

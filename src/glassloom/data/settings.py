@@ -21,51 +21,52 @@ class DataSettings(BaseModel):
 
     tokenizer: str = Field(
         default="auto",
-        description="char, byte, word, bpe:N with N pieces, or auto: word for ptb and wikitext-2, char otherwise",
+        description="What the text is cut into: char, byte, word, bpe:N with N pieces; "
+        "auto: word for ptb and wikitext-2, else char",
     )
     split: str | None = Field(
         default=None,
-        description="shares of train, valid and, if wanted, test, as 90,10 or 90,5,5; the corpus's own if not given",
+        description="Shares of train, valid and, if wanted, test, as 90,10 or 90,5,5; the corpus's own if not given",
         json_schema_extra={"unit": "percent"},
     )
-    lowercase: bool = Field(default=False, description="turn every letter into its lower case")
+    lowercase: bool = Field(default=False, description="Turn every letter into its lower case")
     normalize: Literal["none", "NFC", "NFD", "NFKC", "NFKD"] = Field(
-        default="none", description="the Unicode normalisation of the text"
+        default="none", description="The Unicode normalisation of the text"
     )
     first_characters: int | None = Field(
         default=None,
         ge=2,
-        description="use no more than that many characters, from the start of the text",
+        description="Use no more than that many characters, from the start of the text",
         json_schema_extra={"unit": "characters"},
     )
     encoding: str = Field(
-        default="auto", description="the encoding of the files; auto is UTF-8, or what a byte-order mark says"
+        default="auto", description="The encoding of the files; auto is UTF-8, or what a byte-order mark says"
     )
     minimum_count: int = Field(
         default=1,
         ge=1,
-        description="word tokenizer: words that occur less often in the train text are unknown",
+        description="Word tokenizer: words that occur less often in the train text are unknown",
         json_schema_extra={"unit": "occurrences"},
     )
     vocabulary_size: int | None = Field(
         default=None,
         ge=3,
-        description="word tokenizer: the most words in the vocabulary, <eos> and <unk> among them",
+        description="Word tokenizer: the most words in the vocabulary, <eos> and <unk> among them",
         json_schema_extra={"unit": "words"},
     )
     sequences: Literal["auto", "stream", "lines", "paragraphs"] = Field(
         default="auto",
-        description="whether the text is one stream, or each line or paragraph is a sequence of its own; "
+        description="Whether the text is one stream, or each line or paragraph is a sequence of its own; "
         "auto: a stream, but lines for reviews and the formal languages",
     )
     samples: int = Field(
         default=10_000,
         ge=10,
         le=10_000_000,
-        description="formal languages: how many strings are drawn to train on; a tenth of that for valid and for test",
+        description="Formal languages: how many strings are drawn to train on; a tenth of that for valid and for test",
         json_schema_extra={"unit": "strings"},
     )
-    language_seed: int = Field(default=0, ge=0, description="formal languages: the seed of the strings drawn")
+    language_seed: int = Field(default=0, ge=0, description="Formal languages: the seed of the strings drawn")
 
     @field_validator("tokenizer")
     @classmethod

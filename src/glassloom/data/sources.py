@@ -187,7 +187,7 @@ def folder_source(folder: Path, encoding: str, shares: Shares | None = None) -> 
     kept, skipped, oddities = texts_among(folder, files, encoding)
     if not kept:
         raise CorpusError(
-            f"The folder {folder} has no text that can be read ({len(files):,} files seen)",
+            f"The folder {folder} has no text that can be read ({len(files):,} file{'s'[: len(files) != 1]} seen)",
             "at least one file of text",
             "give another folder, or say the --encoding of its files",
         )

@@ -21,7 +21,7 @@ State: TypeAlias = tuple[Tensor, ...]
 class ModelSettings(BaseModel):
     """What every architecture's settings share; each architecture's own class sits in its file."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     architecture: ClassVar[str]
     """The name that the architecture is listed by."""

@@ -36,7 +36,7 @@ class RecurrentSettings(ModelSettings):
         "sequence_length": 64,
     }
 
-    layers: int = Field(2, ge=1, le=100, description="Layers, one above the other.")
+    layers: int = Field(2, ge=1, le=200, description="Layers, one above the other.")
     width: int = Field(256, ge=1, description="Entries of each layer's hidden vector.")
     widths: tuple[int, ...] | None = Field(
         None, description="Each layer's own width, the one next to the tokens first; instead of layers and width."
