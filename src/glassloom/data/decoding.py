@@ -149,6 +149,7 @@ def transform(chunks: Iterable[str], settings: DataSettings) -> Iterator[str]:
 
 
 def transformed(text: str, settings: DataSettings) -> str:
+    """The text in lower case and normalised, as the settings ask."""
     if settings.lowercase:
         text = text.lower()
     return text if settings.normalize == "none" else unicodedata.normalize(settings.normalize, text)

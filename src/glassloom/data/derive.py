@@ -58,12 +58,14 @@ def from_zip(members: dict[str, str]) -> Callable[[Fetch], Files]:
 
 
 def broken_archive(error: Exception) -> CorpusError:
+    """The error for a download that is no archive."""
     return CorpusError(
         f"What was downloaded is not the archive that was expected ({error})", "an archive with the files of the corpus"
     )
 
 
 def recoded(data: bytes, encoding: str) -> bytes:
+    """The bytes in UTF-8."""
     return data if encoding == "utf-8" else data.decode(encoding).encode("utf-8")
 
 

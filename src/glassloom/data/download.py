@@ -83,6 +83,7 @@ def find_or_download(
 
 
 def different(file: TextFile, where: str, size: int, digest: str) -> CorpusError:
+    """The error for a file that is not the listed one."""
     return CorpusError(
         f"{where} is not the {file.path} that is listed: {size:,} bytes with SHA-256 {digest}",
         f"{file.bytes:,} bytes with SHA-256 {file.sha256}",

@@ -63,6 +63,7 @@ def prepare(
 
 
 def digest(data: Any) -> str:
+    """The SHA-256 of plain data."""
     return hashlib.sha256(canonical(data)).hexdigest()
 
 
@@ -183,6 +184,7 @@ def encode_splits(reader: Reader, tokenizer: Tokenizer, folder: Path, sha256: st
 def encode_stream(
     units: Iterator[tuple[str, str]], tokenizer: Tokenizer, folder: Path, facts: dict[str, dict[str, int]]
 ) -> None:
+    """Write the ids of a text that is one stream, split by split."""
     waiting = next(units, None)
     for split in SPLITS:
 
@@ -201,6 +203,7 @@ def encode_stream(
 def encode_sequences(
     units: Iterable[tuple[str, str]], tokenizer: Tokenizer, folder: Path, facts: dict[str, dict[str, int]]
 ) -> None:
+    """Write the ids of a text that is a list of sequences, and where each begins."""
     starts = {split: array("q") for split in SPLITS}
     with storing(folder):
         files = {split: (folder / f"{split}.ids").open("wb") for split in SPLITS}
@@ -259,6 +262,7 @@ def open_prepared(folder: Path, fingerprint: str, source: Source, split_rule: st
 
 
 def open_split(place: Path, split: str, facts: dict[str, int], dtype: Any) -> Split:
+    """A split as it lies in the cache, memory-mapped."""
     tokens = facts["tokens"]
     ids = np.memmap(place / f"{split}.ids", dtype=dtype, mode="r", shape=(tokens,)) if tokens else np.empty(0, dtype)
     starts = None

@@ -87,10 +87,12 @@ def file_source(path: Path, encoding: str) -> Source:
 
 
 def file_piece(path: Path, name: str, encoding: str, oddities: Oddities, split: str | None = None) -> Piece:
+    """One file as a piece of text, decoded when it is read."""
     return Piece(name, lambda: decode_file(path, encoding, name, oddities), path.stat().st_size, split)
 
 
 def open_or_refuse(path: Path) -> BinaryIO:
+    """The opened file. Raises CorpusError where it cannot be read."""
     try:
         return path.open("rb")
     except OSError as error:
@@ -171,6 +173,7 @@ def unix_lines(chunks: Iterable[str], name: str, oddities: Oddities) -> Iterator
 
 
 def checked_string(each: object) -> str:
+    """The string, if it is one. Raises CorpusError."""
     if not isinstance(each, str):
         raise CorpusError(
             f"The text holds {each!r}, which is of type {type(each).__name__}", "strings only", "turn it into a string"
@@ -345,5 +348,6 @@ def shuffled(paths: list[Path], folder: Path) -> list[Path]:
 
 
 def say_all(lines: Iterable[str]) -> None:
+    """One notice a line."""
     for line in lines:
         notice(line)

@@ -31,6 +31,8 @@ class GRUSettings(RecurrentSettings):
 
 
 class GRULayer(RecurrentLayer):
+    """One layer of gated recurrent units, in either form."""
+
     gates = 3
     settings: GRUSettings
 

@@ -28,6 +28,8 @@ class LSTMSettings(RecurrentSettings):
 
 
 class LSTMLayer(RecurrentLayer):
+    """One layer of long short-term memory."""
+
     gates = 4
     states = ("hidden", "cell")
 

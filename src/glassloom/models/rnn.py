@@ -24,6 +24,8 @@ class RNNSettings(RecurrentSettings):
 
 
 class RNNLayer(RecurrentLayer):
+    """One layer of the plain recurrent network."""
+
     gates = 1
     settings: RNNSettings
 

@@ -129,10 +129,12 @@ def scored(task: Task) -> int:
 
 
 def uniform_nats(task: Task) -> float:
+    """Every token as probable as any other: ln(vocabulary) each."""
     return math.log(task.vocabulary) * scored(task)
 
 
 def kneser_ney_nats(task: Task, order: int) -> float:
+    """Modified Kneser-Ney of that order, counted on the train text."""
     train, held_out = task.train, task.held_out
     model = KneserNey.fit(train.ids, task.vocabulary, order, train.starts)
     return float(model.nats(held_out.ids, held_out.starts)[held_out.is_scored].sum())
