@@ -2,7 +2,7 @@
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 BUDGETS = ("epochs", "steps", "train_tokens", "minutes")
 
@@ -15,7 +15,7 @@ def setting(default: Any, description: str, unit: str = "", **bounds: Any) -> An
 class TrainSettings(BaseModel):
     """Everything about training that is not the text and not the architecture."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     # How long: one of four.
     epochs: float | None = setting(None, "Train for so many passes over the training text.", "epochs", gt=0)
@@ -77,7 +77,7 @@ class TrainSettings(BaseModel):
     # Watching.
     eval_every: int | None = setting(None, "Evaluate every so many steps; 20 times over the budget.", "updates", ge=1)
     eval_tokens: int = setting(
-        16_384, "Evaluation during training scores the first so many tokens of valid; 0 for all.", "tokens", ge=0
+        8_192, "Evaluation during training scores the first so many tokens of valid; 0 for all.", "tokens", ge=0
     )
     eval_protocol: Literal["fair", "streams"] = setting(
         "fair", "fair: context carried; streams: batch_size rows, whole windows only, as in the PTB course project."
@@ -94,13 +94,29 @@ class TrainSettings(BaseModel):
     stop_on_divergence: bool = setting(True, "Stop when the loss stays far above that of a uniform guess.")
 
     # The machine.
-    seed: int = setting(0, "Decides initial weights, batches, dropout and samples.", ge=0)
+    seed: int = setting(0, "Decides initial weights, batches, dropout and samples.", ge=0, lt=2**62)
     device: Literal["auto", "cpu", "cuda", "mps"] = setting("auto", "Where to compute; auto: cuda, else mps, else cpu.")
     precision: Literal["auto", "float32", "bfloat16", "float64"] = setting(
         "auto", "bfloat16: products in bfloat16, weights in float32; auto: bfloat16 on cuda, else float32."
     )
     threads: int | None = setting(None, "Processor threads; what torch chooses if not given.", "threads", ge=1)
     deterministic: bool = setting(False, "Refuse operations that are not reproducible (on cuda, slower).")
+
+    @field_validator("warmup")
+    @classmethod
+    def check_warmup(cls, warmup: float) -> float:
+        """A share below 1, or steps."""
+        if warmup > 1 and warmup != int(warmup):
+            raise ValueError("warmup above 1 counts steps and must be a whole number; below 1 it is a share")
+        return warmup
+
+    @field_validator("keep")
+    @classmethod
+    def check_keep(cls, keep: int) -> int:
+        """With a single newest checkpoint nothing would be left to step back to."""
+        if keep == 1:
+            raise ValueError("keep must be at least 2, so that a damaged checkpoint loses little; 0 keeps all")
+        return keep
 
     def budget(self) -> tuple[str, float]:
         """The one budget that is set, as (name, amount)."""

@@ -8,19 +8,32 @@ manifest.json        sizes and SHA-256 of the others, written last
 
 import shutil
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load, save
 from torch import Tensor
 
-from glassloom.errors import RunError, notice
-from glassloom.runs.storage import TEMPORARY, new_folder, read_json, sha256, sync_folder, to_json, write_durably
+from glassloom.errors import RunError, SettingError, notice
+from glassloom.models import build
+from glassloom.models.contract import ModelSettings
+from glassloom.runs.storage import (
+    CHECKPOINTS,
+    new_folder,
+    read_json,
+    sha256,
+    storing,
+    sweep,
+    sync_folder,
+    to_json,
+    write_durably,
+)
 
-FOLDER = "checkpoints"
+Shapes = dict[str, tuple[int, ...]]
 MODEL, OPTIMIZER, PROGRESS, MANIFEST = "model.safetensors", "optim.safetensors", "progress.json", "manifest.json"
 
 
@@ -52,6 +65,30 @@ class Checkpoint:
         """Where training stood."""
         return read_json(self.path / PROGRESS)
 
+    def shapes(self) -> Shapes:
+        """The shape of each weight, by parameter name, from the file's header alone.
+
+        Raises:
+            RunError: the file cannot be read.
+        """
+        try:
+            with safe_open(self.path / MODEL, framework="pt") as file:
+                return {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
+        except (OSError, SafetensorError) as error:
+            raise RunError(f"{self.path / MODEL} cannot be read: {error}", "a whole checkpoint") from None
+
+    def check_fits(self, settings: ModelSettings, vocabulary: int) -> None:
+        """Hold the shapes that the file declares against those of the settings, before any weight is allocated.
+
+        Raises:
+            RunError: a name or a shape differs.
+        """
+        try:
+            expected = declared_shapes(settings, vocabulary)
+        except SettingError as error:
+            raise RunError(f"The settings of run {self.path.parent.parent.name} cannot be: {error.what}") from None
+        compare_shapes(expected, self.shapes(), str(self.path))
+
     def weights(self) -> dict[str, Tensor]:
         """The model's weights, by parameter name."""
         return self._tensors(MODEL)
@@ -70,21 +107,21 @@ class Checkpoint:
 def commit(
     run: Path, step: int, weights: Mapping[str, Tensor], state: Mapping[str, Tensor], progress: Mapping[str, Any]
 ) -> Checkpoint:
-    """Write a checkpoint so that it is there whole, or not there.
+    """Write a checkpoint so that it is there whole, or not there; one of that step that is whole stays as it is.
 
     Raises:
         StorageError: the disk is full or cannot be written; earlier checkpoints stay.
     """
-    final = run / FOLDER / f"step-{step}"
+    final = Checkpoint(run / CHECKPOINTS / f"step-{step}")
+    if final.path.exists() and final.fault() is None:
+        return final
     contents = {MODEL: save(contiguous(weights)), OPTIMIZER: save(contiguous(state)), PROGRESS: to_json(progress)}
-    with new_folder(final) as folder:
+    with new_folder(final.path) as folder:
         for name, content in contents.items():
             write_durably(folder / name, content)
         listed = {name: {"bytes": len(content), "sha256": sha256(content)} for name, content in contents.items()}
         write_durably(folder / MANIFEST, to_json({"files": listed}))
-        if final.exists():  # a damaged one, or the same step committed twice
-            shutil.rmtree(final)
-    return Checkpoint(final)
+    return final
 
 
 def contiguous(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -94,7 +131,7 @@ def contiguous(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 def checkpoints(run: Path) -> list[Checkpoint]:
     """All checkpoints of a run, the newest first; whether they are whole is not looked at."""
-    folder = run / FOLDER
+    folder = run / CHECKPOINTS
     found = [Checkpoint(p) for p in folder.glob("step-*") if p.name.removeprefix("step-").isdecimal()]
     return sorted(found, key=lambda checkpoint: -checkpoint.step)
 
@@ -109,24 +146,63 @@ def newest_valid(found: list[Checkpoint]) -> Checkpoint:
         fault = checkpoint.fault()
         if fault is None:
             return checkpoint
-        notice(f"Checkpoint {checkpoint.path.name} is passed over: {fault}; the one before it is used.")
+        if checkpoint.path.exists():  # else its writer has just deleted it for newer ones
+            notice(f"Checkpoint {checkpoint.path.name} is passed over: {fault}; the next best one is used.")
     where = found[0].path.parent if found else "The run"
     raise RunError(f"{where} holds no whole checkpoint", "at least one", "train the run again under another name")
 
 
 def prune(run: Path, best_step: int | None, newest: int) -> None:
-    """Delete all checkpoints but the best and the newest ones (`newest` = 0 keeps all), and what kills left behind."""
-    folder = run / FOLDER
-    for left in folder.glob(f"{TEMPORARY}*"):
-        shutil.rmtree(left, ignore_errors=True)
-    if not newest:
-        return
-    for checkpoint in checkpoints(run)[newest:]:
-        if checkpoint.step != best_step:
-            # The manifest goes first: half-deleted must not look whole.
-            (checkpoint.path / MANIFEST).unlink(missing_ok=True)
-            shutil.rmtree(checkpoint.path, ignore_errors=True)
-    sync_folder(folder)
+    """Delete all checkpoints but the best and the newest ones (`newest` = 0 keeps all), and what kills left behind.
+
+    Raises:
+        StorageError: the folder cannot be written.
+    """
+    folder = run / CHECKPOINTS
+    sweep(folder)
+    doomed = [found for found in checkpoints(run)[newest:] if newest and found.step != best_step]
+    for checkpoint in doomed:
+        delete(checkpoint)
+    if doomed:
+        with storing(folder):
+            sync_folder(folder)
+
+
+def delete(checkpoint: Checkpoint) -> None:
+    """Delete a checkpoint, the manifest first: half-deleted it must not look whole."""
+    with suppress(OSError):
+        (checkpoint.path / MANIFEST).unlink(missing_ok=True)
+    shutil.rmtree(checkpoint.path, ignore_errors=True)
+
+
+def declared_shapes(settings: ModelSettings, vocabulary: int) -> Shapes:
+    """The shape of each weight that a model of these settings has; no memory is taken, however large they are.
+
+    Raises:
+        SettingError: a weight would have more entries than any machine can count.
+    """
+    try:
+        with torch.device("meta"):
+            model = build(settings, vocabulary)
+    except RuntimeError as error:
+        what = f"a {settings.architecture} of these sizes is beyond any memory ({str(error).splitlines()[0]})"
+        raise SettingError(what, "a smaller model", "lower --width or --layers") from None
+    return {name: tuple(value.shape) for name, value in model.state_dict().items()}
+
+
+def compare_shapes(expected: Shapes, given: Shapes, where: str) -> None:
+    """Hold the names and shapes of weights against a model's.
+
+    Raises:
+        RunError: one differs.
+    """
+    for name in sorted(expected.keys() | given.keys()):
+        if expected.get(name) != given.get(name):
+            raise RunError(
+                f"The weights in {where} do not fit the settings: {name} is {given.get(name, 'missing')}",
+                f"shape {expected.get(name, 'none of that name')}",
+                "use a checkpoint of a run with the same settings and vocabulary",
+            )
 
 
 def load_weights(model: torch.nn.Module, weights: Mapping[str, Tensor], where: str) -> None:
@@ -135,12 +211,6 @@ def load_weights(model: torch.nn.Module, weights: Mapping[str, Tensor], where: s
     Raises:
         RunError: a name or a shape differs.
     """
-    expected = {name: tuple(value.shape) for name, value in model.state_dict().items()}
-    given = {name: tuple(value.shape) for name, value in weights.items()}
-    if expected != given:
-        unlike = sorted(set(expected.items()) ^ set(given.items()))[0][0]
-        raise RunError(
-            f"The weights in {where} do not fit the model: {unlike} is {given.get(unlike, 'missing')}",
-            f"shape {expected.get(unlike, 'none of that name')}",
-        )
+    own, given = ({n: tuple(v.shape) for n, v in tensors.items()} for tensors in (model.state_dict(), weights))
+    compare_shapes(own, given, where)
     model.load_state_dict(dict(weights))

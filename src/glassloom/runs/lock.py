@@ -11,14 +11,15 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from glassloom.errors import RunError
-from glassloom.runs.storage import replace_file, storing, to_json
+from glassloom.runs.storage import CHECKPOINTS, replace_file, storing, sweep, to_json
 
 LOCK, HOLDER = ".lock", ".holder.json"
+PATIENCE_SECONDS = 0.3
 
 
 @contextmanager
 def writing(run: Path) -> Iterator[None]:
-    """Hold the run's lock while the block runs.
+    """Hold the run's lock while the block runs; what a killed writer left half-made goes first.
 
     Raises:
         RunError: another process holds it.
@@ -26,7 +27,7 @@ def writing(run: Path) -> Iterator[None]:
     lock = FileLock(run / LOCK)
     with storing(run):
         try:
-            lock.acquire(timeout=0)
+            lock.acquire(timeout=PATIENCE_SECONDS)  # whoever only looks holds it for a moment, too
         except Timeout:
             raise RunError(
                 f"Run {run.name} is in use by {holder(run)}",
@@ -34,6 +35,8 @@ def writing(run: Path) -> Iterator[None]:
                 "wait for it, stop it, or choose another --name",
             ) from None
     try:
+        sweep(run / CHECKPOINTS)
+        sweep(run, older_than_seconds=60)  # a report may be on its way in, which needs no lock
         who = {"pid": os.getpid(), "host": socket.gethostname(), "since": datetime.now().isoformat(timespec="seconds")}
         replace_file(run / HOLDER, to_json(who))
         yield
@@ -50,8 +53,10 @@ def is_locked(run: Path) -> bool:
     lock = FileLock(run / LOCK)
     try:
         lock.acquire(timeout=0)
-    except (Timeout, OSError):
+    except Timeout:
         return True
+    except OSError:  # a run that this user may only read
+        return (run / HOLDER).exists()
     lock.release()
     return False
 

@@ -7,7 +7,6 @@ checkpoints/       step-N/, see checkpoint.py       report.html        the page 
 """
 
 import re
-import shutil
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -25,7 +24,18 @@ from glassloom.models.contract import LanguageModel
 from glassloom.runs import checkpoint as files
 from glassloom.runs.checkpoint import Checkpoint, checkpoints, load_weights, newest_valid
 from glassloom.runs.lock import is_locked, writing
-from glassloom.runs.storage import TEMPORARY, append_line, new_folder, read_json, read_lines, replace_file, to_json
+from glassloom.runs.storage import (
+    CHECKPOINTS,
+    TEMPORARY,
+    append_line,
+    new_folder,
+    read_json,
+    read_lines,
+    replace_file,
+    storing,
+    sweep,
+    to_json,
+)
 
 CONFIG, TOKENIZER, CORPUS, ENVIRONMENT = "config.json", "tokenizer.json", "corpus.json", "environment.json"
 METRICS, SAMPLES, REPORT, RESULT = "metrics.jsonl", "samples.jsonl", "report.html", "result.json"
@@ -92,8 +102,11 @@ class Run:
     def model(self, checkpoint: Checkpoint | None = None) -> LanguageModel:
         """The model with the weights of a checkpoint (the best if none is named), in evaluation mode, on the CPU."""
         checkpoint = checkpoint or self.best()
+        checkpoint.check_fits(self.config.model, self.tokenizer.size)
+        weights = checkpoint.weights()
         model = build(self.config.model, self.tokenizer.size)
-        load_weights(model, checkpoint.weights(), str(checkpoint.path))
+        model.to(next(iter(weights.values())).dtype)
+        load_weights(model, weights, str(checkpoint.path))
         return model.eval()
 
     # -- what was measured
@@ -143,7 +156,7 @@ class Run:
         """Training goes back to `step`: later checkpoints (damaged ones) go, and what was logged later is void."""
         for checkpoint in self.checkpoints():
             if checkpoint.step > step:
-                shutil.rmtree(checkpoint.path, ignore_errors=True)
+                files.delete(checkpoint)
         for file in (METRICS, SAMPLES):
             append_line(self.path / file, {"event": "resumed", "step": step})
 
@@ -219,13 +232,15 @@ def create_run(
     if final.exists():
         with writing(final):
             pass  # nobody else is writing it
+    with storing(root):
+        root.mkdir(parents=True, exist_ok=True)
+        sweep(root, older_than_seconds=3600)
     with new_folder(final) as folder:
+        (folder / CHECKPOINTS).mkdir()
         documents = {CONFIG: config.as_dict(), TOKENIZER: tokenizer.to_json(), CORPUS: corpus, ENVIRONMENT: environment}
         for file, document in documents.items():
             replace_file(folder / file, to_json(document))
         files.commit(folder, int(progress["step"]), weights, state, progress)
-        if final.exists():
-            shutil.rmtree(final)
     return Run(final)
 
 

@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import shutil
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -15,6 +16,7 @@ from glassloom.errors import RunError, StorageError
 
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 TEMPORARY = ".tmp-"
+CHECKPOINTS = "checkpoints"
 
 
 @contextmanager
@@ -74,18 +76,32 @@ def replace_file(path: Path, content: bytes) -> None:
 
 @contextmanager
 def new_folder(path: Path) -> Iterator[Path]:
-    """A temporary folder beside `path` that becomes `path` when the block ends well, and vanishes when it does not."""
-    beside = path.with_name(f"{TEMPORARY}{path.name}-{uuid4().hex[:8]}")
+    """A temporary folder beside `path` that becomes `path` when the block ends well, and vanishes when it does not.
+
+    What `path` was before is moved aside only then, and deleted last: half-deleted it never bears that name.
+    """
+    beside, old = (path.with_name(f"{TEMPORARY}{path.name}-{uuid4().hex[:8]}") for _ in range(2))
     with storing(path):
         try:
-            beside.mkdir(parents=True)
+            beside.mkdir()
             yield beside
             sync_folder(beside)
+            if path.exists():
+                os.rename(path, old)
             os.rename(beside, path)
             sync_folder(path.parent)
         except BaseException:
             shutil.rmtree(beside, ignore_errors=True)
             raise
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def sweep(folder: Path, older_than_seconds: float = 0.0) -> None:
+    """Delete what writers that were killed left half-made."""
+    for left in folder.glob(f"{TEMPORARY}*"):
+        with suppress(OSError):
+            if time.time() - left.stat().st_mtime >= older_than_seconds:
+                shutil.rmtree(left, ignore_errors=True) if left.is_dir() else left.unlink()
 
 
 def sha256(content: bytes) -> str:

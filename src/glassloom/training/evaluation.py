@@ -9,6 +9,7 @@
 Figures under different protocols cannot be compared, so each carries its protocol's name wherever it is shown.
 """
 
+import math
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -19,14 +20,15 @@ import torch
 from torch import Tensor
 
 from glassloom.data.batches import Batch, Streams, sequences_in_order
-from glassloom.data.corpus import Corpus
+from glassloom.data.corpus import Corpus, Split
 from glassloom.errors import CorpusError
 from glassloom.loss import Figures, figures, token_nats
 from glassloom.models.contract import LanguageModel, State
 
-TOKENS_AT_ONCE = 4096
-ROWS, WARM = 16, 1000
-"""A long split is cut into so many rows, each warmed up on so many tokens before its own, which are not scored."""
+TOKENS_AT_ONCE, LOGITS_AT_ONCE = 4096, 2**25
+ROWS, WARM = 64, 1000
+"""A long split is cut into at most so many rows, each warmed up on so many tokens before its own, which are not scored.
+A recurrent model's forward pass costs a step little more for many rows than for one."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,10 @@ class Evaluation:
     figures: Figures
 
     def as_dict(self) -> dict[str, Any]:
-        return {"split": self.split, "protocol": self.protocol, "tokens": self.tokens, **self.figures.as_dict()}
+        """Plain data; a perplexity beyond every float is None, for JSON has no infinity."""
+        shown = self.figures.as_dict()
+        shown["perplexity"] = shown["perplexity"] if math.isfinite(shown["perplexity"]) else None
+        return {"split": self.split, "protocol": self.protocol, "tokens": self.tokens, **shown}
 
 
 Scored = Iterator[tuple[float, int]]
@@ -55,11 +60,13 @@ def evaluate_split(
     tokens: int = 0,
     batch_size: int = 0,
     sequence_length: int = 0,
+    warm: int = WARM,
     autocast: AbstractContextManager[Any] | None = None,
 ) -> Evaluation:
-    """Score a split; `tokens` limits it to its first so many (0: all of it).
+    """Score a split; `tokens` limits it to its first so many (0: all of it), or to the sequences that end by then.
 
-    `batch_size` and `sequence_length` belong to the protocols `streams` and `windows`.
+    `batch_size` and `sequence_length` belong to the protocols `streams` and `windows`; `warm`, to the fair one of
+    recurrent models: how many tokens a row is warmed up on, where a long split is cut into rows (0: it never is).
 
     Raises:
         CorpusError: the split is empty.
@@ -67,10 +74,9 @@ def evaluate_split(
     part = corpus.split(split)
     if not len(part.ids):
         raise CorpusError(f"The {split} split of {corpus.name} is empty", "a split with text", "choose another --split")
-    ids = part.ids[:tokens] if tokens else part.ids
+    ids, starts = beginning(part, tokens) if tokens else (part.ids, part.starts)
     where = "" if len(ids) == len(part.ids) else f", on the first {len(ids):,} tokens"
-    if part.starts is not None:
-        starts = part.starts[part.starts < len(ids)]
+    if starts is not None:
         pieces = sequences(model, ids, starts, corpus.tokenizer.specials)
         named = "fair: every sequence from its start"
     elif protocol == "streams":
@@ -78,25 +84,47 @@ def evaluate_split(
         seen = "carried state" if model.context is None else "its own window"
         named = f"streams: {batch_size} rows, whole windows of {sequence_length}, {seen}"
     elif protocol == "windows":
-        pieces = windows(model, with_token_before(corpus, split, ids), sequence_length, sequence_length)
+        pieces = windows(model, Line(token_before(corpus, split), ids), sequence_length, sequence_length)
         named = f"windows: {sequence_length} tokens, nothing carried"
     elif model.context is not None:
         stride = max(1, model.context // 2)
-        pieces = windows(model, with_token_before(corpus, split, ids), model.context, stride)
+        pieces = windows(model, Line(token_before(corpus, split), ids), model.context, stride)
         named = f"fair: every token once, windows of {model.context} with a stride of {stride}"
     else:
-        rows = ROWS if len(ids) >= 2 * ROWS * WARM else 1
-        pieces = carried(model, with_token_before(corpus, split, ids), rows)
+        rows = max(1, min(ROWS, len(ids) // (2 * warm))) if warm else 1
+        pieces = carried(model, Line(token_before(corpus, split), ids), rows, warm)
         named = "fair: every token once, state carried"
-        named += f" ({rows} rows, each warmed up on the {WARM:,} tokens before it)" if rows > 1 else ""
+        named += f" ({rows} rows, each warmed up on the {warm:,} tokens before it)" if rows > 1 else ""
     nats, count = total(model, pieces, autocast or nullcontext())
-    share = len(ids) / len(part.ids) * (count / max(1, len(ids)) if part.starts is None else 1)
+    characters, utf8_bytes = spelt(corpus, part, ids)
+    scored = min(1.0, count / len(ids)) if starts is None else 1.0
     return Evaluation(
         split,
         named + where,
         count,
-        figures(nats / count, count, round(part.characters * share), round(part.bytes * share)),
+        figures(nats / count, count, round(characters * scored), round(utf8_bytes * scored)),
     )
+
+
+def beginning(part: Split, tokens: int) -> tuple[np.ndarray, np.ndarray | None]:
+    """The first so many tokens of a split; of one of sequences, the whole sequences among them (at least one)."""
+    if part.starts is None:
+        return part.ids[:tokens], None
+    ends = np.append(part.starts[1:], len(part.ids))
+    whole = max(1, int(np.searchsorted(ends, tokens, side="right")))
+    return part.ids[: int(ends[whole - 1])], part.starts[:whole]
+
+
+def spelt(corpus: Corpus, part: Split, ids: np.ndarray) -> tuple[float, float]:
+    """How many characters and UTF-8 bytes the first ids of a split spell.
+
+    Counted where the tokenizer gives the text back; by the split's average for sequences and where words are unknown.
+    """
+    if len(ids) < len(part.ids) and part.starts is None and "<unk>" not in corpus.tokenizer.specials:
+        text = corpus.tokenizer.decode(ids)
+        return len(text), len(text.encode("utf-8", errors="replace"))
+    share = len(ids) / len(part.ids)
+    return part.characters * share, part.bytes * share
 
 
 def total(model: LanguageModel, pieces: Scored, autocast: AbstractContextManager[Any]) -> tuple[float, int]:
@@ -116,16 +144,32 @@ def total(model: LanguageModel, pieces: Scored, autocast: AbstractContextManager
     return nats, count
 
 
-def with_token_before(corpus: Corpus, split: str, ids: np.ndarray) -> np.ndarray:
-    """The split's ids with the token that stands before them, so that the very first one is scored too.
+@dataclass(frozen=True)
+class Line:
+    """Ids with the one that stands before them, so that the very first is scored too. Nothing is copied but cuts."""
 
-    It is the last token of the split before; the training text begins after its own most frequent line break or, where
-    it has none, after its own first token.
+    before: int
+    ids: np.ndarray
+
+    @property
+    def targets(self) -> int:
+        """How many ids are scored."""
+        return len(self.ids)
+
+    def cut(self, begin: int, end: int) -> np.ndarray:
+        """From `begin` to `end`, where 0 is the token before."""
+        cut = np.asarray(self.ids[max(0, begin - 1) : end - 1], dtype=np.int64)
+        return np.concatenate([[self.before], cut]) if begin == 0 else cut
+
+
+def token_before(corpus: Corpus, split: str) -> int:
+    """The token that stands before a split: the last one of the split before.
+
+    The training text begins after a line break or, where the vocabulary has none, after its own first token.
     """
     order = [name for name in ("train", "valid", "test") if len(corpus.split(name).ids)]
     place = order.index(split)
-    before = int(corpus.split(order[place - 1]).ids[-1]) if place else line_break(corpus)
-    return np.concatenate([np.asarray([before]), ids])
+    return int(corpus.split(order[place - 1]).ids[-1]) if place else line_break(corpus)
 
 
 def line_break(corpus: Corpus) -> int:
@@ -138,51 +182,58 @@ def line_break(corpus: Corpus) -> int:
     return int(corpus.train.ids[0])
 
 
+def tokens_at_once(model: LanguageModel) -> int:
+    """How many tokens to run at once: fewer where the vocabulary makes their logits large."""
+    return max(256, min(TOKENS_AT_ONCE, LOGITS_AT_ONCE // model.vocabulary))
+
+
 def tensor(ids: np.ndarray, model: LanguageModel) -> Tensor:
     """Ids as the int64 tensor that a model on its device takes."""
     device = next(model.parameters()).device
     return torch.from_numpy(np.ascontiguousarray(ids, dtype=np.int64)).to(device)
 
 
-def carried(model: LanguageModel, ids: np.ndarray, rows: int) -> Scored:
+def carried(model: LanguageModel, line: Line, rows: int, warm: int) -> Scored:
     """One state from the first token to the last; a long text in rows, each warmed up on the tokens before its own."""
-    targets = len(ids) - 1
-    length = -(-targets // rows)
+    length = -(-line.targets // rows)
+    rows = -(-line.targets // length)
+    begins = [row * length for row in range(rows)]
     state: State = model.initial_state(rows)
     if rows > 1:
-        warm = np.stack([ids[row * length - WARM : row * length] for row in range(1, rows)])
-        _, warmed = model.hidden(tensor(warm, model))
+        _, warmed = model.hidden(tensor(np.stack([line.cut(begin - warm, begin) for begin in begins[1:]]), model))
         state = tuple(torch.cat([first[:1], rest]) for first, rest in zip(state, warmed, strict=True))
-    padded = np.concatenate([ids, np.zeros(rows * length - targets, dtype=ids.dtype)])
-    grid = np.stack([padded[row * length : (row + 1) * length + 1] for row in range(rows)])
-    real = np.arange(rows * length).reshape(rows, length) < targets
-    piece = max(1, TOKENS_AT_ONCE // rows)
-    for begin in range(0, length, piece):
-        tokens = tensor(grid[:, begin : begin + piece + 1], model)
+    piece = max(1, tokens_at_once(model) // rows)
+    for offset in range(0, length, piece):
+        size = min(piece, length - offset)
+        cuts = [line.cut(begin + offset, begin + offset + size + 1) for begin in begins]
+        counts = torch.tensor([max(0, len(cut) - 1) for cut in cuts])
+        tokens = tensor(np.stack([np.pad(cut, (0, size + 1 - len(cut))) for cut in cuts]), model)
         logits, state = model(tokens[:, :-1], state)
-        counts = real[:, begin : begin + piece]
-        nats = token_nats(logits, tokens[:, 1:]) * tensor(counts, model)
-        yield float(nats.double().sum()), int(counts.sum())
+        nats = token_nats(logits, tokens[:, 1:]).double()
+        real = torch.arange(size) < counts[:, None]
+        yield float((nats * real.to(nats.device)).sum()), int(counts.sum())
 
 
-def windows(model: LanguageModel, ids: np.ndarray, length: int, stride: int) -> Scored:
+def windows(model: LanguageModel, line: Line, length: int, stride: int) -> Scored:
     """Windows of `length` whose last `stride` tokens are scored (all of the first one's), several at once."""
-    targets = len(ids) - 1
-    length = min(length, targets)
-    head = tensor(ids[: length + 1], model)[None]
-    yield float(token_nats(model(head[:, :-1])[0], head[:, 1:]).double().sum()), length
-    ends = np.arange(length + stride, targets + 1, stride)
-    at_once = max(1, TOKENS_AT_ONCE // length)
-    for begin in range(0, len(ends), at_once):
-        some = ends[begin : begin + at_once]
-        grid = tensor(np.stack([ids[end - length : end + 1] for end in some]), model)
-        nats = token_nats(model(grid[:, :-1])[0][:, -stride:], grid[:, 1:][:, -stride:])
-        yield float(nats.double().sum()), stride * len(some)
-    rest = targets - (int(ends[-1]) if len(ends) else length)
+    length = min(length, line.targets)
+    yield last_nats(model, [line.cut(0, length + 1)], length)
+    ends = range(length + stride, line.targets + 1, stride)
+    at_once = max(1, tokens_at_once(model) // length)
+    for first in range(0, len(ends), at_once):
+        yield last_nats(model, [line.cut(end - length, end + 1) for end in ends[first : first + at_once]], stride)
+    rest = line.targets - (ends[-1] if len(ends) else length)
     if rest:
         see = length if stride < length else rest  # side by side, the last window is a short one
-        tail = tensor(ids[targets - see :], model)[None]
-        yield float(token_nats(model(tail[:, :-1])[0][:, -rest:], tail[:, 1:][:, -rest:]).double().sum()), rest
+        yield last_nats(model, [line.cut(line.targets - see, line.targets + 1)], rest)
+
+
+def last_nats(model: LanguageModel, cuts: list[np.ndarray], scored: int) -> tuple[float, int]:
+    """The loss of the last so many tokens of each cut, and how many these are."""
+    grid = tensor(np.stack(cuts), model)
+    hidden, _ = model.hidden(grid[:, :-1])
+    nats = token_nats(model.logits(hidden[:, -scored:]), grid[:, -scored:])
+    return float(nats.double().sum()), scored * len(cuts)
 
 
 def streams(model: LanguageModel, ids: np.ndarray, batch_size: int, sequence_length: int) -> Scored:
@@ -199,7 +250,7 @@ def streams(model: LanguageModel, ids: np.ndarray, batch_size: int, sequence_len
 def sequences(model: LanguageModel, ids: np.ndarray, starts: np.ndarray, specials: dict[str, int]) -> Scored:
     """Every sequence from its start to its end."""
     device = next(model.parameters()).device
-    for batch in sequences_in_order(ids, starts, max_tokens=TOKENS_AT_ONCE, specials=specials):
+    for batch in sequences_in_order(ids, starts, max_tokens=tokens_at_once(model), specials=specials):
         yield masked_nats(model, batch.to(device))
 
 

@@ -6,11 +6,10 @@ from typing import Any
 
 from glassloom.models.summary import Row, parameter_count, summary, training_flops, training_memory
 from glassloom.training.machine import prepare_machine
+from glassloom.training.optimizers import optimizer_copies
 from glassloom.training.resolve import open_corpus, resolve, settings_from
 from glassloom.training.session import estimated_seconds
 from glassloom.training.state import TrainingState
-
-OPTIMIZER_COPIES = {"sgd": 0, "adagrad": 1, "rmsprop": 1, "adam": 2, "adamw": 2, "muon": 2}
 
 
 @dataclass(frozen=True)
@@ -64,7 +63,7 @@ def dry_run(source: Any, given: Mapping[str, Any]) -> DryRun:
     rows, length = train.batch_size, train.sequence_length or 1
     if train.batching == "padded":
         rows = max(1, train.max_tokens // length)
-    memory = training_memory(state.model, max(1, rows // train.accumulate), length, OPTIMIZER_COPIES[train.optimizer])
+    memory = training_memory(state.model, max(1, rows // train.accumulate), length, optimizer_copies(train))
     return DryRun(
         model=config.architecture,
         layers=summary(state.model),

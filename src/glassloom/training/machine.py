@@ -93,7 +93,17 @@ def processor() -> str:
     return platform.processor() or platform.machine()
 
 
-def is_out_of_memory(error: BaseException) -> bool:
+def memory_bytes(device: str) -> int | None:
+    """How much memory a device has in all; None where the system does not tell."""
+    if device == "cuda":
+        return torch.cuda.get_device_properties(0).total_memory
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):
+        return None
+
+
+def is_out_of_memory(error: BaseException | None) -> bool:
     """Whether torch ran out of memory, on any device."""
     words = ("out of memory", "can't allocate memory", "not enough memory")
     return isinstance(error, (torch.OutOfMemoryError, MemoryError)) or (

@@ -207,6 +207,12 @@ def build_optimizer(model: LanguageModel, settings: TrainSettings) -> Optimizer:
             return Muon(groups, lr=lr, betas=betas, eps=eps)
 
 
+def optimizer_copies(settings: TrainSettings) -> int:
+    """How many numbers the optimizer keeps for each parameter."""
+    own = {"sgd": 0, "adagrad": 1, "rmsprop": 1, "adam": 2, "adamw": 2, "muon": 2}[settings.optimizer]
+    return own + (settings.momentum > 0 and settings.optimizer in ("sgd", "rmsprop"))
+
+
 def set_learning_rate(optimizer: Optimizer, lr: float) -> None:
     """Use this learning rate from the next step on."""
     for group in optimizer.param_groups:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from glassloom.config import BUDGETS, Config
+from glassloom.config import BUDGETS, Config, TrainSettings
 from glassloom.data.batches import largest_batch_size
 from glassloom.data.corpus import Corpus, load_corpus
 from glassloom.data.tokenizers import Tokenizer
@@ -25,7 +25,8 @@ def settings_from(given: Mapping[str, Any], origin: Run | None) -> Config:
     if origin is None:
         return Config.from_flat(given)
     kept = {"model": origin.config.architecture, **origin.config.model.model_dump()}
-    config = Config.from_flat({**kept, **given})
+    text = {name: getattr(origin.config.data, name) for name in ("lowercase", "normalize")}
+    config = Config.from_flat({**kept, **text, **given})
     asked = {"model": config.architecture, **config.model.model_dump()}
     unlike = [name for name in asked if asked[name] != kept.get(name)]
     if "tokenizer" in given and given["tokenizer"] not in ("auto", origin.tokenizer.name):
@@ -40,8 +41,20 @@ def settings_from(given: Mapping[str, Any], origin: Run | None) -> Config:
 
 
 def open_corpus(source: Any, config: Config, tokenizer: Tokenizer | None = None) -> Corpus:
-    """The text as ids; a Corpus is taken as it is."""
-    return source if isinstance(source, Corpus) else load_corpus(source, config.data, tokenizer=tokenizer)
+    """The text as ids; a Corpus is taken as it is.
+
+    Raises:
+        SettingError: a Corpus was made with another tokenizer than the one that must be used.
+    """
+    if not isinstance(source, Corpus):
+        return load_corpus(source, config.data, tokenizer=tokenizer)
+    if tokenizer is not None and source.tokenizer.sha256 != tokenizer.sha256:
+        raise SettingError(
+            f"The corpus {source.name} was made with another tokenizer ({source.tokenizer.name}) than the run's",
+            f"the run's own {tokenizer.name} tokenizer",
+            "make the corpus with tokenizer=run.tokenizer",
+        )
+    return source
 
 
 def resolve(config: Config, corpus: Corpus, given: Mapping[str, Any]) -> Config:
@@ -68,6 +81,8 @@ def resolve(config: Config, corpus: Corpus, given: Mapping[str, Any]) -> Config:
     batch_size = train.batch_size
     if batching != "padded":
         length, batch_size = fitted(len(corpus.train.ids), length, batch_size, given)
+    if train.eval_protocol == "streams" and not sequences:
+        check_streams(corpus, train, batch_size, length)
     config = config.with_data(tokenizer=corpus.tokenizer.name)
     name, amount = train.budget()
     config = config.with_train(
@@ -77,6 +92,21 @@ def resolve(config: Config, corpus: Corpus, given: Mapping[str, Any]) -> Config:
         **{name: int(amount) if name in ("steps", "train_tokens") else amount},
     )
     return resolve_machine(config)
+
+
+def check_streams(corpus: Corpus, train: TrainSettings, batch_size: int, length: int) -> None:
+    """Whether the held-out text can be scored under the protocol `streams`; said now, not at the first evaluation.
+
+    Raises:
+        SettingError: it is too short for so many rows.
+    """
+    tokens = min(len(corpus.valid.ids), train.eval_tokens or len(corpus.valid.ids))
+    if (largest := largest_batch_size(tokens, length)) < batch_size:
+        raise SettingError(
+            f"{tokens:,} held-out tokens are too few for the protocol streams with {batch_size} rows of {length}",
+            f"at most {largest} rows",
+            "set --eval-protocol fair or --eval-tokens 0, or lower --batch-size",
+        )
 
 
 def fitted(tokens: int, length: int, batch_size: int, given: Mapping[str, Any]) -> tuple[int, int]:
@@ -114,6 +144,13 @@ def check_unchanged(run: Run, given: Mapping[str, Any], corpus: Corpus) -> None:
             f"Run {run.name} was begun on another text ({run.corpus['source']}, SHA-256 {run.corpus['sha256'][:12]})",
             "the very same text",
             "give that text, or begin a new run with --from",
+        )
+    if corpus.fingerprint != run.corpus["fingerprint"]:
+        raise RunError(
+            f"Run {run.name} was begun on the same text, but split or tokenized differently "
+            f"({run.corpus['split_rule']}; {run.corpus['tokenizer']})",
+            "the same tokens",
+            "drop the settings of the text, or begin a new run with --from",
         )
 
 

@@ -85,6 +85,8 @@ def train(
     corpus = open_corpus(source, early.config if early else config, stored)
     name = name or default_name(root, f"{corpus.name}-{config.architecture}", resume)
     run = existing(root, name) if resume else None
+    if run is not None and run.tokenizer.sha256 != corpus.tokenizer.sha256:  # found only now that the text has a name
+        corpus = open_corpus(source, run.config, run.tokenizer)
     if run is not None:
         check_unchanged(run, given, corpus)
         config = extended(run.config, given)
@@ -136,11 +138,15 @@ def go_on(
     """Continue a run from its newest whole checkpoint; one that is finished is only looked up."""
     with run.writing():
         result = run.result()
-        if result and result["status"] == "finished" and config == run.config:
-            return summary(run, corpus, job, result)
-        state = TrainingState(config, corpus)
+        was_finished = result is not None and result["status"] == "finished"
+        if result and was_finished and config == run.config:
+            return summary(run, corpus, job, result, stop)
         checkpoint = run.newest()
+        checkpoint.check_fits(config.model, corpus.tokenizer.size)
+        state = TrainingState(config, corpus)
         state.restore(checkpoint)
+        if was_finished:  # more was asked for, so patience begins anew
+            state.progress.evaluations_without_gain = 0
         run.forget_after(checkpoint.step)
         run.write_config(config)
         run.write_result(None)
@@ -164,13 +170,14 @@ def carry_out(
             end = event
         on_event(event)
     assert end is not None
-    result = {name: getattr(end, name) for name in ("status", "reason", "step", "seconds", "tokens")}
     if end.status == "interrupted":
-        return TrainingResult(run, end.status, end.reason, end.step, end.seconds, rate(result), {}, {})
-    return summary(run, corpus, job, result)
+        return TrainingResult(run, end.status, end.reason, end.step, end.seconds, rate(vars(end)), {}, {})
+    return summary(run, corpus, job, vars(end), stop)
 
 
-def summary(run: Run, corpus: Corpus, job: BaselineJob | None, result: Mapping[str, Any]) -> TrainingResult:
+def summary(
+    run: Run, corpus: Corpus, job: BaselineJob | None, result: Mapping[str, Any], stop: Callable[[], bool]
+) -> TrainingResult:
     """The best checkpoint on the whole held-out text, beside the baselines; kept in the run folder."""
     if "best" not in result:
         best = run.best()
@@ -178,7 +185,9 @@ def summary(run: Run, corpus: Corpus, job: BaselineJob | None, result: Mapping[s
         found = evaluate_split(model, corpus, "valid", autocast=autocast(run.config.train))
         result = {**result, "best": {"step": best.step, **found.as_dict()}}
         run.write_result(result)
-    baselines = {name: baseline.as_dict() for name, baseline in (job.wait() if job else {}).items()}
+    while job and job.is_running and not stop():
+        job.wait(timeout=0.2)
+    baselines = {name: baseline.as_dict() for name, baseline in (job.ready() if job else {}).items()}
     if baselines:
         run.write_corpus({**run.corpus, "baselines": baselines})
     return TrainingResult(
@@ -232,6 +241,6 @@ def estimated_seconds(state: TrainingState) -> float:
     steps = {
         "steps": amount - progress.step,
         "epochs": (amount - state.batches.epoch) * state.batches.steps_per_epoch,
-        "train_tokens": (amount - progress.tokens) / max(1, train.batch_size * (train.sequence_length or 1)),
+        "train_tokens": (amount - progress.tokens) / state.tokens_per_step(),
     }[name]
     return max(0.0, math.ceil(steps) * state.seconds_of_a_step())

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,16 +13,17 @@ from torch import Tensor
 from glassloom.config import Config
 from glassloom.data.batches import Batch, Sampler, sampler
 from glassloom.data.corpus import Corpus
-from glassloom.errors import TrainingError, notice
+from glassloom.errors import RunError, SettingError, TrainingError, notice
 from glassloom.loss import token_nats
 from glassloom.models import build
 from glassloom.models.contract import LanguageModel, State, detach
-from glassloom.runs import Checkpoint, load_weights
+from glassloom.runs import Checkpoint, declared_shapes, load_weights
 from glassloom.training.averaging import WeightAverage
 from glassloom.training.clipping import clip_gradients
-from glassloom.training.machine import autocast
+from glassloom.training.machine import autocast, is_out_of_memory, memory_bytes
 from glassloom.training.optimizers import (
     build_optimizer,
+    optimizer_copies,
     optimizer_state,
     restore_optimizer_state,
     set_learning_rate,
@@ -58,6 +59,7 @@ class TrainingState:
 
     def __init__(self, config: Config, corpus: Corpus) -> None:
         train = config.train
+        check_memory(config, corpus.tokenizer.size)
         self.config = config
         self.device = torch.device(train.device)
         self.dtype = torch.float64 if train.precision == "float64" else torch.float32
@@ -78,6 +80,7 @@ class TrainingState:
             train.max_tokens,
             corpus.tokenizer.specials,
         )
+        self.text = corpus.train
         self.carries = train.batching == "streams" and (self.model.context is None or bool(train.memory))
         self.carried: State | None = None
         self.progress = Progress(parts=train.accumulate)
@@ -111,7 +114,7 @@ class TrainingState:
             after.append(detach(state))
         step = self.progress.step + 1
         if not math.isfinite(total):
-            raise not_finite("the training loss", step)
+            raise not_finite(self._unsound_weight() or "the training loss", step)
         norms = clip_gradients(model.parameters(), norm=train.clip_norm, value=train.clip_value)
         norm_before, norm_after = (float(norm) for norm in norms)
         if not math.isfinite(norm_before):
@@ -134,32 +137,50 @@ class TrainingState:
             return None
         return self.model.restart(self.carried, batch.fresh) if bool(batch.fresh.any()) else self.carried
 
+    def _unsound_weight(self) -> str | None:
+        name = first_unsound(self.model.named_parameters())
+        return name and f"the weight {name}"
+
     def _unsound_gradient(self) -> str:
-        for name, parameter in self.model.named_parameters():
-            if parameter.grad is not None and not torch.isfinite(parameter.grad).all():
-                return f"the gradient of {name}"
-        return "the gradient's norm"
+        gradients = ((name, weights.grad) for name, weights in self.model.named_parameters())
+        name = first_unsound((name, gradient) for name, gradient in gradients if gradient is not None)
+        return f"the gradient of {name}" if name else "the gradient's norm"
 
     def averaged(self) -> AbstractContextManager[None]:
         """The model has the averaged weights, where an average is kept, while the block runs."""
         return self.average.applied() if self.average and self.average.updates else nullcontext()
 
+    def tokens_per_step(self) -> float:
+        """Targets of a batch; the mean where batches differ."""
+        if self.text.starts is None or self.config.train.batching != "padded":
+            return self.config.train.batch_size * (self.config.train.sequence_length or 1)
+        return (len(self.text.ids) + len(self.text.starts)) / self.batches.steps_per_epoch
+
     def seconds_of_a_step(self) -> float:
-        """How long forward and backward of one batch take, measured on throw-away batches; nothing moves."""
-        generator, batches = self.generator.get_state(), self.batches.state()
-        batch = next(self.batches).to(self.device)
-        self.batches.restore(batches)
-        seconds = 0.0
+        """How long forward and backward of one batch take, measured on part of a throw-away batch; nothing moves."""
+        generator, position = self.generator.get_state(), self.batches.state()
+        batch = next(self.batches)
+        self.batches.restore(position)
+        part = batch.split(self.progress.parts)[0]
         self.model.train()
-        for _ in range(2):
-            started = time.perf_counter()
-            with autocast(self.config.train):
-                nats = token_nats(self.model(batch.inputs)[0], batch.targets).mean()
-            nats.backward()  # type: ignore[no-untyped-call]
-            seconds = time.perf_counter() - started + 0 * nats.item()
+        seconds = 0.0
+        try:
+            for _ in range(2):
+                seconds = self._seconds_of(part.to(self.device))
+        except (RuntimeError, MemoryError) as error:  # training itself will halve the batch
+            if not is_out_of_memory(error):
+                raise
         self.optimizer.zero_grad(set_to_none=True)
         self.generator.set_state(generator)
-        return seconds
+        return seconds * batch.tokens / part.tokens
+
+    def _seconds_of(self, batch: Batch) -> float:
+        started = time.perf_counter()
+        with autocast(self.config.train):
+            nats = token_nats(self.model(batch.inputs)[0], batch.targets).mean()
+        nats.backward()  # type: ignore[no-untyped-call]
+        nats.item()  # waits for the device
+        return time.perf_counter() - started
 
     def halve(self, rows: int) -> None:
         """Memory ran out: from now on run a batch of so many rows in twice as many parts, gradients added."""
@@ -180,9 +201,8 @@ class TrainingState:
         """
         with self.averaged():
             weights = {name: value.detach().clone() for name, value in self.model.state_dict().items()}
-        for name, value in weights.items():
-            if not torch.isfinite(value).all():
-                raise not_finite(f"the weight {name}", self.progress.step)
+        if unsound := first_unsound(weights.items()):
+            raise not_finite(f"the weight {unsound}", self.progress.step)
         return weights
 
     def saved(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -205,7 +225,21 @@ class TrainingState:
         }
 
     def restore(self, checkpoint: Checkpoint) -> None:
-        """Go back to where a checkpoint was taken, bit for bit."""
+        """Go back to where a checkpoint was taken, bit for bit.
+
+        Raises:
+            RunError: the checkpoint is another training's.
+        """
+        try:
+            self._restore(checkpoint)
+        except (KeyError, TypeError, ValueError, RuntimeError) as error:
+            raise RunError(
+                f"{checkpoint.path} does not fit the run's settings: {type(error).__name__} {error}",
+                "the checkpoint that glassloom wrote",
+                "delete it, so that the one before it is used",
+            ) from error
+
+    def _restore(self, checkpoint: Checkpoint) -> None:
         numbers, tensors = checkpoint.progress(), checkpoint.training_state()
         weights = checkpoint.weights()
         if self.average:
@@ -228,6 +262,30 @@ class TrainingState:
 def under(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
     """The tensors whose name begins with `prefix`, by the rest of their name."""
     return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
+
+
+def first_unsound(tensors: Iterable[tuple[str, Tensor]]) -> str | None:
+    """The name of the first tensor that holds a NaN or an infinite entry."""
+    return next((name for name, value in tensors if not torch.isfinite(value).all()), None)
+
+
+def check_memory(config: Config, vocabulary: int) -> None:
+    """Refuse a model that this machine cannot hold before any of it is allocated.
+
+    Raises:
+        SettingError: weights, gradients and the optimizer's state alone need more memory than there is.
+    """
+    train = config.train
+    numbers = sum(math.prod(shape) for shape in declared_shapes(config.model, vocabulary).values())
+    copies = 2 + optimizer_copies(train) + (1 if train.ema else 0)
+    needed = numbers * copies * (8 if train.precision == "float64" else 4)
+    there = memory_bytes(train.device)
+    if there is not None and needed > there:
+        raise SettingError(
+            f"The {config.architecture} has {numbers:,} parameters; training it takes {needed / 1e9:,.0f} GB of memory",
+            f"at most the {there / 1e9:,.0f} GB of this machine",
+            "lower --width or --layers",
+        )
 
 
 def not_finite(quantity: str, step: int) -> TrainingError:
