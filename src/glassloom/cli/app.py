@@ -12,7 +12,7 @@ from cyclopts import App, CycloptsError, Group
 import glassloom
 from glassloom.cli.output import aside, print_error, show_notice
 from glassloom.cli.usage import usage_error
-from glassloom.errors import GlassloomError, InputError, nearest
+from glassloom.errors import GlassloomError, InputError, Notice, nearest
 
 START = Group("From a text to a model", sort_key=0)
 LOOK = Group("Using and comparing", sort_key=1)
@@ -62,11 +62,20 @@ def run(arguments: list[str]) -> int:
     """Run the command and return its exit code; what a user can cause never shows a traceback without `--debug`."""
     as_json, debug = "--json" in arguments, "--debug" in arguments
     make_printable()
-    warnings.showwarning = show_notice
+    with warnings.catch_warnings():
+        warnings.simplefilter("default", Notice)
+        warnings.showwarning = show_notice
+        return exit_code(arguments, as_json, debug)
+
+
+def exit_code(arguments: list[str], as_json: bool, debug: bool) -> int:
+    """Run the command; every way in which it can end has its code."""
     try:
         return int(carry_out(arguments) or 0)
     except CycloptsError as error:
-        return report_error(usage_error(error, command_of(arguments)), as_json, debug)
+        ours = usage_error(error, command_of(arguments))
+        ours.__cause__ = error
+        return report_error(ours, as_json, debug)
     except GlassloomError as error:
         return report_error(error, as_json, debug)
     except BrokenPipeError:

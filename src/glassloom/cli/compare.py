@@ -59,7 +59,10 @@ def compare(
     one = values.pop("model", None)
     if one and models:
         raise SettingError("Both --model and --models were given", "one of them", "drop --model")
-    chosen = [name.strip() for name in (models or one or MODELS).split(",") if name.strip()]
+    models = one or (MODELS if models is None else models)
+    chosen = [name.strip() for name in models.split(",") if name.strip()]
+    if not chosen:
+        raise SettingError("No model was named", f"some of {MODELS}", "give --models, or leave it out for all")
     command = shlex.join(["glassloom", *sys.argv[1:]])
     return carry_out(
         as_json=json, corpus=corpus, models=chosen, vary=vary or [], seeds=seeds, match=match, jobs=jobs, out=out,

@@ -42,7 +42,7 @@ def checked_file(settings: type[BaseModel], values: Any) -> Any:
     except ValidationError as error:
         fault = setting_error(settings, error.errors()[0], shown=json.dumps)
         raise SettingError(
-            f"The saved settings are damaged: {fault.what}",
+            f"The saved settings are damaged: {fault.what[0].lower()}{fault.what[1:]}",
             fault.expected,
             fault.fix if fault.fix.startswith("did") else "use the config.json that was written with the run",
         ) from None

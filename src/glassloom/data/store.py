@@ -22,6 +22,7 @@ from glassloom.errors import StorageError
 
 FACTS = "facts.json"
 DAY_SECONDS = 24 * 60 * 60
+UNWRITABLE = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST, errno.ENOENT, errno.ENAMETOOLONG}
 
 
 def cache_folder(given: Path | None = None) -> Path:
@@ -41,12 +42,12 @@ def storing(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             what, fix = (
                 f"The disk is full: {path} cannot be written",
                 "make room, or set GLASSLOOM_CACHE to another disk",
             )
-        elif error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST):
+        elif error.errno in UNWRITABLE:
             what, fix = f"{path} cannot be written ({error.strerror})", "set GLASSLOOM_CACHE to a folder of your own"
         else:
             raise
