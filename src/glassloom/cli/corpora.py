@@ -64,7 +64,7 @@ def show_listing(as_json: bool) -> None:
         return
     cells = [
         [row["name"], f"{row['bytes'] / 1e6:.1f} MB" if row.get("bytes") else "drawn", row["splits"], row["tokenizer"],
-         "yes" if row["at_hand"] else "download", f"  {row['what']} ({row['status']})"]
+         "yes" if row["at_hand"] else "download", f"{row['what']} ({row['status']})"]
         for row in rows
     ]  # fmt: skip
-    say(table(cells, ["name", "size", "splits", "read as", "at hand", "  what"]))
+    say(table(cells, ["name", "size", "splits", "read as", "at hand", "what"], texts=(0, 2, 3, 4, 5)))

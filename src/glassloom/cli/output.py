@@ -5,7 +5,7 @@ import math
 import re
 import sys
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, TextIO
 
 from glassloom.errors import GlassloomError, Notice
@@ -84,12 +84,19 @@ def show_notice(
         aside(on_one_line(f"notice: {message}"))
 
 
-def table(rows: list[list[str]], header: list[str]) -> str:
-    """Plain columns, the first flush left, the others flush right."""
-    widths = [max(len(row[i]) for row in [header, *rows]) for i in range(len(header))]
+def table(rows: list[list[str]], header: list[str], texts: Collection[int] = (0,)) -> str:
+    """Plain columns, those of text flush left, those of numbers flush right.
+
+    >>> print(table([["gru", "1.5"], ["transformer", "12.0"]], ["model", "loss"]))
+    model        loss
+    gru           1.5
+    transformer  12.0
+    """
+    rows = [header, *([on_one_line(cell) for cell in row] for row in rows)]
+    widths = [max(len(row[i]) for row in rows) for i in range(len(header))]
     lines = []
-    for row in [header, *rows]:
-        cells = [row[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True))]
+    for row in rows:
+        cells = [row[i].ljust(widths[i]) if i in texts else row[i].rjust(widths[i]) for i in range(len(header))]
         lines.append("  ".join(cells).rstrip())
     return "\n".join(lines)
 

@@ -4,7 +4,7 @@ import math
 import sys
 from typing import Any
 
-from rich.console import Console
+from rich.console import Console, Group
 from rich.live import Live
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 from rich.text import Text
@@ -21,9 +21,10 @@ class Watcher:
         self.console = Console(stderr=True, highlight=False, soft_wrap=True)
         self.live: Live | None = None
         self.bar = Progress(
-            TextColumn("{task.description}"), BarColumn(bar_width=24), TaskProgressColumn(), console=self.console
+            BarColumn(24), TaskProgressColumn(), TextColumn("{task.fields[pace]}"), console=self.console
         )
-        self.task = self.bar.add_task(name, total=1.0)
+        self.task = self.bar.add_task("", total=1.0, pace="")
+        self.text = Text(no_wrap=True, overflow="ellipsis")
         self.facts: dict[str, Any] = {}
         self.last: Stepped | None = None
         self.valid: Evaluated | None = None
@@ -60,28 +61,34 @@ class Watcher:
         for text in opening(event):
             self.line(text)
         if self.console.is_terminal and sys.stderr.isatty():
-            self.live = Live(self.bar, console=self.console, refresh_per_second=5, transient=True)
+            self.live = Live(Group(self.bar, self.text), console=self.console, refresh_per_second=5, transient=True)
             self.live.start()
 
     def refresh(self, stepped: Stepped | None) -> None:
         if stepped is not None:
-            self.bar.update(self.task, completed=stepped.progress, description=printable(self.status(stepped)))
+            self.bar.update(self.task, completed=stepped.progress, pace="  ".join(self.pace(stepped)))
+            self.text.plain = printable("  ".join(self.losses(stepped)))
 
     def status(self, stepped: Stepped | None) -> str:
         """`step 1,200  train 2.31  valid 2.40 bits/char  below bigram  41,000 tokens/s  0:48 left`."""
-        if stepped is None:
-            return self.name
+        return "  ".join([*self.losses(stepped), *self.pace(stepped)]) if stepped else self.name
+
+    def losses(self, stepped: Stepped) -> list[str]:
+        """Where training stands."""
         parts = [self.name] if self.name else []
-        parts.append(f"step {stepped.step:,}")
-        parts.append(f"train {self.in_unit(stepped.train_nats)}")
+        parts += [f"step {stepped.step:,}", f"train {self.in_unit(stepped.train_nats)}"]
         if self.valid:
             parts.append(f"valid {self.in_unit(self.valid.valid_nats)} {self.unit}")
             if self.valid.passed:
                 parts.append(f"below {self.valid.passed}")
-        parts.append(f"{stepped.tokens / max(stepped.seconds, 1e-9):,.0f} tokens/s")
+        return parts
+
+    def pace(self, stepped: Stepped) -> list[str]:
+        """How fast it goes, and how long it will take."""
+        parts = [f"{stepped.tokens / max(stepped.seconds, 1e-9):,.0f} tokens/s"]
         if stepped.progress > 0:
             parts.append(f"{duration(stepped.seconds * (1 / stepped.progress - 1))} left")
-        return "  ".join(parts)
+        return parts
 
     @property
     def unit(self) -> str:

@@ -27,4 +27,4 @@ def runs(*, runs: RUNS = "runs", json: JSON = False, debug: DEBUG = False) -> No
         ]
         for run in found
     ]
-    say(table(rows, ["run", "state", "model", "text", "step", "valid nats/token", "size"]))
+    say(table(rows, ["run", "state", "model", "text", "step", "valid nats/token", "size"], texts=(0, 1, 2, 3)))
