@@ -125,6 +125,9 @@ def split_by_section(given: Mapping[str, Any], name: str) -> dict[str, dict[str,
 def unknown_setting(key: str, name: str, classes: Mapping[str, type[BaseModel]]) -> SettingError:
     """The error for a name that no section knows, or that belongs to another architecture."""
     field = key.rpartition(".")[2].replace("-", "_")
+    home = [section for section, settings in classes.items() if field in settings.model_fields]
+    if home:
+        return SettingError(f"There is no setting {key}", fix=f"did you mean {home[0]}.{field}?")
     others = [a for a in ARCHITECTURES if field in architecture(a).Settings.model_fields]
     if others:
         return SettingError(
