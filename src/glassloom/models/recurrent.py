@@ -142,7 +142,8 @@ class RecurrentModel(LanguageModel):
             assert self.embedding is not None
             del self.output.weight
             self.output.register_parameter("weight", None)
-        initialize(self, generator)
+        if not self.output_weight.is_meta:  # else only the shapes are asked for
+            initialize(self, generator)
 
     @property
     def stack(self) -> list[RecurrentLayer]:

@@ -179,7 +179,8 @@ class Transformer(LanguageModel):
         if settings.tied:
             del self.output.weight
             self.output.register_parameter("weight", None)
-        initialize(self, generator)
+        if not self.output_weight.is_meta:  # else only the shapes are asked for
+            initialize(self, generator)
 
     @property
     def context(self) -> int:

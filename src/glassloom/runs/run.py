@@ -6,6 +6,7 @@ corpus.json        source, sizes, hash, baselines   samples.jsonl      what the 
 checkpoints/       step-N/, see checkpoint.py       report.html        the page about it
 """
 
+import math
 import re
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
@@ -88,16 +89,16 @@ class Run:
         return newest_valid(self.checkpoints())
 
     def best(self) -> Checkpoint:
-        """The whole checkpoint with the lowest validation loss; the newest where none was measured."""
+        """The whole checkpoint with the lowest validation loss, the first of equals; the newest if none was scored."""
 
-        def loss(checkpoint: Checkpoint) -> float:
+        def order(checkpoint: Checkpoint) -> tuple[float, int]:
             try:
                 nats = checkpoint.progress().get("valid_nats")
-            except RunError:
-                return float("inf")
-            return float("inf") if nats is None else nats
+            except RunError:  # damaged: looked at first, so that passing it over is said
+                return -math.inf, 0
+            return (math.inf, -checkpoint.step) if nats is None else (nats, checkpoint.step)
 
-        return newest_valid(sorted(self.checkpoints(), key=lambda c: (loss(c), -c.step)))
+        return newest_valid(sorted(self.checkpoints(), key=order))
 
     def model(self, checkpoint: Checkpoint | None = None) -> LanguageModel:
         """The model with the weights of a checkpoint (the best if none is named), in evaluation mode, on the CPU."""
@@ -234,6 +235,7 @@ def create_run(
             pass  # nobody else is writing it
     with storing(root):
         root.mkdir(parents=True, exist_ok=True)
+        sweep(root, name)
         sweep(root, older_than_seconds=3600)
     with new_folder(final) as folder:
         (folder / CHECKPOINTS).mkdir()

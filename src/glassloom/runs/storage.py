@@ -96,9 +96,9 @@ def new_folder(path: Path) -> Iterator[Path]:
     shutil.rmtree(old, ignore_errors=True)
 
 
-def sweep(folder: Path, older_than_seconds: float = 0.0) -> None:
-    """Delete what writers that were killed left half-made."""
-    for left in folder.glob(f"{TEMPORARY}*"):
+def sweep(folder: Path, name: str = "*", older_than_seconds: float = 0.0) -> None:
+    """Delete what writers that were killed left half-made; of one name only, where it is given."""
+    for left in folder.glob(f"{TEMPORARY}{name}-????????"):
         with suppress(OSError):
             if time.time() - left.stat().st_mtime >= older_than_seconds:
                 shutil.rmtree(left, ignore_errors=True) if left.is_dir() else left.unlink()

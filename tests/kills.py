@@ -1,0 +1,86 @@
+"""Run as a script: train one run in child processes, kill each at a random moment, and say what every kill left.
+
+Reads one JSON object (settings, text, root, kills, seed) and writes one JSON line a kill. The children are forked, so
+that a kill costs no start of Python.
+"""
+
+import importlib
+import json
+import os
+import random
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from glassloom.data import load_text
+from glassloom.data.corpus import Corpus
+from glassloom.generation import DecodingSettings, generate
+from glassloom.runs import load_run
+from glassloom.training import Stepped, train
+
+
+def start(corpus: Corpus, settings: dict[str, Any], root: Path, steps_made: int) -> int:
+    """A child that trains, noting in a file each step that it has made; the child's process id."""
+    child = os.fork()
+    if child:
+        return child
+
+    def note(event: Any) -> None:
+        if isinstance(event, Stepped):
+            os.pwrite(steps_made, event.step.to_bytes(8, "little"), 0)
+
+    train(corpus, settings, root=root, name="run", resume=True, with_baselines=False, on_event=note)
+    os._exit(0)
+
+
+def look(root: Path) -> dict[str, Any]:
+    """What a kill left: nothing at all, or a run that opens and writes."""
+    if not (root / "run").exists():
+        return {"there": False}
+    run = load_run(root / "run")
+    sample = generate(run.model(), run.tokenizer, "the ", DecodingSettings(length=5))[0]
+    logged = [line["step"] for line in run.metrics() if line["event"] == "train"]
+    return {
+        "there": True, "newest": run.newest().step, "sample": sample.text, "state": run.state(), "logged": logged,
+        "half-made": len(list((run.path / "checkpoints").glob(".tmp-*"))),
+    }  # fmt: skip
+
+
+def main() -> None:
+    """Kill, look, and begin again."""
+    given = json.load(sys.stdin)
+    corpus, root, rng = load_text(given["text"]), Path(given["root"]), random.Random(given["seed"])
+    importlib.import_module("torch._dynamo")  # else the first optimizer of each child does, for a second
+    steps_made = os.open(root / "steps", os.O_RDWR | os.O_CREAT)
+
+    def made() -> int:
+        return int.from_bytes(os.pread(steps_made, 8, 0), "little")
+
+    for kill in range(given["kills"]):
+        before = made()
+        child = start(corpus, given["settings"], root, steps_made)
+        while kill % 3 and made() == before and is_alive(child):  # every third may be killed before it trains at all
+            time.sleep(0.001)
+        time.sleep(rng.uniform(0, 0.08))
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        say({"made": made(), **look(root)})
+    child = start(corpus, given["settings"], root, steps_made)
+    say({"exit": os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), **look(root)})
+
+
+def is_alive(child: int) -> bool:
+    """Whether the child has not ended by itself; it can still be waited for."""
+    return os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
+
+
+def say(found: dict[str, Any]) -> None:
+    """One line of JSON."""
+    sys.stdout.write(json.dumps(found) + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()
