@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from jaxtyping import install_import_hook
 
+from commands import TINY, Commands
+
 CHECKED = ["glassloom.models", "glassloom.kernels", "glassloom.loss"]
 install_import_hook(CHECKED, "beartype.beartype").__enter__()
 
@@ -47,3 +49,22 @@ def tiny_text() -> str:
 def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """A test never reads or fills the user's cache."""
     monkeypatch.setenv("GLASSLOOM_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
+
+
+@pytest.fixture
+def commands(capsys: pytest.CaptureFixture[str]) -> Commands:
+    """`commands("train", "text.txt")` runs `glassloom train text.txt` in this process."""
+    return Commands(capsys)
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory, tiny_text: str) -> Path:
+    """The folder of a tiny finished run with checkpoints of steps 2 and 4, to be looked at, or spoilt in copies."""
+    from glassloom.cli.app import run
+
+    folder = tmp_path_factory.mktemp("trained")
+    (folder / "text.txt").write_text(tiny_text[:3000], encoding="utf-8")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GLASSLOOM_CACHE", str(folder / "cache"))
+        assert run(["train", str(folder / "text.txt"), "--runs", str(folder), "--name", "whole", *TINY]) == 0
+    return folder / "whole"

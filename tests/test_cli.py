@@ -29,30 +29,12 @@ BASELINES = {"uniform", "unigram", "bigram", "kneser-ney-5", "xz"}
 PROGRAM = [sys.executable, "-m", "glassloom"]
 
 
-@pytest.fixture
-def commands(capsys: pytest.CaptureFixture[str]) -> Commands:
-    return Commands(capsys)
-
-
 @pytest.fixture(autouse=True)
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "100")
     Path("text.txt").write_text(TEXT, encoding="utf-8")
     return tmp_path
-
-
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run that is only looked at."""
-    from glassloom.cli.app import run
-
-    folder = tmp_path_factory.mktemp("trained")
-    (folder / "text.txt").write_text(TEXT, encoding="utf-8")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("GLASSLOOM_CACHE", str(folder / "cache"))
-        assert run(["train", str(folder / "text.txt"), "--runs", str(folder), "--name", "whole", *TINY]) == 0
-    return folder / "whole"
 
 
 def flags_in(help: str) -> set[str]:
