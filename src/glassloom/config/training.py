@@ -31,11 +31,11 @@ class TrainSettings(BaseModel):
         "streams: one contiguous stream a row, state carried; windows: random places; padded: whole sequences. "
         "auto: padded for a list of sequences, else the architecture's own.",
     )
-    batch_size: int = setting(32, "Rows of a batch.", "rows", ge=1)
+    batch_size: int = setting(32, "Rows of a batch; fewer for a large vocabulary if not given.", "rows", ge=1)
     sequence_length: int | None = setting(
         None, "Tokens of a row in one step; the model's context where it has one, else 128.", "tokens", ge=1
     )
-    max_tokens: int = setting(8192, "A padded batch holds at most so many tokens, padding included.", "tokens", ge=1)
+    max_tokens: int = setting(2048, "A padded batch holds at most so many tokens, padding included.", "tokens", ge=1)
     accumulate: int = setting(
         1, "Run the batch's rows in so many parts and add their gradients: the same update in less memory.", ge=1
     )

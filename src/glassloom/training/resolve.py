@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from glassloom.config import BUDGETS, Config, TrainSettings
 from glassloom.data.batches import largest_batch_size
 from glassloom.data.corpus import Corpus, load_corpus
@@ -11,6 +13,9 @@ from glassloom.errors import RunError, SettingError, notice
 from glassloom.models import architecture
 from glassloom.runs import Run
 from glassloom.training.machine import resolve_machine
+
+LOGITS = 8_000_000
+"""A step computes no more logits than this by default: with a large vocabulary, more and smaller steps learn faster."""
 
 SEQUENCE_LENGTH = 128
 """Tokens of a row in one step, for models whose reach has no bound."""
@@ -26,9 +31,10 @@ def settings_from(given: Mapping[str, Any], origin: Run | None) -> Config:
         return Config.from_flat(given)
     kept = {"model": origin.config.architecture, **origin.config.model.model_dump()}
     text = {name: getattr(origin.config.data, name) for name in ("lowercase", "normalize")}
-    config = Config.from_flat({**kept, **text, **given})
-    asked = {"model": config.architecture, **config.model.model_dump()}
-    unlike = [name for name in asked if asked[name] != kept.get(name)]
+    unlike = ["model"] if given.get("model", kept["model"]) != kept["model"] else []
+    config = Config.from_flat({**kept, **text, **given, "model": kept["model"]})
+    asked = config.model.model_dump()
+    unlike += [name for name in asked if asked[name] != kept.get(name)]
     if "tokenizer" in given and given["tokenizer"] not in ("auto", origin.tokenizer.name):
         unlike.append("tokenizer")
     if unlike:
@@ -80,6 +86,7 @@ def resolve(config: Config, corpus: Corpus, given: Mapping[str, Any]) -> Config:
         )
     batch_size = train.batch_size
     if batching != "padded":
+        batch_size = fewer_rows(batch_size, length * corpus.tokenizer.size, given)
         length, batch_size = fitted(len(corpus.train.ids), length, batch_size, given)
     if train.eval_protocol == "streams" and not sequences:
         check_streams(corpus, train, batch_size, length)
@@ -89,6 +96,7 @@ def resolve(config: Config, corpus: Corpus, given: Mapping[str, Any]) -> Config:
         batching=batching,
         sequence_length=length,
         batch_size=batch_size,
+        max_tokens=max_tokens,
         **{name: int(amount) if name in ("steps", "train_tokens") else amount},
     )
     return resolve_machine(config)
@@ -109,9 +117,19 @@ def check_streams(corpus: Corpus, train: TrainSettings, batch_size: int, length:
         )
 
 
+def asked_for(given: Mapping[str, Any]) -> set[str]:
+    """The settings that were given, by plain name."""
+    return {name.rpartition(".")[2].replace("-", "_") for name in given}
+
+
+def fewer_rows(batch_size: int, logits_of_a_row: int, given: Mapping[str, Any]) -> int:
+    """The rows of a batch, fewer for a large vocabulary where they were not asked for."""
+    return batch_size if "batch_size" in asked_for(given) else max(1, min(batch_size, LOGITS // logits_of_a_row))
+
+
 def fitted(tokens: int, length: int, batch_size: int, given: Mapping[str, Any]) -> tuple[int, int]:
     """Window and rows that a short text can fill, as far as they were not asked for."""
-    asked = {name.rpartition(".")[2].replace("-", "_") for name in given}
+    asked = asked_for(given)
     before = (length, batch_size)
     if asked.isdisjoint({"sequence_length", "context"}) and tokens > 1:
         length = min(length, max(1, tokens // 4 - 1))
@@ -120,6 +138,22 @@ def fitted(tokens: int, length: int, batch_size: int, given: Mapping[str, Any]) 
     if (length, batch_size) != before:
         notice(f"The text is short ({tokens:,} tokens): batches have {batch_size} rows of {length} tokens.")
     return length, batch_size
+
+
+def fitted_to_sequences(corpus: Corpus, batch_size: int, max_tokens: int, given: Mapping[str, Any]) -> tuple[int, int]:
+    """The limits of padded batches: rows only where they were asked for, and tokens for the longest sequence at least."""
+    asked, starts = asked_for(given), corpus.train.starts
+    if starts is not None and "max_tokens" not in asked:
+        longest = int(np.diff(starts, append=len(corpus.train.ids)).max()) + 1
+        if longest > max_tokens:
+            notice(f"The longest sequence has {longest:,} tokens, and so have batches.")
+            max_tokens = longest
+    return batch_size if "batch_size" in asked else max_tokens, max_tokens
+
+
+def asked_for(given: Mapping[str, Any]) -> set[str]:
+    """The plain names of the settings that were given."""
+    return {name.rpartition(".")[2].replace("-", "_") for name in given}
 
 
 def check_unchanged(run: Run, given: Mapping[str, Any], corpus: Corpus) -> None:
