@@ -84,8 +84,10 @@ def resolve(config: Config, corpus: Corpus, given: Mapping[str, Any]) -> Config:
             f"at most {context}",
             f"raise --context, or set --sequence-length {context}",
         )
-    batch_size = train.batch_size
-    if batching != "padded":
+    batch_size, max_tokens = train.batch_size, train.max_tokens
+    if batching == "padded":
+        batch_size, max_tokens = fitted_to_sequences(corpus, batch_size, max_tokens, given)
+    else:
         batch_size = fewer_rows(batch_size, length * corpus.tokenizer.size, given)
         length, batch_size = fitted(len(corpus.train.ids), length, batch_size, given)
     if train.eval_protocol == "streams" and not sequences:
@@ -141,7 +143,7 @@ def fitted(tokens: int, length: int, batch_size: int, given: Mapping[str, Any]) 
 
 
 def fitted_to_sequences(corpus: Corpus, batch_size: int, max_tokens: int, given: Mapping[str, Any]) -> tuple[int, int]:
-    """The limits of padded batches: rows only where they were asked for, and tokens for the longest sequence at least."""
+    """The limits of padded batches: rows only where asked for, and tokens that the longest sequence fits into."""
     asked, starts = asked_for(given), corpus.train.starts
     if starts is not None and "max_tokens" not in asked:
         longest = int(np.diff(starts, append=len(corpus.train.ids)).max()) + 1
@@ -149,11 +151,6 @@ def fitted_to_sequences(corpus: Corpus, batch_size: int, max_tokens: int, given:
             notice(f"The longest sequence has {longest:,} tokens, and so have batches.")
             max_tokens = longest
     return batch_size if "batch_size" in asked else max_tokens, max_tokens
-
-
-def asked_for(given: Mapping[str, Any]) -> set[str]:
-    """The plain names of the settings that were given."""
-    return {name.rpartition(".")[2].replace("-", "_") for name in given}
 
 
 def check_unchanged(run: Run, given: Mapping[str, Any], corpus: Corpus) -> None:
