@@ -1,7 +1,6 @@
 """What damaged runs, full disks and unusable prompts get: one clear sentence, exit code 2, and nothing lost."""
 
 import json
-import os
 import resource
 import shutil
 import subprocess
@@ -287,13 +286,25 @@ def test_a_score_that_cannot_be_is_refused(commands: Commands, spoilt: Path, arg
     assert said in commands.refused("evaluate", "mine", *arguments)
 
 
-def test_a_text_that_has_moved_or_changed_is_asked_for(commands: Commands) -> None:
+def test_a_text_that_has_moved_or_changed_is_still_known_and_asked_for_only_where_the_cache_is_gone(
+    commands: Commands, monkeypatch: pytest.MonkeyPatch
+) -> None:
     commands.done("train", "text.txt", "--name", "gone", *TINY)
-    written("text.txt", Path("text.txt").read_bytes() + b"more")
+    before = commands.done("evaluate", "gone", "--json").json
+    Path("text.txt").write_bytes(Path("text.txt").read_bytes() + b"more")
+    assert commands.done("evaluate", "gone", "--json").json == before
+    monkeypatch.setenv("GLASSLOOM_CACHE", "another")
     assert "is another one now" in commands.refused("evaluate", "gone")
     Path("text.txt").rename("moved.txt")
     assert "give the text with --corpus" in commands.refused("evaluate", "gone")
-    assert os.path.exists("moved.txt")
+    commands.done("evaluate", "gone", "--corpus", "moved.txt")
+
+
+def test_a_run_from_elsewhere_names_no_place_in_the_cache(commands: Commands, spoilt: Path) -> None:
+    facts = json.loads((spoilt / "corpus.json").read_text(encoding="utf-8"))
+    for odd in ("../../elsewhere", "/etc", None, 3):
+        (spoilt / "corpus.json").write_text(json.dumps({**facts, "fingerprint": odd}), encoding="utf-8")
+        assert commands.done("evaluate", "mine", "--json").json["tokens"] > 0
 
 
 def test_a_mistake_of_ours_is_owned_up_to(commands: Commands, monkeypatch: pytest.MonkeyPatch) -> None:

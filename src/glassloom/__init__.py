@@ -1,6 +1,7 @@
 """Glassloom: train small sequence language models on your own text, compare them fairly, and see through them."""
 
 import importlib
+import sys
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -28,4 +29,7 @@ def __getattr__(name: str) -> Any:
     """The public functions, imported when they are first used: `import glassloom` alone loads no torch."""
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(_HOMES[name]), name)
+    found = getattr(importlib.import_module(_HOMES[name]), name)
+    if "IPython" in sys.modules:
+        importlib.import_module("glassloom.notebook").install()
+    return found

@@ -16,18 +16,19 @@ from glassloom.comparison.compare import compare as compare_runs
 from glassloom.comparison.compare import report_on
 from glassloom.comparison.results import Comparison
 from glassloom.config import checked
+from glassloom.data import Corpus, Tokenizer, load_corpus, load_text, reopen_corpus
 from glassloom.data.baselines import baselines as compute_baselines
-from glassloom.data.corpus import Corpus, load_corpus, load_text
 from glassloom.data.settings import DataSettings
 from glassloom.errors import GlassloomError, RunError, SettingError, nearest
-from glassloom.generation import DecodingSettings, Sample, Stream
+from glassloom.generation import DecodingSettings, Stream
+from glassloom.notebook import Samples, watcher
 from glassloom.report import write_report as write_comparison
 from glassloom.report import write_run_report
 from glassloom.runs import Checkpoint, Run, list_runs, load_run
 from glassloom.training import Evaluation, Event, TrainingResult, evaluate_split
 from glassloom.training import train as start_training
 from glassloom.training.machine import autocast, prepare_machine
-from glassloom.training.session import ignore, never
+from glassloom.training.session import never
 
 PROTOCOLS = ("fair", "streams", "windows")
 
@@ -41,14 +42,16 @@ def train(
     resume: bool = False,
     replace: bool = False,
     start_from: str | Path | None = None,
-    on_event: Callable[[Event], None] = ignore,
+    on_event: Callable[[Event], None] | None = None,
     stop: Callable[[], bool] = never,
     **settings: Any,
 ) -> TrainingResult:
     """Train a model on a text; `settings` are those of the command line, with underscores.
 
     `corpus` is a path, a listed name, `-`, a Corpus, or text itself: a string with a line break in it, a list of
-    strings, or any other iterable of strings.
+    strings, or any other iterable of strings. In a notebook a live curve watches, unless `on_event` does.
+
+    >>> run = train("novel.txt", model="lstm", width=512, minutes=10, name="novel").run  # doctest: +SKIP
 
     Raises:
         GlassloomError: see `glassloom.training.train`.
@@ -56,7 +59,7 @@ def train(
     given = {"model": model, **settings} if not (resume or start_from) or model != "gru" else dict(settings)
     return start_training(
         as_corpus(corpus, given), given, root=runs, name=name, resume=resume, replace=replace,
-        start_from=start_from, command="glassloom.train", on_event=on_event, stop=stop,
+        start_from=start_from, command="glassloom.train", on_event=on_event or watcher(), stop=stop,
     )  # fmt: skip
 
 
@@ -64,9 +67,19 @@ def as_corpus(source: Any, given: Mapping[str, Any]) -> Any:
     """Text given as such becomes a Corpus; names and paths stay what they are."""
     if isinstance(source, (Corpus, Path)) or (isinstance(source, str) and "\n" not in source):
         return source
-    if isinstance(source, (str, Iterable)):
-        return load_text(source, text_settings(given))
-    raise SettingError(f"A corpus cannot be a {type(source).__name__}", "a path, a name, or text")
+    return text_of(source, text_settings(given))
+
+
+def text_of(source: Any, settings: DataSettings, tokenizer: Tokenizer | None = None) -> Corpus:
+    """The corpus of a path, a listed name, or text given as such: a string with a line break, or several strings."""
+    if isinstance(source, Corpus):
+        return source
+    if isinstance(source, Path) or (isinstance(source, str) and "\n" not in source):
+        return load_corpus(source, settings, tokenizer=tokenizer)
+    if isinstance(source, Iterable):
+        return load_text(source, settings, tokenizer=tokenizer)
+    kind = type(source).__name__
+    raise SettingError(f"A corpus cannot be of type {kind}", "a path, a name, or text", "give one of these")
 
 
 def text_settings(given: Mapping[str, Any]) -> DataSettings:
@@ -126,6 +139,9 @@ def evaluate(
 ) -> Score:
     """Score a run on a split of its own text (or of another one), beside the baselines.
 
+    >>> evaluate("novel", "test").figures.bits_per_character  # doctest: +SKIP
+    1.93
+
     Raises:
         InputError: an unknown run, split or protocol; a text that cannot be read with the run's tokenizer.
     """
@@ -156,15 +172,20 @@ def evaluate(
 
 
 def run_corpus(run: Run, source: Any = None) -> Corpus:
-    """The text of a run, or another one read with the run's tokenizer.
+    """The text of a run, or another one (a path, a name, text) read with the run's tokenizer.
+
+    The run's own is taken from the cache as it was prepared; where it is not there any more it is read again.
 
     Raises:
         RunError: the run's own text is no longer where it was, or is another one now.
     """
-    if source is not None:
-        return load_corpus(source, run.config.data, tokenizer=run.tokenizer)
-    facts = run.corpus
     settings, tokenizer = run.config.data, run.tokenizer
+    if source is not None:
+        return text_of(source, settings, tokenizer)
+    facts = run.corpus
+    kept = reopen_corpus(facts)
+    if kept is not None:
+        return kept
     try:
         corpus = load_corpus(facts["source"], settings, tokenizer=tokenizer)
     except GlassloomError as error:
@@ -206,13 +227,15 @@ def generate(
     step: int | None = None,
     root: str | Path = "runs",
     **settings: Any,
-) -> list[Sample]:
-    """Let a run continue a prompt; `settings` are those of `DecodingSettings`.
+) -> Samples:
+    """Let a run continue a prompt: a list of samples. `settings` are those of `DecodingSettings`.
+
+    >>> print(generate("novel", "Once upon", temperature=0.7, length=100)[0].text)  # doctest: +SKIP
 
     Raises:
         InputError: an unknown run or setting, or a prompt with symbols that the model never saw.
     """
-    return stream(run, prompt, settings, skip_unknown=skip_unknown, step=step, root=root).finish()
+    return Samples(stream(run, prompt, settings, skip_unknown=skip_unknown, step=step, root=root).finish())
 
 
 def describe_corpus(source: Any, given: Mapping[str, Any], *, with_baselines: bool = True) -> dict[str, Any]:
@@ -262,6 +285,8 @@ def compare(
     `vary` maps settings to their values (`{"lr": [1e-4, 1e-3]}`); every combination is trained. What is finished in
     `out` is not trained again, unless `replace` asks for it.
 
+    >>> compare("novel.txt", ["gru", "lstm"], vary={"lr": [1e-3, 1e-2]}, minutes=1).rows  # doctest: +SKIP
+
     Raises:
         InputError: an unknown model or setting, a text that cannot be used.
     """
@@ -283,6 +308,9 @@ def write_report(
     command: str = "glassloom.write_report",
 ) -> Path:
     """Write the page about one or more runs on the same text; one run's goes into its folder.
+
+    >>> write_report(["novel", "novel-2"], "novels")  # doctest: +SKIP
+    PosixPath('novels/report.html')
 
     Raises:
         RunError: there is no such run, or the runs were trained on different texts.

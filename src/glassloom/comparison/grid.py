@@ -38,7 +38,8 @@ def grid(
     for model in models:
         architecture(model)
     if len(set(models)) != len(models) or not models:
-        raise SettingError(f"The models {', '.join(models) or '(none)'} cannot be compared", "different models")
+        named = ", ".join(models) or "(none)"
+        raise SettingError(f"The models {named} cannot be compared", "different models", "name each model once")
     axes = dict(parse_vary(text) for text in vary)
     if len(axes) != len(vary) or set(axes) & set(given):
         raise SettingError("A setting is given twice", "each setting once", "give it by --vary or by its own flag")
@@ -117,7 +118,8 @@ def matched(planned: list[Planned], what: str, vocabulary: int) -> list[Planned]
 
 def width_for(given: Mapping[str, Any], vocabulary: int, target: int) -> int:
     """The width with which a model comes nearest to so many parameters; a multiple of two for each head."""
-    step = 2 * int(given.get("heads", getattr(Config.from_flat(given).model, "heads", 0.5)) or 1)
+    heads = getattr(Config.from_flat(given).model, "heads", None)
+    step = 2 * heads if heads else 1
     low, high = 1, 2
     while parameters({**given, "width": high * step}, vocabulary) < target:
         low, high = high, high * 2

@@ -1,6 +1,7 @@
 """A corpus: ids of three splits on disk, the tokenizer that made them, and what is known of the text."""
 
-from collections.abc import Iterable
+import contextlib
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -114,7 +115,9 @@ def load_corpus(
     from glassloom.data.prepare import prepare
 
     settings = settings or DataSettings()
-    return prepare(find_source(source, settings, cache, progress), settings, tokenizer, cache, progress)
+    found = find_source(source, settings, cache, progress)
+    with contextlib.closing(found):
+        return prepare(found, settings, tokenizer, cache, progress)
 
 
 def load_text(
@@ -138,4 +141,18 @@ def load_text(
 
     settings = settings or DataSettings()
     as_sequences = not isinstance(text, str) and settings.sequences in ("lines", "paragraphs")
-    return prepare(strings_source(text, name, as_sequences), settings, tokenizer, cache, progress)
+    found = strings_source(text, name, as_sequences)
+    with contextlib.closing(found):
+        return prepare(found, settings, tokenizer, cache, progress)
+
+
+def reopen_corpus(facts: Mapping[str, Any], cache: Path | None = None) -> Corpus | None:
+    """A corpus by what it once said of itself (`Corpus.describe`), from the cache; None where it is not there any more.
+
+    >>> corpus = load_text("to be or not to be, that is the question", DataSettings(split="50,50"))
+    >>> reopen_corpus(corpus.describe()).sha256 == corpus.sha256
+    True
+    """
+    from glassloom.data.prepare import reopen
+
+    return reopen(facts, cache)

@@ -6,9 +6,10 @@ file's size, times and inode led to is remembered, and so is what a text's hash 
 """
 
 import hashlib
+import re
 import time
 from array import array
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from glassloom.errors import CorpusError, TokenizerError
 VERSION = 1
 """Part of every fingerprint: raised when the same text would give other ids."""
 
+FINGERPRINT = re.compile("[0-9a-f]{64}")
 SETTLED_NANOSECONDS = 2_000_000_000
 """A file changed less than that before it was seen may change again without its time changing."""
 
@@ -259,6 +261,16 @@ def open_prepared(folder: Path, fingerprint: str, source: Source, split_rule: st
         cache=place,
         entropy_nats_per_sequence=source.entropy_nats,
     )
+
+
+def reopen(facts: Mapping[str, Any], cache: Path | None) -> Corpus | None:
+    """The prepared corpus that said this of itself; None where it is not in the cache any more, or is damaged."""
+    said = {name: str(facts.get(name)) for name in ("name", "source", "fingerprint", "split_rule", "sha256")}
+    if not FINGERPRINT.fullmatch(said["fingerprint"]):  # it comes from a file, and becomes part of a path
+        return None
+    source = Source(said["name"], said["source"], (), entropy_nats=facts.get("entropy_nats_per_sequence"))
+    found = open_prepared(cache_folder(cache), said["fingerprint"], source, said["split_rule"])
+    return found if found is not None and found.sha256 == said["sha256"] else None
 
 
 def open_split(place: Path, split: str, facts: dict[str, int], dtype: Any) -> Split:

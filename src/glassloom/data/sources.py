@@ -3,6 +3,7 @@
 Each becomes a `Source`: pieces of text that can be read again and again, since preparing a text takes two passes.
 """
 
+import contextlib
 import hashlib
 import os
 import re
@@ -61,6 +62,8 @@ class Source:
     entropy_nats: float | None = None
     oddities: Oddities = field(default_factory=Oddities)
     notices: tuple[str, ...] = ()
+    close: Callable[[], None] = lambda: None
+    """Gives back what the source held while it was read."""
 
     @property
     def size(self) -> int:
@@ -119,7 +122,7 @@ def standard_input_source(encoding: str) -> Source:
 def spooled(stream: BinaryIO, name: str, where: str, encoding: str) -> Source:
     """A stream that can be read only once, copied into a file that goes when the source does."""
     kept = temporary_file()
-    with storing(Path(kept.name)):
+    with closed_on_error(kept), storing(Path(kept.name)):
         shutil.copyfileobj(stream, kept)
         kept.flush()
     return kept_source(kept, name, where, encoding, Oddities())
@@ -132,7 +135,17 @@ def kept_source(kept: IO[bytes], name: str, where: str, encoding: str, oddities:
         kept.seek(0)
         return decode_bytes(kept, encoding, where, oddities)
 
-    return Source(name, where, (Piece(name, read, kept.tell()),), oddities=oddities)
+    return Source(name, where, (Piece(name, read, kept.tell()),), oddities=oddities, close=kept.close)
+
+
+@contextlib.contextmanager
+def closed_on_error(kept: IO[bytes]) -> Iterator[None]:
+    """Close the file where the block fails; it is not left to chance."""
+    try:
+        yield
+    except BaseException:
+        kept.close()
+        raise
 
 
 def strings_source(text: str | Iterable[str], name: str, as_sequences: bool) -> Source:
@@ -150,7 +163,7 @@ def strings_source(text: str | Iterable[str], name: str, as_sequences: bool) -> 
         return Source(name, where, (Piece(name, lambda: strings, sum(map(len, strings)), items=True),))
     kept = temporary_file()
     before = 0
-    with storing(Path(kept.name)):
+    with closed_on_error(kept), storing(Path(kept.name)):
         for each in unix_lines(map(checked_string, text), name, oddities):
             kept.write(encoded(each, before))
             before += len(each)

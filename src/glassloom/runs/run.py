@@ -249,6 +249,9 @@ def create_run(
 def load_run(run: str | Path, root: str | Path = "runs") -> Run:
     """Open a run by its name under `root`, or by its path.
 
+    >>> load_run("novel").best().step  # doctest: +SKIP
+    1200
+
     Raises:
         RunError: there is none (the nearest name is offered).
     """
