@@ -1,12 +1,9 @@
-"""The training loop against plain loops written here, against known entropies, and where it must stop."""
+"""The training loop against plain loops written here, against known entropies."""
 
 import copy
 import math
 import random
-import subprocess
-import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,32 +14,24 @@ import torch.nn.functional as F
 from glassloom.config import Config, TrainSettings
 from glassloom.data import load_text
 from glassloom.data.corpus import Corpus
-from glassloom.errors import Notice, SettingError, TrainingError
-from glassloom.runs import load_run
+from glassloom.errors import SettingError
 from glassloom.training import Evaluated, Sampled, Saved, Stepped, dry_run
-from glassloom.training.loop import one_step
-from glassloom.training.resolve import resolve
 from glassloom.training.session import estimated_seconds
 from glassloom.training.state import TrainingState
-from trainings import differences, everything, language, small, stop_at, stream, train
+from trainings import (
+    assert_same_weights,
+    differences,
+    everything,
+    language,
+    prepared,
+    small,
+    steps,
+    stop_at,
+    stream,
+    train,
+)
 
 SAME = 1e-12
-
-
-def prepared(corpus: Corpus, **settings: Any) -> TrainingState:
-    """A training before its first step."""
-    return TrainingState(resolve(Config.from_flat(settings), corpus, settings), corpus)
-
-
-def steps(state: TrainingState, count: int) -> list[Stepped]:
-    return [one_step(state, 0.0, "steps", 1000) for _ in range(count)]
-
-
-def assert_same_weights(one: torch.nn.Module, two: torch.nn.Module, tolerance: float) -> None:
-    for (name, weights), other in zip(one.named_parameters(), two.parameters(), strict=True):
-        torch.testing.assert_close(
-            weights, other, rtol=0, atol=tolerance, msg=lambda text, name=name: f"{name}: {text}"
-        )
 
 
 # -- one update
@@ -162,118 +151,6 @@ def test_training_reaches_the_entropy_of_a_source_that_is_known(tmp_path: Path) 
             **small(model, width=16, batch_size=16, sequence_length=16, steps=250, schedule="linear"),
         )
         assert source - 0.005 < result.best["nats_per_token"] < source + 0.02
-
-
-# -- where it must stop
-
-
-def test_an_absurd_learning_rate_stops_training_by_name_and_step_and_keeps_a_good_checkpoint(
-    tiny_text: str, tmp_path: Path
-) -> None:
-    settings = small("gru", optimizer="sgd", lr=1e38, steps=50, save_every=1)
-    with pytest.raises(
-        TrainingError, match=r"stopped at step \d+: the (weight|gradient|training loss).* NaN or inf"
-    ) as caught:
-        train(stream(tiny_text), tmp_path, **settings)
-    assert caught.value.exit_code == 1
-    run = load_run("run", tmp_path)
-    assert run.state() == "diverged"
-    assert run.result()["reason"] == str(caught.value)
-    assert all(torch.isfinite(weights).all() for weights in run.model().parameters())
-
-
-def test_a_nan_names_the_weight_or_the_gradient_it_is_in(tiny_text: str) -> None:
-    state = prepared(stream(tiny_text), **small("gru"))
-    steps(state, 2)
-    before = copy.deepcopy(state.model.state_dict())
-    weights = state.model.get_parameter("layers.0.recurrent_weight")
-    hook = weights.register_hook(lambda gradient: gradient.index_fill(0, torch.tensor([3]), math.inf))
-    with pytest.raises(TrainingError, match=r"step 3: the gradient of layers\.0\.recurrent_weight became NaN"):
-        steps(state, 1)
-    hook.remove()
-    assert all(torch.equal(value, before[name]) for name, value in state.model.state_dict().items())
-    with torch.no_grad():
-        weights[0, 0] = math.nan
-    with pytest.raises(TrainingError, match=r"step 3: the weight layers\.0\.recurrent_weight became NaN"):
-        steps(state, 1)
-    with pytest.raises(TrainingError, match=r"the weight layers\.0\.recurrent_weight"):
-        state.weights()
-
-
-def test_a_loss_far_above_uniform_stops_training_unless_told_to_go_on(tiny_text: str, tmp_path: Path) -> None:
-    settings = small("rnn", optimizer="sgd", lr=300.0, steps=150, eval_every=50)
-    with pytest.raises(TrainingError, match=r"far above the 4.* of a uniform guess") as caught:
-        train(stream(tiny_text), tmp_path, "stops", **settings)
-    assert "--no-stop-on-divergence" in str(caught.value)
-    result = train(stream(tiny_text), tmp_path, "on", stop_on_divergence=False, **settings)
-    assert (result.status, result.steps) == ("finished", 150)
-
-
-def test_a_loss_beyond_every_perplexity_is_written_down_all_the_same(tiny_text: str, tmp_path: Path) -> None:
-    settings = small("rnn", optimizer="sgd", lr=1e6, steps=20, eval_every=10, stop_on_divergence=False)
-    result = train(stream(tiny_text), tmp_path, **settings)
-    assert result.best["nats_per_token"] > 710
-    assert result.best["perplexity"] is None
-    assert result.run.result()["best"] == result.best
-
-
-def out_of_memory_beyond(rows: int) -> Callable[..., None]:
-    def hook(module: torch.nn.Module, inputs: tuple[Any, ...]) -> None:
-        if len(inputs[0]) > rows and torch.is_grad_enabled():
-            raise torch.OutOfMemoryError("out of memory")
-
-    return hook
-
-
-@pytest.mark.parametrize("kind", ["streams", "padded"])
-def test_when_memory_runs_out_the_batch_is_halved_and_the_update_stays_the_same(kind: str, tiny_text: str) -> None:
-    corpus = stream(tiny_text) if kind == "streams" else language()
-    settings = small("gru", precision="float64", batch_size=8, max_tokens=200)
-    whole, halved = prepared(corpus, **settings), prepared(corpus, **settings)
-    halved.model.register_forward_pre_hook(out_of_memory_beyond(2))
-    with pytest.warns(Notice, match=r"Memory ran out; batches of \d+ rows now run in \d+ parts"):
-        found = steps(halved, 4)
-    assert halved.progress.parts >= 4
-    assert [s.train_nats for s in found] == pytest.approx([s.train_nats for s in steps(whole, 4)], abs=1e-10)
-    assert_same_weights(whole.model, halved.model, 1e-10)
-
-
-def test_when_not_even_one_row_fits_training_says_so(tiny_text: str) -> None:
-    state = prepared(stream(tiny_text), **small("gru"))
-    state.model.register_forward_pre_hook(out_of_memory_beyond(0))
-    with pytest.raises(TrainingError, match="a single row"), pytest.warns(Notice):
-        steps(state, 1)
-    assert state.seconds_of_a_step() == 0.0
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux says and limits how much memory a process may take")
-def test_memory_that_really_runs_out_halves_the_batch(tiny_text: str, tmp_path: Path) -> None:
-    script = """
-import resource, sys, warnings
-from pathlib import Path
-from glassloom.data import load_text
-from glassloom.training import train
-warnings.simplefilter("always")
-corpus = load_text(sys.stdin.read())
-settings = {"model": "gru", "layers": 1, "threads": 1, "width": 8, "batch_size": 2, "sequence_length": 8, "steps": 1}
-train(corpus, settings, root=sys.argv[1], name="first", with_baselines=False)
-pages = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-resource.setrlimit(resource.RLIMIT_AS, (pages + 65 * 2**20, -1))
-settings |= {"width": 128, "batch_size": 64, "sequence_length": 200, "steps": 2, "eval_tokens": 100}
-train(corpus, settings, root=sys.argv[1], name="large", with_baselines=False)
-"""
-    done = subprocess.run(
-        [sys.executable, "-c", script, str(tmp_path)], input=tiny_text, text=True, capture_output=True, check=True
-    )
-    assert "Memory ran out; batches of 64 rows now run in" in done.stderr
-
-
-def test_a_model_beyond_the_machines_memory_is_refused_in_one_sentence(tiny_text: str, tmp_path: Path) -> None:
-    for width in (10**6, 10**9, 10**12):
-        for begin in (lambda s: train(stream(tiny_text), tmp_path, **s), lambda s: dry_run(stream(tiny_text), s)):
-            with pytest.raises(SettingError, match="memory"):
-                begin(small("lstm", width=width, steps=1))
-    assert not list(tmp_path.iterdir())
 
 
 # -- moments and budgets

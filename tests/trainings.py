@@ -8,11 +8,15 @@ from typing import Any
 
 import torch
 
+from glassloom.config import Config
 from glassloom.data import DataSettings, load_corpus, load_text
 from glassloom.data.corpus import Corpus
 from glassloom.runs import Run
-from glassloom.training import TrainingResult
+from glassloom.training import Stepped, TrainingResult
 from glassloom.training import train as start
+from glassloom.training.loop import one_step
+from glassloom.training.resolve import resolve
+from glassloom.training.state import TrainingState
 
 SMALL = {"width": 8, "layers": 1, "batch_size": 4, "sequence_length": 8, "threads": 1, "eval_tokens": 100}
 SMALL |= {"sample_length": 4, "schedule": "constant", "lr": 1e-2}
@@ -84,3 +88,21 @@ def command(*arguments: str, folder: Path, **options: Any) -> "subprocess.Popen[
         [sys.executable, "-m", "glassloom", *arguments], cwd=folder, text=True,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options,
     )  # fmt: skip
+
+
+def prepared(corpus: Corpus, **settings: Any) -> TrainingState:
+    """A training before its first step."""
+    return TrainingState(resolve(Config.from_flat(settings), corpus, settings), corpus)
+
+
+def steps(state: TrainingState, count: int) -> list[Stepped]:
+    """Make so many updates at the full learning rate."""
+    return [one_step(state, 0.0, "steps", 1000) for _ in range(count)]
+
+
+def assert_same_weights(one: torch.nn.Module, two: torch.nn.Module, tolerance: float) -> None:
+    """Every parameter of two models is the same within so much."""
+    for (name, weights), other in zip(one.named_parameters(), two.parameters(), strict=True):
+        torch.testing.assert_close(
+            weights, other, rtol=0, atol=tolerance, msg=lambda text, name=name: f"{name}: {text}"
+        )

@@ -1,12 +1,13 @@
 """Run folders: create, open, commit a checkpoint, resume, lock. The only room that knows their file names."""
 
 from glassloom.runs.checkpoint import Checkpoint, declared_shapes, load_weights
-from glassloom.runs.run import Run, check_name, create_run, list_runs, load_run
+from glassloom.runs.run import Run, check_free, check_name, create_run, list_runs, load_run
 from glassloom.runs.storage import replace_file, storing, to_json
 
 __all__ = [
     "Checkpoint",
     "Run",
+    "check_free",
     "check_name",
     "create_run",
     "declared_shapes",

@@ -204,6 +204,20 @@ def check_name(name: str) -> str:
     return name
 
 
+def check_free(root: Path, name: str) -> None:
+    """Whether a new run can have this name.
+
+    Raises:
+        RunError: it is taken.
+    """
+    if (root / name).exists():
+        raise RunError(
+            f"Run {name} exists already in {root}",
+            "a new name",
+            "choose another --name, go on with --resume, or start anew with --replace",
+        )
+
+
 def create_run(
     root: Path,
     name: str,
@@ -224,12 +238,8 @@ def create_run(
         StorageError: the disk is full, or the folder cannot be written.
     """
     final = root / check_name(name)
-    if final.exists() and not replace:
-        raise RunError(
-            f"Run {name} exists already in {root}",
-            "a new name",
-            "choose another --name, go on with --resume, or start anew with --replace",
-        )
+    if not replace:
+        check_free(root, name)
     if final.exists():
         with writing(final):
             pass  # nobody else is writing it

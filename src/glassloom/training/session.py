@@ -12,7 +12,7 @@ from typing import Any
 from glassloom.config import Config
 from glassloom.data.baselines import BaselineJob, passed
 from glassloom.data.corpus import Corpus
-from glassloom.runs import Run, check_name, create_run, load_run
+from glassloom.runs import Run, check_free, check_name, create_run, load_run
 from glassloom.training.evaluation import evaluate_split
 from glassloom.training.events import Evaluated, Event, Finished
 from glassloom.training.loop import training
@@ -80,6 +80,8 @@ def train(
     config = settings_from(given, origin)
     if name is not None:
         check_name(name)
+        if not (resume or replace):
+            check_free(root, name)  # before a long text is read
     early = existing(root, name) if resume and name else None
     stored = early.tokenizer if early else origin.tokenizer if origin else None
     corpus = open_corpus(source, early.config if early else config, stored)
