@@ -50,6 +50,14 @@ def test_a_nan_names_the_weight_or_the_gradient_it_is_in(tiny_text: str) -> None
         state.weights()
 
 
+def test_a_sample_from_what_is_not_finite_stops_training_too(tiny_text: str, tmp_path: Path) -> None:
+    settings = small("rnn", optimizer="sgd", lr=1e30, steps=9, eval_every=9, save_every=9, sample_every=1)
+    with pytest.raises(TrainingError, match=r"step 1: what the model samples from became NaN"):
+        train(stream(tiny_text), tmp_path, **settings)
+    run = load_run("run", tmp_path)
+    assert (run.state(), run.newest().step) == ("diverged", 0)
+
+
 def test_a_loss_far_above_uniform_stops_training_unless_told_to_go_on(tiny_text: str, tmp_path: Path) -> None:
     settings = small("rnn", optimizer="sgd", lr=300.0, steps=150, eval_every=50)
     with pytest.raises(TrainingError, match=r"far above the 4.* of a uniform guess") as caught:

@@ -11,6 +11,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+import glassloom
 from glassloom.config import Config, TrainSettings
 from glassloom.data import load_text
 from glassloom.data.corpus import Corpus
@@ -90,6 +91,19 @@ def test_a_batch_in_four_parts_makes_the_same_update(optimizer: str, tiny_text: 
             assert other.norm_before == pytest.approx(one.norm_before, abs=1e-10)
             assert other.tokens == one.tokens
         assert_same_weights(whole.model, parts.model, 1e-10)
+
+
+def test_a_transformers_memory_is_carried_from_step_to_step_in_one_part_or_several(tiny_text: str) -> None:
+    corpus = stream(tiny_text)
+    settings = small("transformer", precision="float64", optimizer="sgd", batching="streams")
+    windows, memory = prepared(corpus, **settings), prepared(corpus, **settings, memory=1)
+    parts = prepared(corpus, **settings, memory=1, accumulate=3)
+    (own, *alone), (first, *carried), (_, *in_parts) = (
+        [stepped.train_nats for stepped in steps(state, 6)] for state in (windows, memory, parts)
+    )
+    assert first == own
+    assert carried == pytest.approx(in_parts, abs=1e-10)
+    assert carried != pytest.approx(alone, abs=1e-6)
 
 
 def test_the_loss_of_padded_sequences_is_the_mean_over_tokens_that_count() -> None:
@@ -335,3 +349,12 @@ def test_two_trainings_with_one_seed_are_the_same(tiny_text: str, tmp_path: Path
     settings = small("transformer", steps=6, dropout=0.3, batching="windows")
     found = [everything(train(stream(tiny_text), tmp_path, name, **settings).run) for name in ("a", "b")]
     assert differences(*found) == []
+
+
+def test_from_python_too_another_run_reads_a_new_text_with_its_own_tokenizer(tiny_text: str, tmp_path: Path) -> None:
+    origin = train(stream(tiny_text), tmp_path, "origin", **small("gru", steps=2)).run
+    text = "\n".join(line for line in tiny_text[3000:6000].splitlines() if not origin.tokenizer.unknown(line))
+    own = {key: value for key, value in small(steps=3).items() if key not in ("model", "width", "layers")}
+    tuned = glassloom.train(text, start_from=origin.path, name="tuned", runs=tmp_path, **own).run
+    assert tuned.tokenizer.sha256 == origin.tokenizer.sha256
+    assert glassloom.evaluate(tuned).tokens == tuned.corpus["sizes"]["valid"]["tokens"]

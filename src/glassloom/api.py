@@ -57,17 +57,18 @@ def train(
         GlassloomError: see `glassloom.training.train`.
     """
     given = {"model": model, **settings} if not (resume or start_from) or model != "gru" else dict(settings)
+    tokenizer = load_run(start_from, runs).tokenizer if start_from else None
     return start_training(
-        as_corpus(corpus, given), given, root=runs, name=name, resume=resume, replace=replace,
+        as_corpus(corpus, given, tokenizer), given, root=runs, name=name, resume=resume, replace=replace,
         start_from=start_from, command="glassloom.train", on_event=on_event or watcher(), stop=stop,
     )  # fmt: skip
 
 
-def as_corpus(source: Any, given: Mapping[str, Any]) -> Any:
+def as_corpus(source: Any, given: Mapping[str, Any], tokenizer: Tokenizer | None = None) -> Any:
     """Text given as such becomes a Corpus; names and paths stay what they are."""
     if isinstance(source, (Corpus, Path)) or (isinstance(source, str) and "\n" not in source):
         return source
-    return text_of(source, text_settings(given))
+    return text_of(source, text_settings(given), tokenizer)
 
 
 def text_of(source: Any, settings: DataSettings, tokenizer: Tokenizer | None = None) -> Corpus:

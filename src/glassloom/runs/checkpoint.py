@@ -23,6 +23,7 @@ from glassloom.models import build
 from glassloom.models.contract import ModelSettings
 from glassloom.runs.storage import (
     CHECKPOINTS,
+    file_sha256,
     new_folder,
     read_json,
     sha256,
@@ -52,10 +53,10 @@ class Checkpoint:
         try:
             listed = read_json(self.path / MANIFEST)["files"]
             for name in (MODEL, OPTIMIZER, PROGRESS):
-                content = (self.path / name).read_bytes()
-                if len(content) != listed[name]["bytes"]:
-                    return f"{name} has {len(content):,} bytes instead of {listed[name]['bytes']:,}"
-                if sha256(content) != listed[name]["sha256"]:
+                size = (self.path / name).stat().st_size
+                if size != listed[name]["bytes"]:
+                    return f"{name} has {size:,} bytes instead of {listed[name]['bytes']:,}"
+                if file_sha256(self.path / name) != listed[name]["sha256"]:
                     return f"{name} was altered"
         except (RunError, OSError, KeyError, TypeError) as error:
             return f"it is incomplete ({error})"

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 
 from glassloom.data.corpus import Corpus
-from glassloom.errors import TrainingError
+from glassloom.errors import GlassloomError, InputError, TrainingError
 from glassloom.generation import DecodingSettings, generate
 from glassloom.loss import perplexity
 from glassloom.runs import Run
@@ -232,7 +232,11 @@ def measured_here(state: TrainingState) -> bool:
 
 
 def sample(run: Run, corpus: Corpus, state: TrainingState) -> Event:
-    """Continue the fixed prompt, with the same seed each time, so that only the model differs."""
+    """Continue the fixed prompt, with the same seed each time, so that only the model differs.
+
+    Raises:
+        TrainingError: a probability is not finite.
+    """
     settings = run.config.train
     prompt = settings.sample_prompt if settings.sample_prompt is not None else default_prompt(corpus)
     decoding = DecodingSettings(
@@ -241,8 +245,13 @@ def sample(run: Run, corpus: Corpus, state: TrainingState) -> Event:
         temperature=settings.sample_temperature or 1.0,
         seed=settings.seed,
     )
-    with state.averaged():
-        text = generate(state.model, corpus.tokenizer, prompt, decoding, skip_unknown=True)[0].text
+    try:
+        with state.averaged():
+            text = generate(state.model, corpus.tokenizer, prompt, decoding, skip_unknown=True)[0].text
+    except InputError:
+        raise
+    except GlassloomError as error:
+        raise not_finite("what the model samples from", state.progress.step) from error
     run.log_sample({"step": state.progress.step, "prompt": prompt, "text": text})
     return Sampled(state.progress.step, prompt, text)
 
