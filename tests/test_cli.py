@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import termios
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -328,11 +329,16 @@ def test_an_interrupt_while_the_text_is_read_ends_at_once_and_leaves_nothing(tmp
     surroundings = {**os.environ, "GLASSLOOM_CACHE": str(cache)}
     command = [*PROGRAM, "train", "endless.txt", *TINY]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=surroundings) as process:
-        with open("endless.txt", "w", encoding="utf-8") as text:  # opens when the program does
+        with (
+            suppress(BrokenPipeError),
+            open("endless.txt", "w", encoding="utf-8") as text,
+        ):  # opens when the program does
             text.write(TEXT)
             text.flush()
             process.send_signal(signal.SIGINT)
-            said = process.communicate(timeout=60)[1]
+            while process.poll() is None:  # more text, for a signal that came just before the program began to wait
+                text.write(TEXT)
+        said = process.communicate(timeout=60)[1]
         assert process.returncode == 130
     assert said == "interrupted\n"
     assert not Path("runs").exists()

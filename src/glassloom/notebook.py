@@ -24,7 +24,7 @@ COLOURS = ("#e69f00", "#009e73", "#0072b2", "#d55e00", "#cc79a7")
 """Told apart with any colour vision (Okabe and Ito, 2008)."""
 UNITS = {"nats_per_token": "nats/token", "perplexity": "perplexity", "bits_per_character": "bits/char",
          "bits_per_byte": "bits/byte"}  # fmt: skip
-WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 640, 260, 48, 120, 12, 34
+WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 640, 266, 48, 120, 12, 40
 """Of a curve, in units of its own; a notebook scales it to its page."""
 SECONDS_BETWEEN = 0.5
 """A live curve is drawn anew no more often than that."""
