@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from glassloom.data import Corpus, DataSettings, load_corpus, load_text
 from glassloom.data.decoding import CHUNK, Oddities, decode_bytes, transform
 from glassloom.data.store import storing
+from glassloom.data.watching import telling
 from glassloom.errors import CorpusError, Notice, SettingError, StorageError
 
 HALVES = DataSettings(split="50,50")
@@ -253,3 +254,16 @@ def test_an_iterator_is_never_held_as_a_whole() -> None:
         assert tracemalloc.get_traced_memory()[1] < 40_000_000
     finally:
         tracemalloc.stop()
+
+
+def test_whoever_is_to_be_told_hears_how_far_the_preparation_is(tmp_path: Path) -> None:
+    heard: list[tuple[str, float]] = []
+    (tmp_path / "text.txt").write_text("a line of words\n" * 500, encoding="utf-8")
+    with telling(lambda what, fraction: heard.append((what, fraction))):
+        load_corpus(tmp_path / "text.txt")
+    assert heard
+    assert all(0 <= fraction <= 1 for _, fraction in heard)
+    assert heard[-1][1] == 1
+    count = len(heard)
+    load_corpus(tmp_path / "text.txt", DataSettings(lowercase=True))
+    assert len(heard) == count, "nobody is told after the block"

@@ -97,7 +97,13 @@ def carry_out(arguments: list[str]) -> Any:
         from glassloom.cli.flags import short_names
 
         arguments = short_names(arguments)
-    return build(command)(arguments, exit_on_error=False, print_error=False)
+    if not command or "--help" in arguments:
+        return build(command)(arguments, exit_on_error=False, print_error=False)
+    from glassloom.cli.preparing import Preparing
+    from glassloom.data.watching import telling
+
+    with Preparing() as preparing, telling(preparing):
+        return build(command)(arguments, exit_on_error=False, print_error=False)
 
 
 def command_of(arguments: list[str]) -> str:

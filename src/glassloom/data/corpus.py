@@ -12,6 +12,7 @@ import numpy.typing as npt
 from glassloom.data.settings import DataSettings
 from glassloom.data.sources import Progress
 from glassloom.data.tokenizers import Ids, Tokenizer
+from glassloom.data.watching import told
 from glassloom.errors import SettingError, nearest
 
 
@@ -114,7 +115,7 @@ def load_corpus(
     from glassloom.data.corpora import find_source
     from glassloom.data.prepare import prepare
 
-    settings = settings or DataSettings()
+    settings, progress = settings or DataSettings(), progress or told()
     found = find_source(source, settings, cache, progress)
     with contextlib.closing(found):
         return prepare(found, settings, tokenizer, cache, progress)
@@ -139,7 +140,7 @@ def load_text(
     from glassloom.data.prepare import prepare
     from glassloom.data.sources import strings_source
 
-    settings = settings or DataSettings()
+    settings, progress = settings or DataSettings(), progress or told()
     as_sequences = not isinstance(text, str) and settings.sequences in ("lines", "paragraphs")
     found = strings_source(text, name, as_sequences)
     with contextlib.closing(found):
