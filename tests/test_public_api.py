@@ -17,7 +17,7 @@ import pytest
 import glassloom
 from commands import TINY
 from glassloom import notebook
-from glassloom.errors import CorpusError, SettingError
+from glassloom.errors import CorpusError, Notice, SettingError
 from glassloom.runs import Run
 from glassloom.training import Began, Evaluated, Finished, Stepped
 
@@ -167,7 +167,8 @@ def result(tmp_path_factory: pytest.TempPathFactory) -> Any:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GLASSLOOM_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
         lines = ["<script>alert(1)</script> & \x07 so on\n"] * 60
-        return glassloom.train(lines, runs=folder, name="shown", **SMALL, sample_prompt="<script>")
+        with pytest.warns(Notice, match="control characters"):
+            return glassloom.train(lines, runs=folder, name="shown", **SMALL, sample_prompt="<script>")
 
 
 def test_every_kind_of_result_displays_itself_in_ipython(kernel: Any, result: Any, tmp_path: Path) -> None:

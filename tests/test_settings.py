@@ -233,6 +233,7 @@ def threads_as_before() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("threads_as_before")
+@pytest.mark.filterwarnings("ignore::glassloom.errors.Notice")
 @pytest.mark.parametrize(("pair", "name", "probe", "common"), EVERY)
 def test_every_setting_changes_something_that_can_be_measured(
     tmp_path: Path, pair: Pair | None, name: str, probe: Probe, common: dict[str, Any]
