@@ -329,10 +329,8 @@ def test_an_interrupt_while_the_text_is_read_ends_at_once_and_leaves_nothing(tmp
     surroundings = {**os.environ, "GLASSLOOM_CACHE": str(cache)}
     command = [*PROGRAM, "train", "endless.txt", *TINY]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=surroundings) as process:
-        with (
-            suppress(BrokenPipeError),
-            open("endless.txt", "w", encoding="utf-8") as text,
-        ):  # opens when the program does
+        # Our end opens when the program opens the other.
+        with suppress(BrokenPipeError), open("endless.txt", "w", encoding="utf-8") as text:
             text.write(TEXT)
             text.flush()
             process.send_signal(signal.SIGINT)
