@@ -41,8 +41,9 @@ def grid(
         named = ", ".join(models) or "(none)"
         raise SettingError(f"The models {named} cannot be compared", "different models", "name each model once")
     axes = dict(parse_vary(text) for text in vary)
+    twice = [name for name in axes if name in given] or [text for text in vary if vary.count(text) > 1] or list(axes)
     if len(axes) != len(vary) or set(axes) & set(given):
-        raise SettingError("A setting is given twice", "each setting once", "give it by --vary or by its own flag")
+        raise SettingError(f"{twice[0]} is given twice", "each setting once", "give it by --vary or by its own flag")
     if "model" in axes or "seed" in axes:
         raise SettingError("model and seed cannot be varied with --vary", "", "use --models and --seeds")
     check_known([*given, *axes], models)
@@ -95,7 +96,12 @@ def check_known(names: Sequence[str], models: Sequence[str]) -> None:
     """Every setting must belong to at least one of the models."""
     for name in names:
         if not any(belongs(name, model) for model in models):
-            raise SettingError(f"None of {', '.join(models)} has a setting {short(name)}", "", f"drop {name}")
+            owners = [each for each in ARCHITECTURES if short(name) in architecture(each).Settings.model_fields]
+            raise SettingError(
+                f"{short(name)} is a setting of {', '.join(owners)}, and none of them is compared",
+                f"settings of {', '.join(models)}",
+                f"drop it, or add {owners[0]} to --models",
+            )
 
 
 def matched(planned: list[Planned], what: str, vocabulary: int) -> list[Planned]:

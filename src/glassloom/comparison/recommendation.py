@@ -11,9 +11,8 @@ from glassloom.comparison.results import BaselineFigures, CorpusFacts, Curve, Re
 from glassloom.comparison.seeds import Setting, Spread, deciding_figure, settings_of
 from glassloom.comparison.wording import UNITS, listed, quality, seconds, share, with_unit
 
-
 SAME_TIME = 1.05
-"""Times no further apart than by this factor are the same time: runs with a budget of minutes all take what they get."""
+"""Times no further apart than by this factor are the same time: runs given minutes all take what they get."""
 
 
 class Candidate(NamedTuple):
@@ -157,9 +156,9 @@ class _Judged:
         if len(self.cost) < 2:
             return []
         if self.level_in_time():
-            times = sorted(cost.mean for cost in self.cost.values())
+            level = sorted(cost.mean for cost in self.cost.values())
             return [
-                f"Best for time: all took the same time to their best ({seconds(times[0])} to {seconds(times[-1])}), "
+                f"Best for time: all took the same time to their best ({seconds(level[0])} to {seconds(level[-1])}), "
                 f"so the best of them, {listed([point.name for point in on_front])}, is the one for that time too."
             ]
         written = {
