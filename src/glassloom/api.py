@@ -21,7 +21,7 @@ from glassloom.data.baselines import baselines as compute_baselines
 from glassloom.data.settings import DataSettings
 from glassloom.errors import GlassloomError, RunError, SettingError, nearest
 from glassloom.generation import DecodingSettings, Stream
-from glassloom.notebook import Samples, watcher
+from glassloom.notebook import Samples, comparison_watcher, watcher
 from glassloom.report import write_report as write_comparison
 from glassloom.report import write_run_report
 from glassloom.runs import Checkpoint, Run, list_runs, load_run
@@ -277,7 +277,7 @@ def compare(
     replace: bool = False,
     title: str | None = None,
     command: str = "glassloom.compare",
-    on_event: Callable[[str, Event], None] = lambda id, event: None,
+    on_event: Callable[[str, Event], None] | None = None,
     stop: Callable[[], bool] = never,
     **settings: Any,
 ) -> Comparison:
@@ -295,7 +295,7 @@ def compare(
         vary = [f"{name}={','.join(str(value) for value in values)}" for name, values in vary.items()]
     found = compare_runs(
         as_corpus(corpus, settings), models, settings, out, vary=vary, seeds=seeds, match=match, jobs=jobs,
-        replace=replace, title=title, command=command, on_event=on_event, stop=stop,
+        replace=replace, title=title, command=command, on_event=on_event or comparison_watcher(), stop=stop,
     )  # fmt: skip
     write_comparison(found, Path(out))
     return found

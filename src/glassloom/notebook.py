@@ -279,3 +279,12 @@ def watcher() -> Callable[[Event], None]:
         if in_notebook():
             return LiveCurve()
     return lambda event: None
+
+
+def comparison_watcher() -> Callable[[str, Event], None]:
+    """One live curve for all runs of a comparison in a notebook; elsewhere nobody watches."""
+    with suppress(ImportError):
+        if in_notebook():
+            curve = LiveCurve()
+            return lambda run, event: curve(event, run=run)
+    return lambda run, event: None
