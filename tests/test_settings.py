@@ -179,6 +179,7 @@ TRAINING = {
     "plateau_patience": Pair(1, 3, {"schedule": "plateau", **STUCK}),
     "plateau_factor": Pair(0.5, 0.25, {"schedule": "plateau", "plateau_patience": 1, **STUCK}),
     "eval_every": Pair(3, 1),
+    "evaluations": Pair(2, 3, {"eval_every": None, "steps": 6}),
     "eval_tokens": Pair(30, 40),
     "eval_protocol": Pair("fair", "streams", {"batch_size": 2, "eval_tokens": 0}),
     "save_every": Pair(1, 2, {"steps": 4, "keep": 0}),

@@ -17,7 +17,7 @@ from glassloom.data import load_text
 from glassloom.data.corpus import Corpus
 from glassloom.errors import SettingError
 from glassloom.training import Evaluated, Sampled, Saved, Stepped, dry_run
-from glassloom.training.session import estimated_seconds
+from glassloom.training.foretell import estimated_seconds, evaluations
 from glassloom.training.state import TrainingState
 from trainings import (
     assert_same_weights,
@@ -193,7 +193,8 @@ def test_by_default_evaluations_and_samples_share_the_budget_out(
     budget: str, amount: int, made: int, tiny_text: str, tmp_path: Path
 ) -> None:
     seen: list[Any] = []
-    result = train(stream(tiny_text), tmp_path, on_event=seen.append, **small("rnn"), **{budget: amount})
+    settings = {**small("rnn", eval_tokens=20), budget: amount}
+    result = train(stream(tiny_text), tmp_path, on_event=seen.append, **settings)
     assert result.steps == made
     assert [event.step for event in seen if isinstance(event, Evaluated)][-1] == made
     assert len([event for event in seen if isinstance(event, Evaluated)]) == 20
@@ -201,6 +202,25 @@ def test_by_default_evaluations_and_samples_share_the_budget_out(
     progress = [event.progress for event in seen if isinstance(event, Stepped)]
     assert progress == sorted(progress)
     assert progress[-1] == 1.0
+
+
+def test_where_evaluating_would_take_long_beside_training_it_is_done_less_often(tiny_text: str, tmp_path: Path) -> None:
+    corpus = stream(tiny_text)
+    valid = len(corpus.valid.ids)
+    for steps_made, tokens, model, expected in (
+        (100, 100, "rnn", 20),  # a quarter of 100 steps of 32 tokens pays for 24
+        (60, 100, "rnn", 14),
+        (60, 100, "transformer", 7),  # which sees every token twice
+        (60, 0, "rnn", int(0.25 * 60 * 32 * 3 / valid)),
+        (10, 0, "rnn", 4),
+    ):
+        settings = small(model, steps=steps_made, eval_tokens=tokens)
+        assert evaluations(prepared(corpus, **settings), corpus) == expected
+    assert evaluations(prepared(corpus, **small(steps=1, evaluations=9)), corpus) == 9
+    seen: list[Any] = []
+    result = train(corpus, tmp_path, on_event=seen.append, **small("rnn", steps=60))
+    assert result.run.config.train.evaluations == 14
+    assert len([event for event in seen if isinstance(event, Evaluated)]) == 14
 
 
 def test_a_budget_in_epochs_ends_when_the_text_was_read_so_often(tiny_text: str, tmp_path: Path) -> None:

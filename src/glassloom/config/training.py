@@ -75,7 +75,15 @@ class TrainSettings(BaseModel):
     plateau_factor: float = setting(0.5, "What the plateau schedule multiplies the learning rate by.", gt=0, lt=1)
 
     # Watching.
-    eval_every: int | None = setting(None, "Evaluate every so many steps; 20 times over the budget.", "updates", ge=1)
+    eval_every: int | None = setting(
+        None, "Evaluate every so many steps; if not given, the setting evaluations says how often.", "updates", ge=1
+    )
+    evaluations: int | None = setting(
+        None,
+        "Evaluate so many times over the budget; 20, or down to 4 where that would take over a quarter of the training.",
+        "evaluations",
+        ge=1,
+    )
     eval_tokens: int = setting(
         8_192, "Evaluation during training scores the first so many tokens of valid; 0 for all.", "tokens", ge=0
     )

@@ -1,8 +1,8 @@
 """Gradients: the one training loop, and evaluation. It prints nothing; it yields events and fills a run folder."""
 
+from glassloom.training.dryrun import DryRun, dry_run
 from glassloom.training.evaluation import Evaluation, evaluate_split
 from glassloom.training.events import Began, Evaluated, Event, Finished, Sampled, Saved, Stepped
-from glassloom.training.foretell import DryRun, dry_run
 from glassloom.training.session import TrainingResult, train
 
 __all__ = [

@@ -1,79 +1,48 @@
-"""A dry run: the model layer by layer, what a step costs, and how long training will take. Nothing is trained."""
+"""Before the first step: how long the budget will take, and how often evaluating it does not take much longer."""
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any
+import math
 
-from glassloom.models.summary import Row, parameter_count, summary, training_flops, training_memory
-from glassloom.training.machine import prepare_machine
-from glassloom.training.optimizers import optimizer_copies
-from glassloom.training.resolve import open_corpus, resolve, settings_from
-from glassloom.training.session import estimated_seconds
+from glassloom.data.corpus import Corpus
 from glassloom.training.state import TrainingState
 
-
-@dataclass(frozen=True)
-class DryRun:
-    """What training would take."""
-
-    model: str
-    layers: list[Row]
-    parameters: int
-    memory_bytes: dict[str, int]
-    """Parameters, gradients, optimizer, activations of one step."""
-    flops_per_token: float
-    """Forward and backward, products only."""
-    steps_per_epoch: int
-    estimated_seconds: float
-    device: str
-    precision: str
-    threads: int | None
-    corpus: dict[str, Any]
-
-    def as_dict(self) -> dict[str, Any]:
-        return asdict(self)
-
-    def as_text(self) -> str:
-        """The same as a table for people."""
-        width = max(len(row.name) for row in self.layers)
-        lines = [
-            f"{row.name:<{width}}  {' x '.join(map(str, row.shape)):>16}  {row.parameters:>12,}" for row in self.layers
-        ]
-        megabytes = {name: size / 1e6 for name, size in self.memory_bytes.items()}
-        lines += [
-            f"{'in all':<{width}}  {'':>16}  {self.parameters:>12,} parameters",
-            "",
-            "memory of a step  " + ", ".join(f"{name} {size:,.1f} MB" for name, size in megabytes.items()),
-            f"FLOPs a token     {self.flops_per_token:,.0f} (forward and backward, products only)",
-            f"an epoch          {self.steps_per_epoch:,} steps",
-            f"estimated time    {self.estimated_seconds:,.0f} s on {self.device} in {self.precision}, "
-            f"{self.threads} threads",
-        ]
-        return "\n".join(lines)
+FEWEST_EVALUATIONS, MOST_EVALUATIONS = 4, 20
+EVALUATION_SHARE = 0.25
+"""Evaluations may take so much of the time that training takes."""
 
 
-def dry_run(source: Any, given: Mapping[str, Any]) -> DryRun:
-    """What `train` with the same arguments would take."""
-    config = settings_from(given, None)
-    corpus = open_corpus(source, config)
-    config = resolve(config, corpus, given)
-    train = config.train
-    prepare_machine(train)
-    state = TrainingState(config, corpus)
-    rows, length = train.batch_size, train.sequence_length or 1
-    if train.batching == "padded":
-        rows = max(1, train.max_tokens // length)
-    memory = training_memory(state.model, max(1, rows // train.accumulate), length, optimizer_copies(train))
-    return DryRun(
-        model=config.architecture,
-        layers=summary(state.model),
-        parameters=parameter_count(state.model),
-        memory_bytes={**asdict(memory), "total": memory.total},
-        flops_per_token=training_flops(state.model, length),
-        steps_per_epoch=state.batches.steps_per_epoch,
-        estimated_seconds=estimated_seconds(state),
-        device=train.device,
-        precision=train.precision,
-        threads=train.threads,
-        corpus=corpus.describe(),
-    )
+def steps_left(state: TrainingState) -> float:
+    """Steps until the budget is used; one in minutes is divided by the measured time of a step."""
+    progress, (name, amount) = state.progress, state.config.train.budget()
+    match name:
+        case "steps":
+            left = amount - progress.step
+        case "epochs":
+            left = (amount - state.batches.epoch) * state.batches.steps_per_epoch
+        case "train_tokens":
+            left = (amount - progress.tokens) / state.tokens_per_step()
+        case _:
+            left = (amount * 60 - progress.seconds) / max(state.seconds_of_a_step(), 1e-6)
+    return max(0.0, left)
+
+
+def estimated_seconds(state: TrainingState) -> float:
+    """How long the rest of the budget will take; measured on two passes of a batch, which leave no trace."""
+    name, amount = state.config.train.budget()
+    if name == "minutes":
+        return max(0.0, amount * 60 - state.progress.seconds)
+    return math.ceil(steps_left(state)) * state.seconds_of_a_step()
+
+
+def evaluations(state: TrainingState, corpus: Corpus) -> int:
+    """How often to evaluate over the budget, where the settings leave it open.
+
+    A forward pass costs a third of a step of training, and a bounded context sees every token twice. The count is the
+    same for the same settings and text, but where the budget is in minutes; once chosen it is stored with the run.
+    """
+    train = state.config.train
+    if train.evaluations:
+        return train.evaluations
+    scored = min(train.eval_tokens or len(corpus.valid.ids), len(corpus.valid.ids))
+    passes = scored * (1 if state.model.context is None else 2) / 3
+    affordable = EVALUATION_SHARE * steps_left(state) * state.tokens_per_step() / passes
+    return max(FEWEST_EVALUATIONS, min(MOST_EVALUATIONS, int(affordable)))

@@ -18,10 +18,11 @@ from glassloom.loss import perplexity
 from glassloom.runs import Run
 from glassloom.training.evaluation import Evaluation, evaluate_split
 from glassloom.training.events import Began, Evaluated, Event, Finished, Sampled, Saved, Stepped
+from glassloom.training.foretell import MOST_EVALUATIONS
 from glassloom.training.machine import autocast, is_out_of_memory
 from glassloom.training.state import TrainingState, not_finite
 
-EVALUATIONS, SAMPLES, LOGGED = 20, 4, 500
+SAMPLES, LOGGED = 4, 500
 """How often over the budget, where no number of steps is set."""
 WARM_BRIEF = 256
 """In training the slice is cut into rows warmed up on so few tokens: 20 times faster, and stated in the protocol."""
@@ -39,6 +40,7 @@ def training(
     """
     settings, progress = run.config.train, state.progress
     name, amount = settings.budget()
+    evaluations = settings.evaluations or MOST_EVALUATIONS
     yield Began(progress.step, progress.step > 0, facts)
     try:
         while (used := budget_used(state, name, amount)) < 1 and not out_of_patience(state):
@@ -51,12 +53,12 @@ def training(
             log_step(run, state, stepped, used)
             due = Moments(progress.step, used, stepped.progress)
             last = stepped.progress >= 1
-            if last or due.now(settings.eval_every, EVALUATIONS):
+            if last or due.now(settings.eval_every, evaluations):
                 yield from evaluate(run, corpus, state, stepped)
             last = last or out_of_patience(state)
             if last or due.now(settings.sample_every, SAMPLES):
                 yield sample(run, corpus, state)
-            if last or due.now(settings.save_every or settings.eval_every, EVALUATIONS) or is_best(state):
+            if last or due.now(settings.save_every or settings.eval_every, evaluations) or is_best(state):
                 yield from save(run, state)
     except TrainingError as error:
         yield ended(run, state, "failed" if is_out_of_memory(error.__cause__) else "diverged", str(error))

@@ -1,7 +1,6 @@
 """From a text and some settings to a trained run: new, resumed, or begun from another run's weights."""
 
 import dataclasses
-import math
 import re
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
@@ -15,6 +14,7 @@ from glassloom.data.corpus import Corpus
 from glassloom.runs import Run, check_free, check_name, create_run, load_run
 from glassloom.training.evaluation import evaluate_split
 from glassloom.training.events import Evaluated, Event, Finished
+from glassloom.training.foretell import estimated_seconds, evaluations
 from glassloom.training.loop import training
 from glassloom.training.machine import autocast, environment, prepare_machine
 from glassloom.training.resolve import check_unchanged, extended, open_corpus, resolve, settings_from
@@ -101,6 +101,7 @@ def train(
         state = TrainingState(config, corpus)
         if origin is not None:
             state.start_from(origin.best().weights(), str(origin.path))
+        config = config.with_train(evaluations=evaluations(state, corpus))
         tensors, numbers = state.saved()
         run = create_run(
             root, name, config=config, tokenizer=corpus.tokenizer, corpus=corpus.describe(),
@@ -232,17 +233,3 @@ def facts(run: Run, corpus: Corpus, state: TrainingState) -> dict[str, Any]:
         "step": state.progress.step,
         "estimated_seconds": estimated_seconds(state),
     }
-
-
-def estimated_seconds(state: TrainingState) -> float:
-    """How long the rest of the budget will take; measured on two passes of a batch, which leave no trace."""
-    train, progress = state.config.train, state.progress
-    name, amount = train.budget()
-    if name == "minutes":
-        return max(0.0, amount * 60 - progress.seconds)
-    steps = {
-        "steps": amount - progress.step,
-        "epochs": (amount - state.batches.epoch) * state.batches.steps_per_epoch,
-        "train_tokens": (amount - progress.tokens) / state.tokens_per_step(),
-    }[name]
-    return max(0.0, math.ceil(steps) * state.seconds_of_a_step())
