@@ -80,7 +80,7 @@ class TrainSettings(BaseModel):
     )
     evaluations: int | None = setting(
         None,
-        "Evaluate so many times over the budget; 20, or down to 4 where that would take over a quarter of the training.",
+        "Evaluate so many times over the budget; 20, or down to 4 where that would take a quarter of the training.",
         "evaluations",
         ge=1,
     )
