@@ -25,7 +25,7 @@ from trainings import language, small, stream, train
 @pytest.fixture(scope="session")
 def corpus(tiny_text: str) -> Corpus:
     """A small stream with a held-out part of some hundred tokens."""
-    return load_text(tiny_text[:6000], DataSettings(split="80,10,10"))
+    return load_text(tiny_text[:3000], DataSettings(split="80,10,10"))
 
 
 def untrained(name: str, corpus: Corpus, **settings: Any) -> LanguageModel:
@@ -56,16 +56,15 @@ def token_by_token(model: LanguageModel, ids: list[int]) -> list[float]:
 
 def window_by_window(model: LanguageModel, ids: list[int], length: int, stride: int) -> list[float]:
     """The loss of every id but the first, each in the window that the protocol gives it, alone."""
-    nats, targets = [], len(ids) - 1
+    nats, targets, logs = [], len(ids) - 1, {}
     with torch.no_grad():
         for place in range(targets):
             end = length if place < length else length + math.ceil((place + 1 - length) / stride) * stride
             end = min(end, targets)
             begin = max(0, end - length)
-            logits, _ = model.eval()(torch.tensor([ids[begin:end]]))
-            nats.append(
-                F.cross_entropy(logits[0, place - begin : place - begin + 1], torch.tensor([ids[place + 1]])).item()
-            )
+            if end not in logs:
+                logs[end] = model.eval()(torch.tensor([ids[begin:end]]))[0][0].log_softmax(-1)
+            nats.append(-logs[end][place - begin, ids[place + 1]].item())
     return nats
 
 
@@ -87,7 +86,7 @@ def test_the_fair_protocol_scores_every_token_once_as_a_plain_computation_does(
     assert ("windows of 10 with a stride of 5" in found.protocol) == (name == "transformer")
 
 
-@pytest.mark.parametrize("context", [1, 2, 7, 10, 64, 700])
+@pytest.mark.parametrize("context", [1, 2, 7, 10, 64, 400])
 @pytest.mark.parametrize("positions", ["rotary", "learned"])
 def test_a_transformer_of_any_context_scores_every_token_once(context: int, positions: str, corpus: Corpus) -> None:
     model = untrained("transformer", corpus, context=context, positions=positions)
@@ -123,7 +122,7 @@ def test_rows_that_are_warmed_up_score_as_one_carried_state_does(name: str, tiny
     assert abs(cold.figures.nats_per_token - exact.figures.nats_per_token) > 1e-4
 
 
-@pytest.mark.parametrize("tokens", [2, 3, 63, 127, 128, 129, 500])
+@pytest.mark.parametrize("tokens", [2, 3, 63, 127, 128, 129, 299])
 def test_rows_of_any_length_leave_no_token_out(tokens: int, corpus: Corpus) -> None:
     """A state that forgets everything: the loss does not depend on the rows, so the sums must agree."""
     model = untrained("rnn", corpus)
