@@ -222,11 +222,11 @@ def test_altered_facts_of_a_prepared_corpus_are_noticed(tmp_path: Path) -> None:
 
 
 def test_what_a_killed_process_left_half_made_is_swept_after_a_day(tmp_path: Path) -> None:
-    for name, age in ((".tmp-old", 2 * DAY_SECONDS), (".tmp-new", 0)):
+    for name, age in ((".tmp-old-01234567", 2 * DAY_SECONDS), (".tmp-new-01234567", 0)):
         (tmp_path / "prepared" / name).mkdir(parents=True)
         os.utime(tmp_path / "prepared" / name, (time.time() - age,) * 2)
     corpus = load_text(TEXT, cache=tmp_path)
-    assert {path.name for path in (tmp_path / "prepared").iterdir()} == {".tmp-new", corpus.fingerprint}
+    assert {path.name for path in (tmp_path / "prepared").iterdir()} == {".tmp-new-01234567", corpus.fingerprint}
 
 
 def test_two_processes_at_once_prepare_one_corpus(tmp_path: Path) -> None:

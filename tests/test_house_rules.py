@@ -25,7 +25,8 @@ LEVELS = [
     ["models", "data"],
     ["kernels"],
     ["loss"],
-    ["shapes", "units", "errors", "storage"],
+    ["storage"],
+    ["shapes", "units", "errors"],
 ]
 """The rooms from the top down; a room imports only rooms further down."""
 

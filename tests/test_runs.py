@@ -18,8 +18,9 @@ from safetensors.torch import load_file, save_file
 from glassloom.errors import Notice, RunError, StorageError
 from glassloom.generation import DecodingSettings, generate
 from glassloom.runs import Run, check_name, list_runs, load_run
+from glassloom.runs.documents import read_lines
 from glassloom.runs.lock import is_locked
-from glassloom.runs.storage import read_lines, sha256
+from glassloom.storage import sha256
 from trainings import command, differences, everything, language, small, stop_at, stream, train
 
 # -- killed, at any moment

@@ -9,8 +9,9 @@ from pathlib import Path
 
 from glassloom.data.derive import Fetch, Files
 from glassloom.data.sources import Progress
-from glassloom.data.store import cache_folder, file_sha256, locked, storing
+from glassloom.data.store import cache_folder, locked, storing
 from glassloom.errors import CorpusError
+from glassloom.storage import file_sha256
 
 TIMEOUT_SECONDS = 30
 

@@ -5,24 +5,23 @@ releases. A prepared corpus is checked by size and SHA-256 whenever it is opened
 """
 
 import contextlib
-import errno
 import hashlib
 import json
 import os
-import shutil
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
 from filelock import FileLock
 
-from glassloom.errors import StorageError
+from glassloom import storage
+from glassloom.storage import file_sha256
 
 FACTS = "facts.json"
 DAY_SECONDS = 24 * 60 * 60
-UNWRITABLE = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST, errno.ENOENT, errno.ENAMETOOLONG}
+CACHE = "GLASSLOOM_CACHE"
+"""How another place for prepared texts is chosen."""
 
 
 def cache_folder(given: Path | None = None) -> Path:
@@ -36,22 +35,9 @@ def cache_folder(given: Path | None = None) -> Path:
     return Path(platformdirs.user_cache_dir("glassloom", appauthor=False))
 
 
-@contextlib.contextmanager
-def storing(path: Path) -> Iterator[None]:
-    """Turns an error of writing into a StorageError that says what to do."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-            what, fix = (
-                f"The disk is full: {path} cannot be written",
-                "make room, or set GLASSLOOM_CACHE to another disk",
-            )
-        elif error.errno in UNWRITABLE:
-            what, fix = f"{path} cannot be written ({error.strerror})", "set GLASSLOOM_CACHE to a folder of your own"
-        else:
-            raise
-        raise StorageError(what, "a folder that can be written, with room", fix) from None
+def storing(path: Path) -> contextlib.AbstractContextManager[None]:
+    """Turn an error of writing into a StorageError that says how another cache is chosen."""
+    return storage.storing(path, CACHE)
 
 
 def temporary_file() -> IO[bytes]:
@@ -77,37 +63,16 @@ def new_folder(target: Path) -> Iterator[Path]:
     """A folder to fill, which then takes the place of `target` at once; after an error nothing is left of it."""
     with storing(target):
         target.parent.mkdir(parents=True, exist_ok=True)
-        sweep(target.parent)
-        filling = Path(tempfile.mkdtemp(prefix=".tmp-", dir=target.parent))
-    try:
+    storage.sweep(target.parent, older_than_seconds=DAY_SECONDS)
+    with storage.new_folder(target, CACHE) as filling:
         yield filling
-        with storing(target):
-            if target.exists():
-                old = Path(tempfile.mkdtemp(prefix=".tmp-", dir=target.parent))
-                os.rename(target, old / "old")
-                shutil.rmtree(old, ignore_errors=True)
-            os.rename(filling, target)
-    except BaseException:
-        shutil.rmtree(filling, ignore_errors=True)
-        raise
-
-
-def sweep(folder: Path) -> None:
-    """Remove what processes that were killed left half-made more than a day ago."""
-    for path in folder.glob(".tmp-*"):
-        with contextlib.suppress(OSError):
-            if path.stat().st_mtime < time.time() - DAY_SECONDS:
-                shutil.rmtree(path, ignore_errors=True)
 
 
 def write_json(path: Path, data: Any) -> None:
     """A JSON file, whole or not at all."""
     with storing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        number, name = tempfile.mkstemp(prefix=".tmp-", dir=path.parent)
-        with os.fdopen(number, "w", encoding="utf-8") as file:
-            json.dump(data, file, ensure_ascii=True, indent=1)
-        os.replace(name, path)
+    storage.replace_file(path, json.dumps(data, ensure_ascii=True, indent=1).encode(), CACHE)
 
 
 def read_json(path: Path) -> dict[str, Any] | None:
@@ -117,12 +82,6 @@ def read_json(path: Path) -> dict[str, Any] | None:
     except (OSError, ValueError):
         return None
     return data if isinstance(data, dict) else None
-
-
-def file_sha256(path: Path) -> str:
-    """The SHA-256 of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def seal(folder: Path, facts: dict[str, Any]) -> None:

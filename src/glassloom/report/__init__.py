@@ -6,8 +6,8 @@ import vl_convert
 
 from glassloom.comparison import Comparison, comparison_table, rows_as_csv, table_as_latex, table_as_markdown
 from glassloom.report.figures import NAMES, Figure, figures_of
-from glassloom.report.files import write_whole
 from glassloom.report.page import page_as_html
+from glassloom.storage import replace_file, storing
 
 __all__ = ["Figure", "figures_of", "page_as_html", "write_report", "write_run_report"]
 
@@ -46,3 +46,14 @@ def _write_figures(figures: list[Figure], folder: Path) -> None:
     for name in set(NAMES) - {figure.name for figure in figures}:
         for kind in ("svg", "png"):
             (folder / f"{name}.{kind}").unlink(missing_ok=True)
+
+
+def write_whole(path: Path, content: str | bytes) -> None:
+    """Write a file, and the folders above it, so that a reader sees the old one or the new one.
+
+    Raises:
+        StorageError: the disk is full, or the folder cannot be written.
+    """
+    with storing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    replace_file(path, content.encode("utf-8", "replace") if isinstance(content, str) else content)

@@ -1,8 +1,9 @@
 """Run folders: create, open, commit a checkpoint, resume, lock. The only room that knows their file names."""
 
 from glassloom.runs.checkpoint import Checkpoint, declared_shapes, load_weights
+from glassloom.runs.documents import to_json
 from glassloom.runs.run import Run, check_free, check_name, create_run, list_runs, load_run
-from glassloom.runs.storage import replace_file, storing, to_json
+from glassloom.storage import replace_file, storing
 
 __all__ = [
     "Checkpoint",

@@ -21,18 +21,8 @@ from torch import Tensor
 from glassloom.errors import RunError, SettingError, notice
 from glassloom.models import build
 from glassloom.models.contract import ModelSettings
-from glassloom.runs.storage import (
-    CHECKPOINTS,
-    file_sha256,
-    new_folder,
-    read_json,
-    sha256,
-    storing,
-    sweep,
-    sync_folder,
-    to_json,
-    write_durably,
-)
+from glassloom.runs.documents import CHECKPOINTS, read_json, to_json
+from glassloom.storage import file_sha256, new_folder, sha256, storing, sweep, sync_folder, write_durably
 
 Shapes = dict[str, tuple[int, ...]]
 MODEL, OPTIMIZER, PROGRESS, MANIFEST = "model.safetensors", "optim.safetensors", "progress.json", "manifest.json"

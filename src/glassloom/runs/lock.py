@@ -11,7 +11,8 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from glassloom.errors import RunError
-from glassloom.runs.storage import CHECKPOINTS, replace_file, storing, sweep, to_json
+from glassloom.runs.documents import CHECKPOINTS, to_json
+from glassloom.storage import replace_file, storing, sweep
 
 LOCK, HOLDER = ".lock", ".holder.json"
 PATIENCE_SECONDS = 0.3

@@ -24,19 +24,9 @@ from glassloom.models import build
 from glassloom.models.contract import LanguageModel
 from glassloom.runs import checkpoint as files
 from glassloom.runs.checkpoint import Checkpoint, checkpoints, load_weights, newest_valid
+from glassloom.runs.documents import CHECKPOINTS, append_line, read_json, read_lines, to_json
 from glassloom.runs.lock import is_locked, writing
-from glassloom.runs.storage import (
-    CHECKPOINTS,
-    TEMPORARY,
-    append_line,
-    new_folder,
-    read_json,
-    read_lines,
-    replace_file,
-    storing,
-    sweep,
-    to_json,
-)
+from glassloom.storage import TEMPORARY, new_folder, replace_file, storing, sweep
 
 CONFIG, TOKENIZER, CORPUS, ENVIRONMENT = "config.json", "tokenizer.json", "corpus.json", "environment.json"
 METRICS, SAMPLES, REPORT, RESULT = "metrics.jsonl", "samples.jsonl", "report.html", "result.json"
