@@ -48,7 +48,7 @@ def corpus(tokenizer: str = "char", name: str = "shakespeare") -> CorpusFacts:
         source=f"texts/{name}.txt",
         sizes={"train": train, "valid": valid, "test": Size(tokens=0, characters=0, bytes=0)},
         sha256="86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed",
-        vocabulary=65,
+        vocabulary=10_000 if tokenizer == "word" else 65,
         tokenizer=tokenizer,
         split_rule="90/10, contiguous",
     )

@@ -319,3 +319,27 @@ def test_a_mistake_of_ours_is_owned_up_to(commands: Commands, monkeypatch: pytes
         "To do: run it again with --debug and report it."
     ]
     assert "in broken" in commands("runs", "--debug").err
+
+
+WITHOUT_STEPS = [*TINY[: TINY.index("--steps")], *TINY[TINY.index("--steps") + 2 :]]
+
+
+def test_another_kind_of_budget_or_less_than_is_used_is_refused_on_resume(commands: Commands) -> None:
+    commands.done("train", "text.txt", *TINY, "--name", "short")
+    for budget in (("--minutes", "1"), ("--steps", "3"), ("--epochs", "1")):
+        said = commands.refused("train", "text.txt", *WITHOUT_STEPS, "--name", "short", "--resume", *budget)
+        assert "was begun with steps 4 and has used 4" in said
+    assert commands.done("runs", "--json").json["runs"][0]["step"] == 4
+
+
+def test_a_comparison_is_not_continued_with_another_budget(commands: Commands) -> None:
+    commands.done("compare", "text.txt", "--models", "rnn", "--out", "out", *WITHOUT_STEPS, "--steps", "2")
+    said = commands.refused("compare", "text.txt", "--models", "rnn", "--out", "out", *WITHOUT_STEPS, "--steps", "4")
+    assert "was given steps 2, not steps 4" in said
+
+
+def test_windows_of_a_list_of_sequences_are_refused(commands: Commands) -> None:
+    commands.done(
+        "train", "brackets", "--samples", "50", "--steps", "2", "--width", "8", "--layers", "1", "--name", "b"
+    )
+    assert "list of sequences" in commands.refused("evaluate", "b", "--windows", "64")

@@ -7,7 +7,10 @@ from pathlib import Path
 import pytest
 
 import glassloom
+from comparisons import corpus as made_corpus
+from comparisons import row as made_row
 from glassloom.cli.app import run as command
+from glassloom.comparison import recommend
 from glassloom.comparison.collect import best_evaluation, curve_of
 from glassloom.comparison.grid import grid, matched, parameters
 from glassloom.data import load_text
@@ -162,3 +165,35 @@ def test_the_command_prints_the_content_of_results_json(
     keys = {"id", "model", "seed", "settings", "epoch", "seconds", "train_perplexity", "valid_perplexity",
             "valid_perplexity_fair", "valid_bits_per_character"}  # fmt: skip
     assert keys <= set(json.loads(printed)["rows"][0])
+
+
+def test_every_step_of_a_comparison_sees_as_many_tokens_in_every_model(text: str, tmp_path: Path) -> None:
+    found = glassloom.compare(
+        text, ["gru", "transformer"], out=tmp_path, steps=3, width=8, layers=1, eval_tokens=200, sample_length=5
+    )
+    assert found.rows[0].tokens == found.rows[1].tokens
+    assert found.rows[0].epoch == found.rows[1].epoch
+
+
+def test_bits_per_character_of_sequences_count_their_ends_once_everywhere(text: str, tmp_path: Path) -> None:
+    found = glassloom.compare(text, ["gru"], out=tmp_path, steps=10, sequences="lines", width=8, layers=1)
+    [row] = found.rows
+    assert found.corpus.in_unit(row.nats_per_token) == pytest.approx(row.valid_bits_per_character)
+    uniform = found.baselines["uniform"]
+    assert found.corpus.in_unit(uniform.nats_per_token) == pytest.approx(uniform.bits_per_character)
+
+
+def test_a_text_described_by_the_command_shows_its_baselines(
+    text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = tmp_path / "text.txt"
+    source.write_text(text)
+    assert command(["corpora", str(source)]) == 0
+    assert "kneser-ney-5" in capsys.readouterr().out
+
+
+def test_a_setting_that_ends_worse_than_a_uniform_guess_is_not_recommended_for_its_speed() -> None:
+    facts = made_corpus("word")
+    found = recommend([made_row("good", 10, 500.0), made_row("lost", 1, 1e30)], facts)
+    assert found.front == ("good",)
+    assert any("worse than a uniform guess" in sentence for sentence in found.sentences)

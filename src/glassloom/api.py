@@ -35,7 +35,7 @@ PROTOCOLS = ("fair", "streams", "windows")
 
 def train(
     corpus: Any,
-    model: str = "gru",
+    model: str | None = None,
     *,
     name: str | None = None,
     runs: str | Path = "runs",
@@ -56,7 +56,7 @@ def train(
     Raises:
         GlassloomError: see `glassloom.training.train`.
     """
-    given = {"model": model, **settings} if not (resume or start_from) or model != "gru" else dict(settings)
+    given = {"model": model, **settings} if model else dict(settings)
     tokenizer = load_run(start_from, runs).tokenizer if start_from else None
     return start_training(
         as_corpus(corpus, given, tokenizer), given, root=runs, name=name, resume=resume, replace=replace,
@@ -66,7 +66,7 @@ def train(
 
 def as_corpus(source: Any, given: Mapping[str, Any], tokenizer: Tokenizer | None = None) -> Any:
     """Text given as such becomes a Corpus; names and paths stay what they are."""
-    if isinstance(source, (Corpus, Path)) or (isinstance(source, str) and "\n" not in source):
+    if isinstance(source, (Corpus, Path)) or (isinstance(source, str) and "\n" not in source and len(source) < 256):
         return source
     return text_of(source, text_settings(given), tokenizer)
 
@@ -140,6 +140,9 @@ def evaluate(
 ) -> Score:
     """Score a run on a split of its own text (or of another one), beside the baselines.
 
+    Baselines are given for the whole of a held-out split of the run's own text: only there are they counted on what
+    the model was trained on, and measured on the same tokens.
+
     >>> evaluate("novel", "test").figures.bits_per_character  # doctest: +SKIP
     1.93
 
@@ -168,8 +171,12 @@ def evaluate(
         sequence_length=windows or sequence_length or train.sequence_length or 1,
         autocast=autocast(train),
     )
-    known = {name: baseline.as_dict() for name, baseline in compute_baselines(text, split).items()}
-    return Score(found.split, found.protocol, found.tokens, found.figures, known)
+    comparable = split != "train" and not tokens and text.sha256 == run.corpus["sha256"]
+    known = compute_baselines(text, split) if comparable else {}
+    return Score(
+        found.split, found.protocol, found.tokens, found.figures,
+        {name: baseline.as_dict() for name, baseline in known.items()},
+    )  # fmt: skip
 
 
 def run_corpus(run: Run, source: Any = None) -> Corpus:

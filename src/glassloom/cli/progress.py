@@ -78,7 +78,8 @@ class Watcher:
         parts = [self.name] if self.name else []
         parts += [f"step {stepped.step:,}", f"train {self.in_unit(stepped.train_nats)}"]
         if self.valid:
-            parts.append(f"valid {self.in_unit(self.valid.valid_nats)} {self.unit}")
+            valid = self.in_unit(self.valid.valid_nats, "valid")
+            parts.append(f"valid {valid} {self.unit}")
             if self.valid.passed:
                 parts.append(f"below {self.valid.passed}")
         return parts
@@ -94,12 +95,13 @@ class Watcher:
     def unit(self) -> str:
         return "perplexity" if self.facts.get("tokenizer") == "word" else "bits/char"
 
-    def in_unit(self, nats: float) -> str:
+    def in_unit(self, nats: float, split: str = "train") -> str:
         """A loss as perplexity for words, else as bits a character."""
         if self.unit == "perplexity":
             return f"{math.exp(min(nats, 50)):,.1f}"
-        sizes = self.facts["sizes"]["train"]
-        return f"{nats / math.log(2) * sizes['tokens'] / max(1, sizes['characters']):.3f}"
+        size = self.facts["sizes"][split]
+        tokens = size["tokens"] + size.get("sequences", 0)  # the end of a sequence is predicted, too
+        return f"{nats / math.log(2) * tokens / max(1, size['characters']):.3f}"
 
     def sample(self, event: Sampled) -> None:
         first = " ".join((event.prompt + event.text).split())[:150]

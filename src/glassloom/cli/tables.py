@@ -16,7 +16,7 @@ def figures_line(figures: Mapping[str, Any]) -> str:
 
 def baselines_table(figures: Mapping[str, Any], baselines: Mapping[str, Mapping[str, Any]]) -> str:
     """The model among the baselines, the best at the bottom."""
-    rows: list[tuple[str, Mapping[str, Any]]] = [*baselines.items(), ("this model", figures)]
+    rows: list[tuple[str, Mapping[str, Any]]] = [*baselines.items(), *([("this model", figures)] if figures else [])]
     rows.sort(key=lambda row: -row[1]["nats_per_token"])
     return table([[name, *(written(row.get(unit), unit) for unit in UNITS)] for name, row in rows], HEADER)
 

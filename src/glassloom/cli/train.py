@@ -12,7 +12,8 @@ from glassloom.cli.output import aside, print_json, say
 from glassloom.cli.progress import Watcher
 from glassloom.cli.signals import Interrupt, interruptible
 from glassloom.cli.tables import baselines_table, figures_line
-from glassloom.training import dry_run
+from glassloom.training import DryRun
+from glassloom.training import dry_run as foretell
 from glassloom.training import train as start_training
 from glassloom.training.events import Began, Event, Finished
 
@@ -54,7 +55,8 @@ def train(
         A file, a folder, - for standard input, or the name of a listed corpus (see glassloom corpora).
     """
     if dry_run:
-        return show_plan(corpus, given(settings), json)
+        plan = foretell(corpus, given(settings), root=runs, name=name, resume=resume, start_from=from_)
+        return show_plan(plan, json)
     command = shlex.join(["glassloom", *sys.argv[1:]])
     watcher = Watcher()
     with interruptible() as interrupt:
@@ -95,9 +97,8 @@ def deferring(interrupt: Interrupt, watcher: Watcher) -> Callable[[Event], None]
     return watch
 
 
-def show_plan(corpus: str, settings: dict[str, Any], as_json: bool) -> int:
+def show_plan(plan: DryRun, as_json: bool) -> int:
     """The model layer by layer, memory, FLOPs and time."""
-    plan = dry_run(corpus, settings)
     if as_json:
         print_json(plan.as_dict())
     else:

@@ -7,7 +7,7 @@ from typing import Any
 
 from glassloom.comparison.collect import curve_of, row_of, sample_of
 from glassloom.comparison.execution import OnEvent, Outcome, execute
-from glassloom.comparison.grid import Planned, grid, has_budget, matched
+from glassloom.comparison.grid import Planned, grid, has_budget, matched, short
 from glassloom.comparison.recommendation import recommend
 from glassloom.comparison.results import (
     BaselineFigures,
@@ -23,7 +23,7 @@ from glassloom.data.corpus import Corpus
 from glassloom.errors import RunError, SettingError
 from glassloom.runs import Run, load_run
 from glassloom.training.machine import environment
-from glassloom.training.resolve import open_corpus
+from glassloom.training.resolve import open_corpus, resolve
 
 MINUTES = 1.0
 """The budget of each run where none is given."""
@@ -62,6 +62,7 @@ def compare(
     planned = grid(models, given, vary, seeds)
     corpora = {plan.id: open_corpus(source, Config.from_flat(plan.given)) for plan in planned}
     corpus = corpora[planned[0].id]
+    planned = same_batches(planned, corpus)
     if match:
         planned = matched(planned, match, corpus.tokenizer.size)
     out = Path(out)
@@ -72,6 +73,21 @@ def compare(
         known = {} if stop() else job.wait()
     found = [(outcome, run_of(outcome.plan, out)) for outcome in outcomes]
     return comparison(found, corpus, known, title or f"{', '.join(models)} on {corpus.name}", command, budget(given))
+
+
+def same_batches(planned: Sequence[Planned], corpus: Corpus) -> list[Planned]:
+    """The same runs with rows and window alike, those of the first one, where none of them was asked for.
+
+    So every step sees the very same tokens, and an equal number of steps is an equal number of tokens. (Sequences are
+    batched by their tokens, which is the same for all.)
+    """
+    asked = {short(name).replace("-", "_") for plan in planned for name in plan.given}
+    if corpus.train.starts is not None or asked & {"batch_size", "sequence_length", "context", "batching"}:
+        return list(planned)
+    first = planned[0].given
+    train = resolve(Config.from_flat(first), corpus, first).train
+    shared = {"batch_size": train.batch_size, "sequence_length": train.sequence_length}
+    return [Planned(plan.id, plan.setting, {**plan.given, **shared}) for plan in planned]
 
 
 def run_of(plan: Planned, out: Path) -> Run | None:
@@ -135,8 +151,8 @@ def row(outcome: Outcome, run: Run | None) -> Row:
 def corpus_facts(corpus: Corpus) -> CorpusFacts:
     """The text's facts as results have them."""
     facts = corpus.describe()
-    sizes = {
-        name: Size(tokens=size["tokens"], characters=size["characters"], bytes=size["bytes"])
+    sizes = {  # of sequences, the end of each is a token to predict, too
+        name: Size(tokens=size["tokens"] + size.get("sequences", 0), characters=size["characters"], bytes=size["bytes"])
         for name, size in facts["sizes"].items()
     }
     kept = ("name", "source", "sha256", "vocabulary", "tokenizer", "split_rule")

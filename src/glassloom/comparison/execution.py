@@ -16,8 +16,10 @@ import torch
 
 from glassloom.comparison.grid import Planned
 from glassloom.comparison.results import Status
+from glassloom.config import Config
 from glassloom.data.corpus import Corpus
-from glassloom.errors import GlassloomError, StorageError, TrainingError
+from glassloom.errors import GlassloomError, RunError, StorageError, TrainingError
+from glassloom.runs import load_run
 from glassloom.training import Event, TrainingResult, train
 
 OnEvent = Callable[[str, Event], None]
@@ -68,7 +70,14 @@ def one(
     on_event: Callable[[Event], None],
     stop: Callable[[], bool],
 ) -> Outcome:
-    """Train one planned run, or go on with it, or find it finished."""
+    """Train one planned run, or go on with it, or find it finished.
+
+    Raises:
+        RunError: what is there was given another budget; extending it would not be what a fresh run gives.
+        StorageError: the disk is full or cannot be written.
+    """
+    if not replace:
+        check_budget(root / plan.id, plan)
     try:
         result: TrainingResult = train(
             corpus, plan.given, root=root, name=plan.id, resume=not replace, replace=replace,
@@ -83,6 +92,19 @@ def one(
     if result.status == "finished":
         return Outcome(plan, "finished", None)
     return Outcome(plan, "diverged" if result.status == "diverged" else "interrupted", result.reason)
+
+
+def check_budget(folder: Path, plan: Planned) -> None:
+    """A run of an earlier comparison is taken only with the very same budget."""
+    if not folder.is_dir():
+        return
+    stored, asked = load_run(folder).config.train.budget(), Config.from_flat(plan.given).train.budget()
+    if stored != asked:
+        raise RunError(
+            f"Run {plan.id} in {folder.parent} was given {stored[0]} {stored[1]:g}, not {asked[0]} {asked[1]:g}",
+            "the same budget for every run of a comparison",
+            "begin anew with --replace, or choose another --out",
+        )
 
 
 def side_by_side(

@@ -5,6 +5,7 @@ so it is the front: the settings that no other beats on both time and validation
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 from glassloom.comparison.results import BaselineFigures, CorpusFacts, Curve, Recommendation, Row
@@ -48,6 +49,7 @@ def recommend(
 
     Seeds count by their mean; rows that did not finish are left out and named.
     """
+    rows = [unlearned(row, corpus) for row in rows]
     judged = _Judged(rows, corpus)
     if not judged.quality:
         sentences = ["No run finished, so there is nothing to recommend.", *judged.left_out()]
@@ -66,6 +68,14 @@ def recommend(
         time=on_front[0].name if on_front else None,
         front=tuple(point.name for point in on_front),
     )
+
+
+def unlearned(row: Row, corpus: CorpusFacts) -> Row:
+    """A finished row that is worse than a uniform guess counts as one that diverged."""
+    perplexity = row.valid_perplexity_fair or row.valid_perplexity
+    if row.status != "finished" or perplexity is None or perplexity <= corpus.vocabulary:
+        return row
+    return replace(row, status="diverged", reason="it ended worse than a uniform guess")
 
 
 class _Judged:

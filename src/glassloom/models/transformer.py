@@ -40,7 +40,7 @@ class TransformerSettings(ModelSettings):
         "optimizer": "adamw",
         "lr": 2e-3,
         "schedule": "cosine",
-        "warmup": 50,
+        "warmup": 0.05,
         "clip_norm": 1.0,
         "batch_size": 12,
         "sequence_length": 128,

@@ -2,13 +2,16 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 from glassloom.models.summary import Row, parameter_count, summary, training_flops, training_memory
+from glassloom.runs import load_run
 from glassloom.training.foretell import estimated_seconds
 from glassloom.training.machine import prepare_machine
 from glassloom.training.optimizers import optimizer_copies
-from glassloom.training.resolve import open_corpus, resolve, settings_from
+from glassloom.training.resolve import check_unchanged, extended, open_corpus, resolve, settings_from
+from glassloom.training.session import existing
 from glassloom.training.state import TrainingState
 
 
@@ -52,11 +55,28 @@ class DryRun:
         return "\n".join(lines)
 
 
-def dry_run(source: Any, given: Mapping[str, Any]) -> DryRun:
-    """What `train` with the same arguments would take."""
-    config = settings_from(given, None)
-    corpus = open_corpus(source, config)
-    config = resolve(config, corpus, given)
+def dry_run(
+    source: Any,
+    given: Mapping[str, Any],
+    *,
+    root: str | Path = "runs",
+    name: str | None = None,
+    resume: bool = False,
+    start_from: str | Path | None = None,
+) -> DryRun:
+    """What `train` with the same arguments would take (of a run that is resumed, from its beginning).
+
+    Raises:
+        InputError: what `train` would raise before its first step.
+    """
+    origin = load_run(start_from, root) if start_from else None
+    run = existing(Path(root), name) if resume and name else None
+    config = settings_from(given, origin)
+    kept = run or origin
+    corpus = open_corpus(source, run.config if run else config, kept.tokenizer if kept else None)
+    if run is not None:
+        check_unchanged(run, given, corpus)
+    config = extended(run, given) if run else resolve(config, corpus, given)
     train = config.train
     prepare_machine(train)
     state = TrainingState(config, corpus)

@@ -21,7 +21,7 @@ from torch import Tensor
 
 from glassloom.data.batches import Batch, Streams, sequences_in_order
 from glassloom.data.corpus import Corpus, Split
-from glassloom.errors import CorpusError
+from glassloom.errors import CorpusError, SettingError
 from glassloom.loss import Figures, figures, token_nats
 from glassloom.models.contract import LanguageModel, State
 
@@ -76,6 +76,12 @@ def evaluate_split(
         raise CorpusError(f"The {split} split of {corpus.name} is empty", "a split with text", "choose another --split")
     ids, starts = beginning(part, tokens) if tokens else (part.ids, part.starts)
     where = "" if len(ids) == len(part.ids) else f", on the first {len(ids):,} tokens"
+    if starts is not None and protocol != "fair":
+        raise SettingError(
+            f"{corpus.name} is a list of sequences, which the protocol {protocol} does not read",
+            "the protocol fair: every sequence from its start",
+            "drop --windows or --protocol",
+        )
     if starts is not None:
         pieces = sequences(model, ids, starts, corpus.tokenizer.specials)
         named = "fair: every sequence from its start"

@@ -185,8 +185,36 @@ def check_unchanged(run: Run, given: Mapping[str, Any], corpus: Corpus) -> None:
         )
 
 
-def extended(config: Config, given: Mapping[str, Any]) -> Config:
-    """The settings with a new budget, where one was given."""
-    asked = {name.rpartition(".")[2].replace("-", "_"): value for name, value in given.items()}
-    budget = {name: asked[name] for name in BUDGETS if asked.get(name) is not None}
-    return config.with_train(**{**dict.fromkeys(BUDGETS), **budget}) if budget else config
+def used(run: Run, budget: str) -> float:
+    """How much of a kind of budget a run has used, by its newest checkpoint."""
+    progress = run.newest().progress()
+    batches = progress["batches"]
+    amounts = {
+        "steps": progress["step"],
+        "train_tokens": progress["tokens"],
+        "minutes": progress["seconds"] / 60,
+        "epochs": batches["steps"] / batches["steps_per_epoch"],
+    }
+    # the last step may go beyond, in tokens and minutes
+    return float(min(amounts[budget], run.config.train.budget()[1]))
+
+
+def extended(run: Run, given: Mapping[str, Any]) -> Config:
+    """The run's settings with another budget of the same kind, where one was given.
+
+    Raises:
+        RunError: the budget is of another kind, or less than what is used already.
+    """
+    asked = Config.from_flat({"model": run.config.architecture, **given}).train
+    name, amount = run.config.train.budget()
+    chosen = [budget for budget in BUDGETS if getattr(asked, budget) is not None]
+    if not chosen:
+        return run.config
+    if chosen != [name] or getattr(asked, name) < used(run, name):
+        raise RunError(
+            f"Run {run.name} was begun with {name} {amount:g} and has used {used(run, name):g}, which "
+            f"{chosen[0]} {getattr(asked, chosen[0]):g} does not go with",
+            f"the same, or more {name.replace('_', ' ')} to extend it",
+            "give that, or train under another --name without --resume",
+        )
+    return run.config.with_train(**{name: getattr(asked, name)})

@@ -91,7 +91,7 @@ def train(
         corpus = open_corpus(source, run.config, run.tokenizer)
     if run is not None:
         check_unchanged(run, given, corpus)
-        config = extended(run.config, given)
+        config = extended(run, given)
     else:
         config = resolve(config, corpus, given)
     prepare_machine(config.train)
