@@ -88,7 +88,9 @@ def carry_out(*, as_json: bool, out: str, command: str, **arguments: Any) -> int
         print_json(found.as_dict())
     else:
         say()
-        say(table_as_text(comparison_table(found)))
+        table = comparison_table(found)
+        say(table_as_text(table))
+        say(table.note)
         say()
         for sentence in found.recommendation.sentences:
             say(sentence)
