@@ -15,10 +15,11 @@ LEVELS = [
     ["cli"],
     ["api"],
     ["notebook"],
+    ["experiment"],
     ["report"],
     ["comparison"],
     ["training"],
-    ["generation"],
+    ["generation", "views"],
     ["runs"],
     ["recipes"],
     ["config"],
@@ -26,7 +27,7 @@ LEVELS = [
     ["kernels"],
     ["loss"],
     ["storage"],
-    ["shapes", "units", "errors"],
+    ["shapes", "units", "exhibits", "errors"],
 ]
 """The rooms from the top down; a room imports only rooms further down."""
 

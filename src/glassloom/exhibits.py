@@ -1,0 +1,157 @@
+"""What a page can show, as plain labelled numbers: whoever measures makes them, `report` alone draws them.
+
+    Prose      sentences, computed                 Lines      curves over an axis
+    Table      rows and columns                    Bars       one value a label, in groups
+    Texts      samples, beside the truth           Matrices   small arrays with labelled rows and columns
+
+>>> curve = Series(name="gru", x=(1, 2), y=(3.0, 2.0))
+>>> as_dict(Lines(name="loss", title="Loss", x=Axis("epoch"), y=Axis("nats per token"), series=(curve,)))["kind"]
+'Lines'
+"""
+
+import dataclasses
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+Value: TypeAlias = str | float | int | bool | None
+"""A cell of a table; None is shown as a dash: not measured."""
+
+
+@dataclass(frozen=True)
+class Axis:
+    """What is drawn along an axis, its unit in the title."""
+
+    title: str
+    log: bool = False
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column's title, and how its numbers are written (a format specification: `.2f`, `,`)."""
+
+    title: str
+    format: str = ""
+    numeric: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Exhibit:
+    """What all exhibits have: a name for its files (`[a-z0-9-]+`, unique on a page), a title, a caption."""
+
+    name: str
+    title: str
+    caption: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prose(Exhibit):
+    """Sentences: an answer, a statement of what was left out."""
+
+    paragraphs: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table(Exhibit):
+    """Rows under columns; `bold` names rows by number."""
+
+    columns: tuple[Column, ...]
+    rows: tuple[tuple[Value, ...], ...]
+    bold: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Series:
+    """One curve: as many y as x; a None interrupts it. `low` and `high` are a band around it."""
+
+    name: str
+    x: tuple[float, ...]
+    y: tuple[float | None, ...]
+    dashed: bool = False
+    low: tuple[float | None, ...] = ()
+    high: tuple[float | None, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lines(Exhibit):
+    """Curves over one axis; `marks` are labelled horizontal lines (a baseline, a floor, a reported figure)."""
+
+    x: Axis
+    y: Axis
+    series: tuple[Series, ...]
+    marks: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bar:
+    """One value under a label; bars of one `group` share a colour."""
+
+    label: str
+    value: float | None
+    group: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bars(Exhibit):
+    """Values side by side, in the order given; `marks` as in Lines."""
+
+    value: Axis
+    bars: tuple[Bar, ...]
+    marks: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Matrix:
+    """A small array: `values[row][column]`; None is left blank."""
+
+    title: str
+    rows: tuple[str, ...]
+    columns: tuple[str, ...]
+    values: tuple[tuple[float | None, ...], ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Matrices(Exhibit):
+    """Arrays side by side on one scale from `low` to `high`, with what the rows and the columns are."""
+
+    row_axis: str
+    column_axis: str
+    matrices: tuple[Matrix, ...]
+    low: float = 0.0
+    high: float = 1.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Text:
+    """What a model wrote after a prompt, what really stands there, a remark; `marked` are stretches of `text`."""
+
+    label: str
+    text: str
+    prompt: str = ""
+    truth: str | None = None
+    note: str = ""
+    marked: tuple[tuple[int, int], ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Texts(Exhibit):
+    """Samples in the order given."""
+
+    texts: tuple[Text, ...]
+
+
+KINDS: dict[str, type[Exhibit]] = {kind.__name__: kind for kind in (Prose, Table, Lines, Bars, Matrices, Texts)}
+
+
+def as_dict(exhibit: Exhibit) -> dict[str, Any]:
+    """Plain data with the `kind` first; what is not finite is None, for JSON has no infinity."""
+    return {"kind": type(exhibit).__name__, **_plain(dataclasses.asdict(exhibit))}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

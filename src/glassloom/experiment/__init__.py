@@ -1,0 +1,1 @@
+"""A recipe carried out: what is missing is trained, what is there is shown, on one page."""
