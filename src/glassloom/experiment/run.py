@@ -103,10 +103,10 @@ def run_recipe(
             outcomes[outcome.plan.id] = outcome
     found: dict[str, Found] = {}
     for part, planned in recipe.runs():
-        outcome = outcomes.get(planned.id) or earlier(recipe, part, planned, out)
-        if outcome is not None:
-            run = run_of(outcome.plan, out)
-            found.setdefault(part.name, []).append((outcome, run))
+        ended = outcomes.get(planned.id) or earlier(recipe, part, planned, out)
+        if ended is not None:
+            run = run_of(ended.plan, out)
+            found.setdefault(part.name, []).append((ended, run))
             if planned.id not in corpora and run is not None:
                 corpora[planned.id] = open_corpus(part.corpus, run.config, run.tokenizer)
     return show(recipe, out, found, corpora, quick=quick, left_out=chosen.left_out, command=command)
