@@ -142,8 +142,8 @@ def row(outcome: Outcome, run: Run | None) -> Row:
     if run is None:
         train = Config.from_flat(plan.given).train
         return Row.without_figures(
-            plan.id, plan.setting, plan.given["model"], train.seed, train.optimizer, plan.given, "",
-            outcome.status, outcome.reason or "",
+            id=plan.id, setting=plan.setting, model=plan.given["model"], seed=train.seed, optimizer=train.optimizer,
+            settings=plan.given, run="", status=outcome.status, reason=outcome.reason,
         )  # fmt: skip
     return row_of(run, plan.id, plan.setting, outcome.status, outcome.reason)
 
