@@ -21,6 +21,7 @@ from glassloom.data.baselines import baselines as compute_baselines
 from glassloom.data.settings import DataSettings
 from glassloom.errors import GlassloomError, RunError, SettingError, nearest, notice
 from glassloom.generation import DecodingSettings, Stream
+from glassloom.models.gradients import LENGTHS, GradientCheck, check_gradients
 from glassloom.notebook import Samples, comparison_watcher, watcher
 from glassloom.report import write_report as write_comparison
 from glassloom.report import write_run_report
@@ -354,3 +355,12 @@ def write_report(
     if len(opened_runs) == 1:
         return write_run_report(found, opened_runs[0].report)
     return write_comparison(found, Path(root) / "report")
+
+
+def gradcheck(model: str | None = None, lengths: Sequence[int] = LENGTHS) -> GradientCheck:
+    """Analytic against numerical gradients, one row for each parameter tensor; of all architectures if none is named.
+
+    >>> max(row.relative_error for row in gradcheck("rnn", lengths=[3]).rows) < 1e-6
+    True
+    """
+    return check_gradients([model] if model else [], lengths)

@@ -52,12 +52,16 @@ class Batch:
         return self.targets.numel() if self.mask is None else int(self.mask.sum())
 
     def to(self, device: torch.device | str) -> "Batch":
-        """The same batch on another device."""
+        """The same batch on another device; itself where it is there already."""
+        if self.inputs.device == torch.device(device):
+            return self
         mask = None if self.mask is None else self.mask.to(device)
         return Batch(self.inputs.to(device), self.targets.to(device), self.fresh.to(device), mask)
 
     def split(self, parts: int) -> list["Batch"]:
         """The rows dealt into at most `parts` smaller batches, in order: for accumulating gradients."""
+        if parts == 1:
+            return [self]
         rows = -(-self.inputs.shape[0] // parts)
         masks = [None] * parts if self.mask is None else self.mask.split(rows)
         pieces = zip(self.inputs.split(rows), self.targets.split(rows), self.fresh.split(rows), masks, strict=False)

@@ -37,20 +37,21 @@ class Adagrad(Optimizer):
     def step(self, closure: None = None) -> None:  # type: ignore[override]  # nobody here evaluates inside a step
         """One update of every parameter that has a gradient."""
         for group in self.param_groups:
-            for weights in group["params"]:
-                if weights.grad is not None:
-                    self._update(weights, group)
+            if moved := [weights for weights in group["params"] if weights.grad is not None]:
+                self._update(moved, group)
 
-    def _update(self, weights: Tensor, group: dict[str, Any]) -> None:
-        gradient = weights.grad
-        assert gradient is not None
+    def _update(self, moved: list[Tensor], group: dict[str, Any]) -> None:
+        gradients = [weights.grad for weights in moved if weights.grad is not None]
         if group["weight_decay"]:
-            gradient = gradient.add(weights, alpha=group["weight_decay"])
-        state = self.state[weights]
-        if not state:
-            state["sum"] = torch.zeros_like(weights)
-        state["sum"].addcmul_(gradient, gradient)
-        weights.addcdiv_(gradient, state["sum"].add(group["eps"]).sqrt_(), value=-group["lr"])
+            gradients = list(torch._foreach_add(gradients, moved, alpha=group["weight_decay"]))
+        for weights in moved:
+            if not self.state[weights]:
+                self.state[weights]["sum"] = torch.zeros_like(weights)
+        sums = [self.state[weights]["sum"] for weights in moved]
+        torch._foreach_addcmul_(sums, gradients, gradients)
+        roots = torch._foreach_add(sums, group["eps"])
+        torch._foreach_sqrt_(roots)
+        torch._foreach_addcdiv_(moved, gradients, roots, value=-group["lr"])
 
 
 class Muon(Optimizer):
