@@ -70,7 +70,7 @@ def test_where_tanh_saturates_each_step_takes_its_slope_too() -> None:
 def test_the_norm_is_frobenius_over_the_batch_and_the_loss_is_the_rows_mean() -> None:
     made, given = hand_set("tanh", 0.5, 0.3), batch()
     [flow] = gradient_flow(made, given).layers
-    logits, state = made(given.inputs)
+    logits, _ = made(given.inputs)
     error = logits[:, -1].softmax(-1)
     error[torch.arange(3), given.targets[:, -1]] -= 1
     expected = (error @ made.output_weight / 3).norm().item()  # d loss / d h_T by hand: (p - y) V / rows

@@ -141,9 +141,7 @@ def first_batch(run: Run, corpus: Corpus) -> Batch:
     """The minibatch that the run's first update saw."""
     train = run.config.train
     length, specials = train.sequence_length or 1, corpus.tokenizer.specials
-    return next(
-        sampler(corpus.train, train.batching, train.batch_size, length, train.seed, train.max_tokens, specials)
-    )
+    return next(sampler(corpus.train, train.batching, train.batch_size, length, train.seed, train.max_tokens, specials))
 
 
 def run_gradient_flow(run: Run, corpus: Corpus, checkpoint: Checkpoint | None = None) -> GradientFlow:
