@@ -65,8 +65,8 @@ def drift_exhibits(found: Mapping[str, Sequence[Continuation]], shown: int = 4) 
     given = f"{prompts[0]}" if len(prompts) == 1 else f"{prompts[0]} to {prompts[-1]}" if prompts else "no"
     return [
         Table(name="drift", title="How far the continuations stay with the truth",
-              caption=f"{given} characters are given; the most probable continuation is compared with the text's own. A "
-              "continuation that is wholly right drifts off at its end.", columns=columns, rows=tuple(rows)),
+              caption=f"{given} characters are given; the most probable continuation is compared with the text's own. "
+              "One that is wholly right drifts off at its end.", columns=columns, rows=tuple(rows)),
         Texts(name="continuations", title="Continuations beside the truth",
               caption="What follows the place of drifting is marked.", texts=tuple(texts)),
     ]  # fmt: skip

@@ -109,8 +109,8 @@ def quality(samples: Sequence[Written], model: KneserNey, unknown: int | None) -
 
 RULE = (
     "Best and worst are the lowest and the highest perplexities under the corpus's Kneser-Ney 5-gram. Interesting, of "
-    "the others: the one with the largest share of repeated 4-grams, then the one with the most <unk>, then the one that "
-    "the model was surest of where the 5-gram was not (nats a token)."
+    "the others: the one with the largest share of repeated 4-grams, then the one with the most <unk>, then the one "
+    "that the model was surest of where the 5-gram was not (nats a token)."
 )
 
 
