@@ -1,17 +1,14 @@
 """What a show function sees of an experiment: its runs, their rows and texts, what was reported, what it measured."""
 
-import csv
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
 from glassloom.comparison import Comparison, Row
 from glassloom.data.corpus import Corpus
-from glassloom.recipes import Recipe
+from glassloom.recipes import Recipe, rows_of
 from glassloom.runs import Run
 from glassloom.storage import replace_file, storing
 
@@ -50,7 +47,7 @@ class Experiment:
 
     def reported(self, file: str) -> list[dict[str, str]]:
         """The rows of a table of reported figures (`ptb`, `other`)."""
-        return [dict(row) for row in reported(file)]
+        return rows_of(file)
 
     def kept(self, name: str, compute: Callable[[], Any], *, of: Sequence[Run] = ()) -> Any:
         """What `compute` gives (plain data), computed once and kept in the experiment's folder.
@@ -68,10 +65,3 @@ class Experiment:
             path.parent.mkdir(parents=True, exist_ok=True)
         replace_file(path, json.dumps({"made_from": made_from, "value": value}).encode())
         return value
-
-
-@cache
-def reported(file: str) -> list[dict[str, str]]:
-    """A table of figures as they were reported elsewhere."""
-    text = resources.files("glassloom.recipes").joinpath("reported", f"{file}.csv").read_text(encoding="utf-8")
-    return list(csv.DictReader(text.splitlines()))

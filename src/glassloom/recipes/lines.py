@@ -11,7 +11,8 @@ def line_of(text: str, path: Sequence[Any]) -> int | None:
     Goes along the path: a table's header, the n-th of an array of tables, the n-th inline table after `runs =`, then
     the key.
 
-    >>> line_of('name = "x"\\n[[part]]\\nruns = [\\n  { id = "a", lr = 1 },\\n  { id = "b", rl = 1 },\\n]', ["part", 0, "runs", 1, "rl"])
+    >>> text = 'name = "x"\\n[[part]]\\nruns = [\\n  { id = "a", lr = 1 },\\n  { id = "b", rl = 1 },\\n]'
+    >>> line_of(text, ["part", 0, "runs", 1, "rl"])
     5
     """
     place, end = 0, len(text)

@@ -2,7 +2,7 @@
 
     name, title, source, about      what it reproduces; hours_cpu, hours_gpu: full size, on two cores and on a GPU
     [settings]                      of every run, named as on the command line
-    [[part]]                        runs on one text: name, title, corpus, settings, runs = [{ id, group, ... }]
+    [[part]]                        runs on one text: name, title, corpus, settings, groups, runs = [{ id, group, ... }]
     [quick]                         what --quick does instead: only, settings, runs = { ID = { ... } }
     [[target]]                      a figure to reach: run, figure, epoch, at_most | at_least | reported and within
     [[page]]                        what the page shows, in order: show, and the arguments of that show function
@@ -10,6 +10,7 @@
 Nothing in a recipe is code. An unknown key is refused with its line.
 """
 
+import csv
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -54,7 +55,11 @@ class Part(Strict):
     title: str
     corpus: str
     about: str = ""
+    optional: bool = False
+    """Trained only where it, a group of it or one of its runs is asked for by name."""
     settings: Settings = {}
+    groups: dict[str, Settings] = {}
+    """Settings of the runs of a group, by its name."""
     runs: tuple[PlannedRun, ...] = Field(min_length=1)
 
 
@@ -70,12 +75,18 @@ class Target(Strict):
     """A figure that a run must reach: a field of its row (at an epoch, or at its best), or a number of a show."""
 
     run: str = ""
+    runs: tuple[str, ...] = ()
+    """The same for each of these."""
     figure: str
     epoch: int | None = None
     at_most: float | None = None
     at_least: float | None = None
     reported: float | None = None
+    table: str = ""
+    """The reported figure is that of the run in this table: at the epoch, or at its best."""
     within: float = 0.0
+    either_way: bool = False
+    """Lower than that is missed too."""
     quick: bool = False
     note: str = ""
 
@@ -85,6 +96,30 @@ class Target(Strict):
         if self.at_most is not None:
             return self.at_most
         return None if self.reported is None else self.reported * (1 + self.within)
+
+    @property
+    def lowest(self) -> float | None:
+        """The lowest value that reaches the target; None where any low one does."""
+        if self.either_way and self.reported is not None:
+            return self.reported * (1 - self.within)
+        return self.at_least
+
+    @property
+    def asked(self) -> str:
+        """What is asked for, in words."""
+        if self.at_least is not None:
+            return f"at least {self.at_least:g}"
+        if self.at_most is not None:
+            return f"at most {self.at_most:g}"
+        if self.either_way:
+            return f"within {self.within:.0%} of {self.reported:g}"
+        return f"at most {self.within:.0%} above {self.reported:g}" if self.within else f"at most {self.reported:g}"
+
+    @property
+    def described(self) -> str:
+        """The figure in words."""
+        at = f" after epoch {self.epoch}" if self.epoch is not None else ""
+        return f"{self.figure.replace('_', ' ')}{at}{f' ({self.note})' if self.note else ''}"
 
 
 class Shown(BaseModel):
@@ -119,6 +154,13 @@ class Recipe(Strict):
     target: tuple[Target, ...] = ()
     page: tuple[Shown, ...] = ()
 
+    def targets(self) -> Iterator[Target]:
+        """Every target, one for each run that it is asked of, the reported figure looked up."""
+        for target in self.target:
+            for run in target.runs or (target.run,):
+                reported = perplexity_in(target.table, run, target.epoch) if target.table else target.reported
+                yield target.model_copy(update={"run": run, "runs": (), "reported": reported})
+
     def runs(self) -> Iterator[tuple[Part, PlannedRun]]:
         """Every run with its part, in order."""
         for part in self.part:
@@ -126,19 +168,47 @@ class Recipe(Strict):
                 yield part, run
 
     def given(self, part: Part, run: PlannedRun, *, quick: bool = False) -> Settings:
-        """What `train` is given for a run: the recipe's settings, the part's, its own; quick ones instead of these."""
-        given = merged(self.settings, part.settings, run.settings)
+        """What `train` is given for a run: those of the recipe, the part, the group, its own; then the quick ones."""
+        given = merged(self.settings, part.settings, part.groups.get(run.group, {}), run.settings)
         return merged(given, self.quick.settings, self.quick.runs.get(run.id, {})) if quick else given
 
 
+def rows_of(table: str) -> list[dict[str, str]]:
+    """A table of figures as they were reported elsewhere: `ptb`, `other`.
+
+    Raises:
+        InputError: there is none of that name.
+    """
+    path = FOLDER / "reported" / f"{table}.csv"
+    if not path.is_file():
+        known = [found.stem for found in (FOLDER / "reported").glob("*.csv")]
+        raise InputError(f"There is no table of reported figures {table}", "one that there is", nearest(table, known))
+    return list(csv.DictReader(path.read_text(encoding="utf-8").splitlines()))
+
+
+def perplexity_in(table: str, run: str, epoch: int | None) -> float:
+    """A run's reported validation perplexity after an epoch, or its lowest.
+
+    >>> perplexity_in("ptb", "3.2a", 1), perplexity_in("ptb", "3.2a", None)
+    (284.31, 110.22)
+    """
+    [row] = [row for row in rows_of(table) if row["id"] == run and row["split"] == "valid"]
+    values = {int(name[6:]): float(value) for name, value in row.items() if name.startswith("epoch_") and value}
+    return values[epoch] if epoch else min(values.values())
+
+
 def merged(*settings: Mapping[str, Any]) -> Settings:
-    """Later settings replace earlier ones; a budget replaces a budget of any kind."""
+    """Later settings replace earlier ones, a budget one of any kind; the word none takes a setting back.
+
+    >>> merged({"epochs": 20, "eval_every": 207}, {"minutes": 1, "eval_every": "none"})
+    {'minutes': 1}
+    """
     result: Settings = {}
     for one in settings:
         if any(name in BUDGETS for name in one):
             result = {name: value for name, value in result.items() if name not in BUDGETS}
         result |= one
-    return result
+    return {name: value for name, value in result.items() if value != "none"}
 
 
 def listed() -> dict[str, Path]:
@@ -159,7 +229,9 @@ def load_recipe(named: str | Path) -> Recipe:
     if str(named) in known:
         path = known[str(named)]
     elif path.suffix != ".toml":
-        raise InputError(f"There is no recipe {named}", f"{', '.join(known)}, or a TOML file", nearest(str(named), known))
+        raise InputError(
+            f"There is no recipe {named}", f"{', '.join(known)}, or a TOML file", nearest(str(named), known)
+        )
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -186,7 +258,7 @@ def parse(text: str, where: str = "the recipe") -> Recipe:
 def refusal(error: ValidationError, text: str, where: str) -> InputError:
     """The first thing that is wrong with a recipe, with its line."""
     first = error.errors()[0]
-    path = [part for part in first["loc"]]
+    path = list(first["loc"])
     line = line_of(text, path)
     at = f"{where}, line {line}" if line else where
     key = str(path[-1])
@@ -221,7 +293,10 @@ def check_ids(recipe: Recipe, text: str, where: str) -> None:
                 line = line_of(text, ["part", at, "runs", number, "id"])
                 raise InputError(f"{where}, line {line}: two runs are called {run.id}", "an id of its own for each", "")
             ids.append(run.id)
-    named = [target.run for target in recipe.target if target.run] + [*recipe.quick.only, *recipe.quick.runs]
+    named = [run for target in recipe.target for run in (*target.runs, target.run) if run] + [
+        *recipe.quick.only,
+        *recipe.quick.runs,
+    ]
     for name in named:
         if name not in ids and name not in {part.name for part in recipe.part}:
             raise InputError(f"{where}: there is no run {name}", "the id of a run or part", nearest(name, ids))

@@ -3,13 +3,13 @@
 from collections.abc import Callable
 
 from glassloom.exhibits import Exhibit
-from glassloom.experiment.shows import architectures
+from glassloom.experiment.shows import architectures, questions
 
 SHOWS: dict[str, Callable[..., list[Exhibit]]] = {
     "reported-table": architectures.reported_table,
     "reported-curves": architectures.reported_curves,
-    "architecture-questions": architectures.questions,
-    "what-the-report-got-wrong": architectures.mistakes,
+    "architecture-questions": questions.questions,
+    "what-the-report-got-wrong": questions.mistakes,
 }
 """By the name that a recipe asks for; what else it writes there are the function's keyword arguments."""
 
