@@ -55,6 +55,8 @@ def test_through_an_identity_recurrence_the_gradient_does_not_vanish() -> None:
 def test_through_half_the_identity_it_halves_at_each_step() -> None:
     [flow] = gradient_flow(hand_set("tanh", 0.5, 0.0), batch()).layers
     assert flow.scaled == pytest.approx([0.5 ** (TIME - 1 - place) for place in range(TIME)], rel=1e-12)
+    assert flow.reach() == 7  # a half to the seventh is the first below a hundredth
+    assert flow.reach(1e-9) is None
 
 
 def test_where_tanh_saturates_each_step_takes_its_slope_too() -> None:
@@ -178,5 +180,5 @@ def test_its_exhibits_hold_the_numbers_and_say_the_convention() -> None:
     assert "Frobenius, over 3 rows" in raw.caption
     assert isinstance(table, Table)
     assert table.rows[0][1:4] == (1.0, flows["rnn"].layers[1].scaled[-2], flows["rnn"].layers[1].scaled[-6])
-    assert table.rows[0][-1] is None
+    assert table.rows[0][-2] is None  # 30 steps back there is nothing
     assert len(gradient_flow_exhibits(flows)[0].series) == 2 + 4  # every layer

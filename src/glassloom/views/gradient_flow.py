@@ -45,6 +45,12 @@ class LayerFlow:
         most = max(self.norms)
         return tuple(norm / most if most else 0.0 for norm in self.norms)
 
+    def reach(self, share: float = 0.01) -> int | None:
+        """From how many steps before the loss on less than this share of the largest norm is left; None: never."""
+        far = [back for back, norm in enumerate(reversed(self.scaled)) if norm >= share]
+        nearest_lost = far[-1] + 1 if far else 0
+        return nearest_lost if nearest_lost < len(self.norms) else None
+
 
 @dataclass(frozen=True)
 class GradientFlow:
@@ -179,9 +185,13 @@ def gradient_flow_exhibits(flows: Mapping[str, GradientFlow], layer: int | None 
         return Lines(name=name, title=title, caption=f"{caption} {more}", x=Axis("step"), y=y, series=series)
 
     places = [0, 1, 5, 10, 20, 30]
-    columns = [Column("state", numeric=False), *(Column(f"{back} back", ".2e") for back in places)]
+    columns = [
+        Column("state", numeric=False),
+        *(Column(f"{back} back", ".2e") for back in places),
+        Column("below 1% from", ","),
+    ]
     table = [
-        (label, *(each.scaled[-1 - back] if back < len(each.norms) else None for back in places))
+        (label, *(each.scaled[-1 - back] if back < len(each.norms) else None for back in places), each.reach())
         for label, each in shown.items()
     ]
     scaled = {label: each.scaled for label, each in shown.items()}
@@ -192,6 +202,7 @@ def gradient_flow_exhibits(flows: Mapping[str, GradientFlow], layer: int | None 
         lines("gradient-raw", "Gradient through time", raw, Axis("norm of the gradient", log=True),
               "Logarithmic: a straight fall is one factor a step; norms of 0 are left out."),
         Table(name="gradient-back", title="What is left of the gradient, steps back from the loss",
-              caption=f"{caption} As a share of the curve's largest norm.", columns=tuple(columns),
+              caption=f"{caption} As a share of the curve's largest norm; the last column says from how many steps "
+              "back on less than a hundredth is left (a dash: never).", columns=tuple(columns),
               rows=tuple(table)),
     ]  # fmt: skip
