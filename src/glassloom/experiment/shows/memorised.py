@@ -65,9 +65,9 @@ def memorised(
         for same in by_text.values():
             corpus = experiment.corpus(next(iter(same)))
             history = memorisation({title_of(id, run): run for id, run in same.items()}, corpus)
-            of = corpus.name if len(by_text) > 1 else ""
+            of = ", ".join(same) if len(by_text) > 1 else ""
             exhibits += [
-                dataclasses.replace(exhibit, name=f"{exhibit.name}-{of}", title=f"{exhibit.title} {of and f'({of})'}")
+                dataclasses.replace(exhibit, name=f"{exhibit.name} {of}", title=exhibit.title + (of and f": {of}"))
                 for exhibit in memorisation_exhibits(history)
             ]
         return exhibits, figures

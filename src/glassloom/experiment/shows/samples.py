@@ -1,7 +1,7 @@
 """What runs write when they always take the most probable token, the best and the worst of it, and whether it pays."""
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from glassloom.data.corpus import Corpus
@@ -25,17 +25,25 @@ class Drawn:
 
 
 def first_words(corpus: Corpus, count: int) -> list[str]:
-    """The first word (or character) of lines of held-out text, evenly spread, none unknown, none twice if possible."""
+    """The first word (or character) of lines of held-out text, evenly spread, all different and none unknown.
+
+    Where too few lines begin differently, words from within them are taken too.
+    """
     starts = corpus.valid.starts
     if starts is None:
         lines = corpus.text("valid", 0, 200_000).split("\n")
     else:
         lines = [corpus.text("valid", start, end) for start, end in itertools.pairwise(starts[:1000].tolist())]
-    words = [line.split()[0] for line in lines if line.split()]
-    firsts = words if unit_of(corpus.tokenizer) == "words" else [word[0] for word in words]
-    known = [first for first in dict.fromkeys(firsts) if not corpus.tokenizer.unknown(first) and first != "<unk>"]
-    spread = [known[len(known) * number // count] for number in range(count)] if known else [""] * count
-    return list(spread)
+    words = [line.split() for line in lines if line.split()]
+
+    def usable(found: Iterable[str]) -> list[str]:
+        firsts = found if unit_of(corpus.tokenizer) == "words" else (word[0] for word in found)
+        return [one for one in dict.fromkeys(firsts) if one != "<unk>" and not corpus.tokenizer.unknown(one)]
+
+    known = usable(line[0] for line in words)
+    if len(known) < count:
+        known = usable([*known, *itertools.chain.from_iterable(words)])[:count] or [""]
+    return [known[len(known) * number // count] for number in range(count)]
 
 
 def draw(run: Run, corpus: Corpus, title: str, lengths: Sequence[int], count: int, checkpoint: str) -> list[Drawn]:
