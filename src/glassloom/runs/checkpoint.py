@@ -56,6 +56,12 @@ class Checkpoint:
         """Where training stood."""
         return read_json(self.path / PROGRESS)
 
+    @property
+    def epoch(self) -> float:
+        """Passes over the training text until then."""
+        batches = self.progress()["batches"]
+        return float(batches["steps"] / batches["steps_per_epoch"])
+
     def shapes(self) -> Shapes:
         """The shape of each weight, by parameter name, from the file's header alone.
 
