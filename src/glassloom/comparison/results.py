@@ -292,7 +292,10 @@ class Comparison:
 
 
 _READER = TypeAdapter(Comparison)
-_PARTS = (Comparison, Row, CorpusFacts, Size, BaselineFigures, Protocols, Point, Curve, ContinuedText, Copies, Recommendation)
+_PARTS = (
+    Comparison, Row, CorpusFacts, Size, BaselineFigures, Protocols, Point, Curve, ContinuedText, Copies,
+    Recommendation,
+)  # fmt: skip
 _KEYS = sorted({field.name for part in _PARTS for field in dataclasses.fields(part)})
 
 
