@@ -26,8 +26,8 @@ def bars_chart(bars: Bars, about: str) -> Specification:
     if log:
         low, high = low / 1.5, high * (high / low) ** 0.12 * 1.1
     else:
-        room = 0.14 * (max(high, 0.0) - min(low, 0.0))
-        low, high = (low - room if low < 0 else 0.0), (high + room if high > 0 else 0.0)
+        room = 0.2 * (max(high, 0.0) - min(low, 0.0))
+        low, high = (low - 1.4 * room if low < 0 else 0.0), (high + room if high > 0 else 0.0)
         low, high = (low, high) if high > low else (0.0, 1.0)
     scale = alt.Scale(type="log" if log else "linear", domain=[low, high], nice=False)
     foot = low if log else 0.0

@@ -175,10 +175,11 @@ def _numbers(
             if (known := drawable(value, log=False)) is None:
                 continue
             x, y = left + (column + 0.5) * cell, top + (row + 0.5) * tall + 4
+            told = written(round(float(f"{known:.2g}"), 3))
             strong = strength(indices[row][column], exhibit) > STRONG
             parts.append(f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="middle" font-size="11" '
                          f'class="{"on-strong" if strong else "on-weak"}" '
-                         f'fill="{PAPER if strong else INK}">{written(float(f"{known:.2g}"))}</text>')  # fmt: skip
+                         f'fill="{PAPER if strong else INK}">{told}</text>')  # fmt: skip
     return "".join(parts)
 
 
