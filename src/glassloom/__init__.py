@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from glassloom.api import compare, evaluate, generate, gradcheck, train, write_report
     from glassloom.data import load_corpus, load_text
+    from glassloom.experiment.run import run_recipe
     from glassloom.runs import load_run
 
 __version__ = "0.1.0"
@@ -19,6 +20,7 @@ _HOMES = {
     "load_corpus": "glassloom.data",
     "load_run": "glassloom.runs",
     "load_text": "glassloom.data",
+    "run_recipe": "glassloom.experiment.run",
     "train": "glassloom.api",
     "write_report": "glassloom.api",
 }
@@ -31,6 +33,7 @@ __all__ = [
     "load_corpus",
     "load_run",
     "load_text",
+    "run_recipe",
     "train",
     "write_report",
 ]
