@@ -166,9 +166,11 @@ def test_arg_max_samples_and_the_best_and_worst_of_them(words, tmp_path: Path) -
     assert all(len(corpus.tokenizer.encode(prompt)) == 1 for prompt in prompts)
 
 
-def test_whether_a_lower_perplexity_means_better_samples(words, tmp_path: Path) -> None:
+def test_whether_a_lower_perplexity_means_better_samples(words, lines, tmp_path: Path) -> None:
     _, corpus, runs = words
     made = experiment(tmp_path, corpus, runs)
+    made.runs |= lines[2]  # on another text, and left out
+    made.corpora = {**made.corpora, **dict.fromkeys(lines[2], lines[1])}
     shown = SHOWS["sample-quality"](made, length=12, count=3)
     check(shown)
     table, together = shown

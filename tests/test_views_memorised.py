@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from glassloom.data import Corpus, DataSettings, load_text
-from glassloom.exhibits import Lines, Texts
+from glassloom.exhibits import Lines, Table, Texts
 from glassloom.views import copies, training_text
 from glassloom.views.copies import Piece, longest_matches
-from glassloom.views.memorisation import marked, memorisation, memorisation_exhibits
-from glassloom.views.memorised import AT_LEAST, Stretch, memorised
+from glassloom.views.memorisation import memorisation, memorisation_exhibits
+from glassloom.views.memorised import AT_LEAST, Stretch, marked, memorised, memorised_exhibits
 from glassloom.views.training_text import symbols_of, train_pieces
 from trainings import small, train
 
@@ -48,7 +48,7 @@ def test_every_longest_match_is_found_and_stands_where_it_is_said_to(samples: li
     for sample, matches in zip(samples, found, strict=True):
         assert matches.lengths.tolist() == plainly(sample, text)
         for at, (length, place) in enumerate(zip(matches.lengths, matches.places, strict=True)):
-            assert text[place : place + length] == sample[at : at + length] if length else place == -1
+            assert place == (text.find(sample[at : at + length]) if length else -1)
 
 
 def test_searching_a_large_alphabet_and_indexing_a_small_one_agree(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -81,6 +81,13 @@ def test_the_longest_copy_and_the_share_are_as_counted_by_hand() -> None:
     assert (strange.longest_copy, strange.share) == (0, 0.0)
     assert found.share == pytest.approx(25 / 36)
     assert found.longest_copy == 15
+    texts, stretches = memorised_exhibits({"first": sample, "empty": "", "strange": "??"}, found)
+    assert isinstance(texts, Texts)
+    assert texts.texts[0].marked == ((2, 12), (14, 29))
+    assert texts.texts[2].note == "nothing of it stands in train"
+    assert f"in train ({corpus.train.tokens} characters)" in texts.caption
+    assert isinstance(stretches, Table)
+    assert stretches.rows == (("first", "cat sat on", 10, 5), ("first", " dog ran to the", 15, 26))
 
 
 def test_copies_that_overlap_are_counted_once() -> None:
@@ -159,6 +166,7 @@ def test_only_the_first_tokens_are_searched_where_that_is_asked_for(tiny_text: s
     cut = memorised([late], corpus, most_tokens=1900)
     assert cut.longest_copy < 60
     assert cut.symbols == 1900
+    assert cut.searched == "the first 1,900 characters of train"
 
 
 def test_a_run_is_metered_over_its_training(tmp_path: Path, tiny_text: str) -> None:
@@ -182,7 +190,7 @@ def test_a_run_is_metered_over_its_training(tmp_path: Path, tiny_text: str) -> N
     assert share.series[0].y[-1] == last.share
     assert isinstance(texts, Texts)
     assert [copy["text"][slice(*span)] for span in texts.texts[0].marked] == [tiny_text[100:160], tiny_text[200:240]]
-    assert "60 characters, which stand in train at character 101" in texts.texts[0].note
+    assert "60 characters, as in train from character 101 on" in texts.texts[0].note
     assert memorisation_exhibits({}) == []
     (run.path / "samples.jsonl").unlink()
     assert memorisation({"gru": run}, corpus) == {}

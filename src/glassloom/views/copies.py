@@ -33,7 +33,7 @@ class Piece:
 
 @dataclass(frozen=True)
 class Matches:
-    """For each place of one sample: how long a stretch from there stands in the text, and where it stands.
+    """For each place of one sample: how long a stretch from there stands in the text, and where it does first.
 
     A length of 0 stands nowhere: its place is -1.
     """
@@ -49,7 +49,7 @@ class Level:
     numbers: Integers
     """By place of the samples laid end to end; -1 where the sample ends before n symbols."""
     found: Integers
-    """By number: where the text has it; -1 where it was not seen."""
+    """By number: where the text has it first; -1 where it was not seen."""
     keys: Integers
     """Ascending: number * radix + next symbol; the index of each is the number of the longer substring."""
     dense: bool
@@ -122,7 +122,8 @@ class Substrings:
                 self._deeper()
             found = self._levels[length].found
             if found.min() < 0:
-                found[numbers] = piece.begin + places.astype(np.int64)
+                new = np.flatnonzero(found[numbers] < 0)[::-1]  # of equal ones the last assignment stands: the first
+                found[numbers[new]] = piece.begin + places[new].astype(np.int64)
 
     def matches(self) -> list[Matches]:
         """For each sample, what the text that has passed by has of it."""
@@ -138,7 +139,8 @@ class Substrings:
 
 
 def longest_matches(samples: Sequence[Integers], text: Iterable[Piece]) -> list[Matches]:
-    """For each place of each sample, the longest stretch from there that stands in the text, and where.
+    """For each place of each sample, the longest stretch from there that stands in the text, and where
+    it does first.
 
     >>> [found] = longest_matches([np.array([1, 2, 3, 9])], [Piece(0, np.array([7, 2, 3, 1, 2]), 5)])
     >>> found.lengths.tolist(), found.places.tolist()

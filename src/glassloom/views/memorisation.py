@@ -1,16 +1,16 @@
 """The memorisation meter over a run's training: its samples, step by step, against its training text."""
 
+import dataclasses
 import math
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from glassloom.data.corpus import Corpus
-from glassloom.exhibits import Axis, Exhibit, Lines, Series, Text, Texts
+from glassloom.exhibits import Axis, Exhibit, Lines, Series, Texts
 from glassloom.runs import Run
-from glassloom.views.memorised import Copied, Memorised, memorised
+from glassloom.views.memorised import Memorised, beside, memorised
 from glassloom.views.training_text import held_out, symbols_of
 
 
@@ -53,23 +53,7 @@ def memorisation(
 
 def part(found: Memorised, first: int, last: int) -> Memorised:
     """The samples from `first` to before `last`."""
-    return Memorised(found.unit, found.at_least, found.symbols, found.by_chance, found.samples[first:last])
-
-
-def marked(text: str, sample: Copied, unit: str) -> tuple[tuple[int, int], ...]:
-    """A sample's copied stretches as places in its text, those that touch joined."""
-    if unit == "characters":
-        spans = [(at, at + 1) for at in range(len(text))]
-    else:
-        spans = [found.span() for found in re.finditer(r"\n|[^\s]+", text)]
-    joined: list[tuple[int, int]] = []
-    for stretch in sample.stretches:
-        start, end = spans[stretch.start][0], spans[stretch.end - 1][1]
-        if joined and start <= joined[-1][1]:
-            start, end = joined[-1][0], max(end, joined[-1][1])
-            joined.pop()
-        joined.append((start, end))
-    return tuple(joined)
+    return dataclasses.replace(found, samples=found.samples[first:last])
 
 
 def memorisation_exhibits(found: Mapping[str, Memorisation]) -> list[Exhibit]:
@@ -78,7 +62,6 @@ def memorisation_exhibits(found: Mapping[str, Memorisation]) -> list[Exhibit]:
         return []
     some = next(iter(found.values())).written
     control = next(iter(found.values())).held_out
-    size = f"{some.symbols:,} {some.unit}"
     choice = f"Stretches of at least {some.at_least} {some.unit} count as copied."
     real = control.samples
     longest = {"by chance": some.by_chance} if math.isfinite(some.by_chance) else {}
@@ -92,18 +75,12 @@ def memorisation_exhibits(found: Mapping[str, Memorisation]) -> list[Exhibit]:
         return tuple(Series(name=name, x=found[name].steps, y=tuple(each)) for name, each in values.items())
 
     texts = tuple(
-        Text(
-            label=name,
-            prompt=each.prompts[-1],
-            text=each.texts[-1],
-            note=note(each.written.samples[-1], some.unit),
-            marked=marked(each.texts[-1], each.written.samples[-1], some.unit),
-        )
+        beside(name, each.texts[-1], each.written.samples[-1], some.unit, each.prompts[-1])
         for name, each in found.items()
     )
     return [
         Lines(name="longest-copy", title="Longest copy from the training text, over training",
-              caption=f"The longest stretch of the sample at that step that stands word for word in train ({size}), "
+              caption=f"The longest stretch of the sample at that step that stands word for word in {some.searched}, "
               f"beside {against} (mean), and what unrelated symbols would share by chance.",
               x=Axis("step"), y=Axis(some.unit), marks=longest,
               series=series({name: [copy.longest_copy for copy in each.written.samples]
@@ -114,13 +91,3 @@ def memorisation_exhibits(found: Mapping[str, Memorisation]) -> list[Exhibit]:
         Texts(name="copied", title="Last samples, what stands in the training text marked", caption=choice,
               texts=texts),
     ]  # fmt: skip
-
-
-def note(sample: Copied, unit: str) -> str:
-    """How long the longest copy is, where it stands, and how much is copied."""
-    if sample.longest is None:
-        return "nothing of it stands in train"
-    return (
-        f"longest copy {sample.longest_copy} {unit}, which stand in train at {unit[:-1]} {sample.longest.place + 1:,}; "
-        f"{sample.share:.0%} copied"
-    )

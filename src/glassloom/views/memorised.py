@@ -10,12 +10,14 @@ ln(n m) / -ln(sum of p^2) symbols (Arratia and Waterman 1985).
 """
 
 import math
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from glassloom.data.corpus import Corpus
+from glassloom.exhibits import Column, Exhibit, Table, Text, Texts
 from glassloom.views.copies import Matches, Substrings
 from glassloom.views.training_text import symbols_of, train_pieces, unit_of
 
@@ -26,7 +28,7 @@ longest that stands in its train (10.8 million characters) has 35, most have les
 
 @dataclass(frozen=True)
 class Stretch:
-    """Symbols `start` to `end` of a sample, and the place in train (in symbols) of one text like it."""
+    """Symbols `start` to `end` of a sample, and the first place in train (in symbols) that is like it."""
 
     start: int
     end: int
@@ -56,13 +58,24 @@ class Copied:
 
 @dataclass(frozen=True)
 class Memorised:
-    """Several samples against train: `unit` is `characters` or `words`, `symbols` how many of them train has."""
+    """Several samples against train: `unit` is `characters` or `words`, `symbols` how many of them were searched."""
 
     unit: str
     at_least: int
     symbols: int
+    whole: bool
+    """Whether that is all of train, not only its beginning."""
     by_chance: float
     samples: tuple[Copied, ...]
+
+    @property
+    def searched(self) -> str:
+        """What was searched, in words."""
+        return (
+            f"train ({self.symbols:,} {self.unit})"
+            if self.whole
+            else f"the first {self.symbols:,} {self.unit} of train"
+        )
 
     @property
     def longest_copy(self) -> int:
@@ -101,7 +114,8 @@ def memorised(
     alike, compared = float((chances**2).sum()), symbols * sum(known.sizes)
     by_chance = math.log(compared) / -math.log(alike) if compared and alike < 1 else math.inf
     samples = tuple(copied(found, at_least) for found in known.matches())
-    return Memorised(unit, at_least, symbols, by_chance, samples)
+    whole = most_tokens is None or most_tokens >= corpus.train.tokens
+    return Memorised(unit, at_least, symbols, whole, by_chance, samples)
 
 
 def copied(found: Matches, at_least: int) -> Copied:
@@ -118,3 +132,55 @@ def copied(found: Matches, at_least: int) -> Copied:
     covered = int((np.maximum.accumulate(ends) > starts).sum())
     best = Stretch(longest, longest + int(lengths[longest]), int(places[longest])) if lengths[longest] else None
     return Copied(len(lengths), best, stretches, covered)
+
+
+def spans_of(text: str, unit: str) -> list[tuple[int, int]]:
+    """Where each symbol stands in a text."""
+    if unit == "characters":
+        return [(at, at + 1) for at in range(len(text))]
+    return [found.span() for found in re.finditer(r"\n|[^\s]+", text)]
+
+
+def span_of(text: str, stretch: Stretch, unit: str) -> tuple[int, int]:
+    """Where a stretch stands in a text."""
+    spans = spans_of(text, unit)
+    return spans[stretch.start][0], spans[stretch.end - 1][1]
+
+
+def marked(text: str, sample: Copied, unit: str) -> tuple[tuple[int, int], ...]:
+    """A sample's copied stretches as places in its text, those that touch joined."""
+    joined: list[tuple[int, int]] = []
+    for start, end in (span_of(text, stretch, unit) for stretch in sample.stretches):
+        if joined and start <= joined[-1][1]:
+            joined[-1] = (joined[-1][0], max(end, joined[-1][1]))
+        else:
+            joined.append((start, end))
+    return tuple(joined)
+
+
+def beside(label: str, text: str, sample: Copied, unit: str, prompt: str = "") -> Text:
+    """One sample with its copied stretches marked, how long the longest copy is, and where it stands."""
+    remark = "nothing of it stands in train"
+    if sample.longest is not None:
+        place = f"{unit[:-1]} {sample.longest.place + 1:,}"
+        remark = f"longest copy {sample.longest_copy} {unit}, as in train from {place} on; {sample.share:.0%} copied"
+    return Text(label=label, prompt=prompt, text=text, note=remark, marked=marked(text, sample, unit))
+
+
+def memorised_exhibits(texts: Mapping[str, str], found: Memorised) -> list[Exhibit]:
+    """Texts by label with what stands in train marked, and a table of these stretches: which, how long, and where."""
+    pairs = list(zip(texts.items(), found.samples, strict=True))
+    rows = [
+        (label, text[slice(*span)], stretch.end - stretch.start, stretch.place + 1)
+        for (label, text), sample in pairs
+        for stretch in sample.stretches
+        for span in [span_of(text, stretch, found.unit)]
+    ]
+    choice = f"Stretches of at least {found.at_least} {found.unit} that stand word for word in {found.searched}."
+    return [
+        Texts(name="copied-texts", title="What stands in the training text", caption=choice,
+              texts=tuple(beside(label, text, sample, found.unit) for (label, text), sample in pairs)),
+        Table(name="copied-stretches", title="Copied stretches", caption=f"{choice} Where: the first place in train.",
+              columns=(Column("text", numeric=False), Column("stretch", numeric=False), Column(found.unit, ","),
+                       Column(f"from {found.unit[:-1]}", ",")), rows=tuple(rows)),
+    ]  # fmt: skip

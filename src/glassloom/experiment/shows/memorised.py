@@ -3,12 +3,13 @@
 import dataclasses
 from collections.abc import Sequence
 
-from glassloom.exhibits import Column, Exhibit, Table, Value
+from glassloom.exhibits import Column, Exhibit, Table, Text, Texts, Value
 from glassloom.experiment.experiment import Experiment
 from glassloom.experiment.shows.keeping import Measured, checkpoint_of, keep, title_of
 from glassloom.generation import DecodingSettings, generate
 from glassloom.runs import Run
 from glassloom.views.memorisation import memorisation, memorisation_exhibits
+from glassloom.views.memorised import beside
 from glassloom.views.memorised import memorised as meter
 from glassloom.views.training_text import held_out, symbols_of
 
@@ -30,6 +31,7 @@ def memorised(
     def measure(there: dict[str, Run]) -> Measured:
         exhibits: list[Exhibit] = []
         rows: list[tuple[Value, ...]] = []
+        copies: list[Text] = []
         figures: dict[str, float] = {}
         by_text: dict[str, dict[str, Run]] = {}
         for id, run in there.items():
@@ -40,6 +42,8 @@ def memorised(
             texts = [sample.text for sample in samples]
             real = held_out(corpus, [len(symbols_of(text, run.tokenizer)) for text in texts])
             ours = meter(texts, corpus)
+            most = max(range(count), key=lambda number: ours.samples[number].longest_copy)
+            copies.append(beside(title, texts[most], ours.samples[most], ours.unit))
             control: tuple[Value, ...] = (None, None)
             if real:
                 theirs = meter(real, corpus)
@@ -62,6 +66,8 @@ def memorised(
                 rows=tuple(rows),
             )
         )  # fmt: skip
+        title = "The new sample of each run with the longest copy, what is copied marked"
+        exhibits.append(Texts(name="most-copied", title=title, texts=tuple(copies)))
         for same in by_text.values():
             corpus = experiment.corpus(next(iter(same)))
             history = memorisation({title_of(id, run): run for id, run in same.items()}, corpus)

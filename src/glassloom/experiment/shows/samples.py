@@ -96,12 +96,16 @@ def shown(drawn: Drawn, choice: Choice) -> Text:
 def sample_quality(
     experiment: Experiment, *, runs: Sequence[str] = (), length: int = 70, count: int = 10, checkpoint: str = "best"
 ) -> list[Exhibit]:
-    """Quality of arg-max samples beside validation perplexity, over runs on one text (all of the recipe's, if none is
-    named).
+    """Quality of arg-max samples beside validation perplexity, over runs on one text.
+
+    If none is named: over all that share the first one's.
 
     Adds the figure `rank correlation FIGURE` for each figure of `glassloom.views.quality` that varies.
     """
-    ids = list(runs) or list(experiment.runs)
+    ids = list(runs)
+    if not ids:
+        prints = {id: experiment.corpus(id).fingerprint for id in experiment.runs}
+        ids = [id for id in prints if prints[id] == next(iter(prints.values()))]
     perplexities = {
         id: perplexity
         for id, row in experiment.rows.items()
