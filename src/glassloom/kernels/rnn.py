@@ -26,6 +26,7 @@ from glassloom.kernels.products import (
     product,
     product_dtype,
     project,
+    stacked,
     weight_gradient,
     without_autocast,
 )
@@ -137,9 +138,8 @@ def rnn_steps(
 ) -> tuple[Float[Tensor, "time batch width"], Float[Tensor, "batch width"]]:
     """The same function step by step under autograd; `see` is shown, and may replace, each step's `hidden`."""
     hidden, outputs = initial, []
-    for step in inputs:
-        projected = step if input_weight is None else step @ input_weight.t()
-        total = projected + hidden @ recurrent_weight.t() + bias
+    for projected in project(inputs, input_weight, bias, product_dtype(inputs)):
+        total = projected + hidden @ recurrent_weight.t()
         hidden = see("hidden", total.tanh() if activation == "tanh" else total.relu())
         outputs.append(hidden)
-    return torch.stack(outputs) if outputs else inputs.new_zeros(0, *initial.shape), hidden
+    return stacked(outputs, initial), hidden

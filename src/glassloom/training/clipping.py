@@ -38,4 +38,4 @@ def global_norm(gradients: Sequence[Tensor]) -> Tensor:
     """The norm of all entries together: one call for the tensors' own norms, one for the norm of these."""
     if not gradients:
         return torch.zeros(())
-    return torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))
+    return torch.linalg.vector_norm(torch.stack(torch._foreach_norm(list(gradients))))

@@ -300,5 +300,5 @@ def not_finite(quantity: str, step: int) -> TrainingError:
     return TrainingError(
         f"Training stopped at step {step:,}: {quantity} became NaN or infinite",
         "finite numbers",
-        "lower --lr, set --clip-norm 1, or use --precision float32; the last checkpoint is good",
+        "lower --lr, set --clip-norm 1, or use --precision float32",
     )

@@ -3,7 +3,16 @@
 from collections.abc import Callable
 
 from glassloom.exhibits import Exhibit
-from glassloom.experiment.shows import architectures, losses, questions
+from glassloom.experiment.shows import (
+    architectures,
+    attention,
+    drift,
+    gradient_flow,
+    losses,
+    memorised,
+    questions,
+    samples,
+)
 
 SHOWS: dict[str, Callable[..., list[Exhibit]]] = {
     "reported-table": architectures.reported_table,
@@ -14,6 +23,13 @@ SHOWS: dict[str, Callable[..., list[Exhibit]]] = {
     "results-table": losses.results_table,
     "beside-report": losses.beside_report,
     "what-the-report-got-wrong": questions.mistakes,
+    "gradient-flow": gradient_flow.gradient_flow,
+    "attention": attention.attention,
+    "attention-heads": attention.attention_heads,
+    "memorised": memorised.memorised,
+    "samples": samples.samples,
+    "sample-quality": samples.sample_quality,
+    "drift": drift.drift_over_training,
 }
 """By the name that a recipe asks for; what else it writes there are the function's keyword arguments."""
 
