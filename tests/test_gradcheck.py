@@ -1,4 +1,4 @@
-"""`glassloom gradcheck`: sound gradients pass by a wide margin, and a backward pass that is 1 percent wrong is found."""
+"""`glassloom gradcheck`: sound gradients pass, and a backward pass that is 1 percent wrong is found."""
 
 from typing import Any
 
