@@ -176,6 +176,7 @@ TRAINING = {
     "clip_norm": Pair(None, 0.1),
     "clip_value": Pair(None, 1e-3),
     "ema": Pair(None, 0.5),
+    "smoothing": Pair(0.999, 0.9),
     "schedule": Pair("constant", "linear"),
     "warmup": Pair(0, 2),
     "lr_final": Pair(0.1, 0.5),

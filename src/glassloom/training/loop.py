@@ -191,17 +191,18 @@ def way_back(run: Run, vocabulary: int) -> str:
 
 
 def log_step(run: Run, state: TrainingState, stepped: Stepped, used_before: float) -> None:
-    """Add the loss to the running means; write a line to the metrics some 500 times over the budget."""
-    sums = state.progress.sums
+    """Add the loss to the running means; write a line to the metrics at the first step and some 500 times more."""
+    progress, sums, past = state.progress, state.progress.sums, state.config.train.smoothing
+    before = stepped.train_nats if progress.smoothed_nats is None else progress.smoothed_nats
+    progress.smoothed_nats = past * before + (1 - past) * stepped.train_nats
     tokens = stepped.tokens - sums.get("seen", [0.0, 0.0])[1]
     for name in ("log", "evaluation"):
         nats, count = sums.get(name, [0.0, 0.0])
         sums[name] = [nats + stepped.train_nats * tokens, count + tokens]
     sums["seen"] = [0.0, stepped.tokens]
-    if Moments(stepped.step, used_before, stepped.progress).now(None, LOGGED):
-        run.log(
-            {"event": "train", **vars(stepped), "train_nats": mean_of(state, "log"), "batch_nats": stepped.train_nats}
-        )
+    if stepped.step == 1 or Moments(stepped.step, used_before, stepped.progress).now(None, LOGGED):
+        means = {"train_nats": mean_of(state, "log"), "smoothed_nats": progress.smoothed_nats}
+        run.log({"event": "train", **vars(stepped), **means, "batch_nats": stepped.train_nats})
 
 
 def mean_of(state: TrainingState, name: str) -> float | None:
@@ -247,6 +248,7 @@ def evaluate(run: Run, corpus: Corpus, state: TrainingState, stepped: Stepped) -
     record = {name: value for name, value in vars(event).items() if name not in ("valid", "passed")}
     shown = perplexity(nats)
     record |= {"valid_perplexity": shown if math.isfinite(shown) else None, "protocol": found.protocol}
+    record["smoothed_nats"] = progress.smoothed_nats
     run.log({"event": "evaluation", **record})
     yield event
 

@@ -49,6 +49,8 @@ class Progress:
     """Validation loss at this very step, where it was measured."""
     evaluations_without_gain: int = 0
     smooth_nats: float | None = None
+    smoothed_nats: float | None = None
+    """The running mean of the training loss that `smoothing` asks for, over all steps so far."""
     steps_above_uniform: int = 0
     sums: dict[str, list[float]] = field(default_factory=dict)
     """Running sums of the training loss: nats and tokens since the last log, and since the last evaluation."""

@@ -10,6 +10,7 @@ from glassloom.experiment.shows import (
     gradient_flow,
     losses,
     memorised,
+    novel,
     questions,
     samples,
 )
@@ -29,6 +30,10 @@ SHOWS: dict[str, Callable[..., list[Exhibit]]] = {
     "memorised": memorised.memorised,
     "samples": samples.samples,
     "sample-quality": samples.sample_quality,
+    "gradient-check": novel.gradient_check,
+    "smooth-loss": novel.smooth_loss,
+    "synthesis": novel.synthesis,
+    "novel-recipes": novel.recipes,
     "drift": drift.drift_over_training,
 }
 """By the name that a recipe asks for; what else it writes there are the function's keyword arguments."""
