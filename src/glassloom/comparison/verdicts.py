@@ -14,6 +14,8 @@ from glassloom.comparison.seeds import Setting, Spread, deciding_figure, setting
 
 SAME_TIME = 1.05
 """Times no further apart than by this factor are the same time: runs given minutes all take what they get."""
+SAME_MOMENT = 1.01
+"""Of two settings whose times are no further apart than by this factor, the better one beats the other."""
 
 
 class Candidate(NamedTuple):
@@ -180,6 +182,7 @@ def front(points: Iterable[Candidate]) -> list[Candidate]:
     """The points that no other beats, the fastest first.
 
     One beats another where it is at least as good in both time and loss, and better in one; equals do not beat equals.
+    Times within SAME_MOMENT of each other count as equal: runs that are given minutes end at slightly different ones.
 
     >>> [point.name for point in front([Candidate("a", 1, 9), Candidate("b", 2, 3), Candidate("c", 3, 4)])]
     ['a', 'b']
@@ -187,6 +190,8 @@ def front(points: Iterable[Candidate]) -> list[Candidate]:
     kept: list[Candidate] = []
     for point in sorted(points, key=lambda point: (point.seconds, point.loss, point.name)):
         if not kept or point.loss < kept[-1].loss or point[1:] == kept[-1][1:]:
+            while kept and point.loss < kept[-1].loss and point.seconds <= SAME_MOMENT * kept[-1].seconds:
+                kept.pop()
             kept.append(point)
     return kept
 
