@@ -167,6 +167,17 @@ def test_a_run_is_looked_at_on_the_batch_of_its_first_update(tmp_path: Path, tin
     assert flow.layers[0].norms[-1] > 0
 
 
+def test_of_a_transformer_s_last_layer_nothing_is_read_again_so_the_one_below_is_shown() -> None:
+    flow = gradient_flow(model("transformer", heads=2, context=20, positions="none"), batch())
+    below, last = flow.layers
+    assert last.norms[:-1] == (0.0,) * (TIME - 1)
+    assert last.norms[-1] > 0
+    assert min(below.norms) > 0
+    assert flow.layer(2) == flow.layer(1) == (below,)
+    assert gradient_flow(model("gru"), batch()).layer(2)[0].layer == 2
+    assert "the one below is shown" in gradient_flow_exhibits({"transformer": flow}, layer=2)[0].caption
+
+
 def test_its_exhibits_hold_the_numbers_and_say_the_convention() -> None:
     flows = {name: gradient_flow(model(name), batch()) for name in ("rnn", "lstm")}
     scaled, raw, table = gradient_flow_exhibits(flows, layer=2)
@@ -178,6 +189,7 @@ def test_its_exhibits_hold_the_numbers_and_say_the_convention() -> None:
     assert raw.y.log
     assert raw.series[0].y == flows["rnn"].layers[1].norms
     assert "Frobenius, over 3 rows" in raw.caption
+    assert "below is shown" not in raw.caption
     assert isinstance(table, Table)
     assert table.rows[0][1:4] == (1.0, flows["rnn"].layers[1].scaled[-2], flows["rnn"].layers[1].scaled[-6])
     assert table.rows[0][-2] is None  # 30 steps back there is nothing

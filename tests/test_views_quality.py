@@ -74,6 +74,7 @@ def test_samples_are_chosen_by_the_stated_rule() -> None:
     rng = np.random.default_rng(1)
     samples = [written(*rng.integers(0, 5, 12).tolist()) for _ in range(10)]
     samples.append(written(*([0, 1] * 6), nats=1.0))
+    samples += [written(*(rng.integers(0, 5, 6).tolist() * 2)) for _ in range(4)]
     samples.append(written(*rng.integers(0, 5, 12).tolist(), nats=0.001))
     found = quality(samples, MODEL, unknown=4)
     choices = chosen(found)
@@ -83,7 +84,7 @@ def test_samples_are_chosen_by_the_stated_rule() -> None:
     assert [choice.sample for choice in choices["worst"]] == order[:-4:-1]
     numbers = [choice.sample for each in choices.values() for choice in each]
     assert len(set(numbers)) == 9
-    left = [number for number in range(12) if number not in order[:3] + order[-3:]]
+    left = [number for number in range(len(samples)) if number not in order[:3] + order[-3:]]
     most = max(left, key=lambda number: found.samples[number].repeated_4grams)
     assert choices["interesting"][0].sample == most
     assert "the most repetitive" in choices["interesting"][0].why
@@ -93,6 +94,10 @@ def test_samples_are_chosen_by_the_stated_rule() -> None:
     left.remove(unknown)
     assert choices["interesting"][2].sample == max(left, key=lambda number: found.samples[number].surer)
     assert f"{found.samples[order[0]].five_gram_perplexity:,.0f}" in choices["best"][0].why
+    without = chosen(quality(samples, MODEL, unknown=None))["interesting"]
+    assert [choice.why.split(":")[0] for choice in without] == [
+        "the most repetitive", "the surest against the 5-gram", "the most varied"
+    ]  # fmt: skip
     few = chosen(quality(samples[:2], MODEL, None))
     assert [len(few[kind]) for kind in ("best", "worst", "interesting")] == [2, 0, 0]
 

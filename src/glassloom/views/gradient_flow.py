@@ -62,8 +62,12 @@ class GradientFlow:
     layers: tuple[LayerFlow, ...]
 
     def layer(self, number: int) -> tuple[LayerFlow, ...]:
-        """The states of one layer, counted from 1; the last layer where there are fewer."""
-        number = min(number, max(flow.layer for flow in self.layers))
+        """The states of one layer, counted from 1; of the last one that says something, where that is lower.
+
+        Of a transformer's last layer no state before the loss's own step is read again, so all their gradients are 0.
+        """
+        telling = [flow.layer for flow in self.layers if any(flow.norms[:-1])]
+        number = min(number, max(telling or [flow.layer for flow in self.layers]))
         return tuple(flow for flow in self.layers if flow.layer == number)
 
 
@@ -159,18 +163,24 @@ def run_gradient_flow(run: Run, corpus: Corpus, checkpoint: Checkpoint | None = 
 def gradient_flow_exhibits(flows: Mapping[str, GradientFlow], layer: int | None = None) -> list[Exhibit]:
     """Norms over steps, scaled and raw, and a table of how much is left at steps further back.
 
-    `layer` (from 1) shows that layer only: the last one of models that have fewer.
+    `layer` (from 1) shows that layer only, or a lower one: see `GradientFlow.layer`.
     """
     shown: dict[str, LayerFlow] = {}
     for name, flow in flows.items():
         chosen = flow.layers if layer is None else flow.layer(layer)
         shown |= {f"{name}, layer {each.layer} {each.value}": each for each in chosen}
+    lower = layer is not None and any(flow.layer(layer)[0].layer < layer for flow in flows.values())
     rows = " and ".join(str(count) for count in sorted({flow.rows for flow in flows.values()}))
     mode = "with dropout" if all(flow.training for flow in flows.values()) else "without dropout"
     caption = (
         f"Norm (Frobenius, over {rows} rows and the layer's width) of the gradient of the mean loss at the last step "
         f"only, with respect to the state at each step; new rows, {mode}."
     )
+    if lower:
+        caption += (
+            f" Where a model has no layer {layer}, or nothing reads its earlier states again (a transformer's last "
+            "layer), the one below is shown."
+        )
 
     def lines(name: str, title: str, norms: dict[str, tuple[float, ...]], y: Axis, more: str) -> Lines:
         series = tuple(

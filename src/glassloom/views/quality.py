@@ -110,7 +110,8 @@ def quality(samples: Sequence[Written], model: KneserNey, unknown: int | None) -
 RULE = (
     "Best and worst are the lowest and the highest perplexities under the corpus's Kneser-Ney 5-gram. Interesting, of "
     "the others: the one with the largest share of repeated 4-grams, then the one with the most <unk>, then the one "
-    "that the model was surest of where the 5-gram was not (nats a token)."
+    "that the model was surest of where the 5-gram was not (nats a token); where one of these does not occur, those "
+    "with the most different 4-grams."
 )
 
 
@@ -134,10 +135,11 @@ def chosen(found: Quality, count: int = 3) -> dict[str, tuple[Choice, ...]]:
         ("the most repetitive", lambda each: each.repeated_4grams, "{:.0%} repeated 4-grams"),
         ("the most unknown", lambda each: each.unknown_share, "{:.0%} <unk>"),
         ("the surest against the 5-gram", lambda each: each.surer, "{:.2f} nats a token"),
+        *[("the most varied", lambda each: 1 - each.repeated_4grams, "{:.0%} different 4-grams")] * count,
     )
     for why, measure, shown in reasons:
-        if left:
-            number = max(left, key=lambda number: measure(samples[number]))
+        number = max(left, key=lambda number: measure(samples[number]), default=None)
+        if number is not None and measure(samples[number]) != 0 and len(picked) < count:
             left.remove(number)
             picked.append(Choice(number, f"{why}: {shown.format(measure(samples[number]))}"))
 
