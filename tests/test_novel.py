@@ -11,9 +11,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from commands import Commands
 from glassloom.config import Config
 from glassloom.models import build
 from glassloom.models.summary import parameter_count
+from glassloom.recipes import listed
+from glassloom.views.progress import mean_of_last_pass, smoothed_loss
 from trainings import prepared, steps, stream, train
 
 T, ETA, EPSILON, CLIP = 5, 0.1, 1e-8, 0.5
@@ -95,3 +98,46 @@ def test_the_smoothed_loss_is_the_recurrence_at_every_logged_point(tiny_text: st
     evaluated = {line["step"]: line["smoothed_nats"] for line in run.metrics() if line["event"] == "evaluation"}
     assert evaluated == pytest.approx({step: expected[step - 1] for step in (8, 16, 24, 32, 40)}, abs=1e-14)
     assert losses[0] == pytest.approx(math.log(corpus.tokenizer.size), abs=0.01)
+
+
+def test_the_mean_of_the_last_pass_counts_each_of_its_updates_once(tiny_text: str, tmp_path: Path) -> None:
+    corpus, settings = stream(tiny_text, 300), {**NETWORK, **ADAGRAD, "width": 7, "sample_length": 3}
+    a_pass = (len(corpus.train.ids) - 1) // T
+    losses = [stepped.train_nats for stepped in steps(prepared(corpus, **settings, steps=90), 90)]
+    long = train(corpus, tmp_path, "long", **settings, steps=90).run
+    found = mean_of_last_pass(long)
+    assert (found.updates, found.whole) == (a_pass, True)
+    assert found.nats == pytest.approx(sum(losses[-a_pass:]) / a_pass, abs=1e-12)
+    short = mean_of_last_pass(train(corpus, tmp_path, "short", **settings, steps=20).run)
+    assert (short.updates, short.whole) == (20, False)
+    assert short.nats == pytest.approx(sum(losses[:20]) / 20, abs=1e-12)
+    smoothed = smoothed_loss(long)
+    assert smoothed.at(1) == losses[0]
+    assert smoothed.at(91) is None
+    assert smoothed.best == (min(smoothed.nats), 90)
+
+
+@pytest.mark.long
+def test_the_page_shows_gradients_and_losses_beside_the_reported_ones(tmp_path: Path, commands: Commands) -> None:
+    line = "It was a dark night; the wind blew.\n"
+    (tmp_path / "novel.txt").write_text(line * 60, encoding="utf-8")
+    text = listed()["novel-rnn"].read_text(encoding="utf-8")
+    text = text.replace('"great-expectations"', f'"{tmp_path / "novel.txt"}"').replace("steps = 300000", "steps = 30")
+    text = text.replace("steps = 150000", "steps = 400").replace("eval_every = 10000", "eval_every = 200")
+    (tmp_path / "mine.toml").write_text(text, encoding="utf-8")
+    found = commands("run", tmp_path / "mine.toml", "--out", tmp_path / "out", "--json").json
+    shown = {exhibit["name"]: exhibit for exhibit in found["exhibits"]}
+    assert [row[0] for row in shown["gradient-check"]["rows"]] == ["W", "U", "V", "b", "c"]
+    first = shown["gradient-check"]["rows"][0]
+    assert first[2::2] == [1.763145e-08, 3.775267e-08, 6.008963e-08]
+    assert max(first[1::2]) < 1e-6
+    curves = {series["name"]: series for series in shown["smooth-loss"]["series"]}
+    assert curves["reported, on another novel"]["y"][:2] == [109.55, 54.26]
+    assert curves["adagrad"]["y"][0] == pytest.approx(25 * math.log(len(set(line))), rel=0.01)
+    means = {row[0]: row[3] for row in shown["novel-recipes"]["rows"]}
+    assert means["adagrad"] is None
+    assert means["ours"] < means["handout"]
+    assert [len(one["text"]) for one in shown["synthesis"]["texts"]] == [200, 1000]
+    verdicts = {target["figure"]: target["verdict"] for target in found["targets"]}
+    assert verdicts["worst relative error of a gradient"] == "reached"
+    assert verdicts["ours: mean of the last pass"] == "reached"
