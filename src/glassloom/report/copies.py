@@ -19,7 +19,7 @@ def copies_figures(comparison: Comparison) -> list[Figure]:
 
 def copies_exhibits(comparison: Comparison) -> list[Lines]:
     """The longest copy and the share copied over training, beside held-out text, which nobody copied."""
-    found = [copies for copies in comparison.copies if copies.steps]
+    found = [copies for copies in comparison.copies if len(copies.steps) > 1]
     if not found:
         return []
     unit, least = found[0].unit, found[0].at_least

@@ -33,8 +33,10 @@ DOTTED = 60
 NEARBY = 0.6
 """A mark is drawn where it lies within this part of the curves' height above or below them."""
 
-LOG_AXIS = alt.Axis(labelExpr="datum.label == '' ? '' : format(datum.value, abs(log(datum.value)) < 7 ? ',~g' : '~e')")
-"""Of a logarithmic axis: the labels that Vega has room for, from a thousandth to a thousand written out."""
+LOG_AXIS = alt.Axis(
+    labelExpr="datum.label == '' ? '' : format(datum.value, datum.value >= 1e-3 && datum.value < 1e6 ? ',~g' : '~e')"
+)
+"""Of a logarithmic axis: the labels that Vega has room for, from a thousandth to a million written out."""
 
 
 @dataclass(frozen=True)

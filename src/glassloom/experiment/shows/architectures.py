@@ -55,7 +55,7 @@ def reported_table(experiment: Experiment, *, file: str, of: str) -> list[Exhibi
                 Column("optimizer", numeric=False), Column("lr", "g"), Column("batch"), Column("width"),
                 Column("layers"), Column("keep", ".1f"), Column("epoch 1, reported", ",.2f"),
                 Column("epoch 1, ours", ",.2f"), Column("difference", "+.1%"), Column("best, reported", ",.2f"),
-                Column("at epoch", "g"), Column("best, ours", ",.2f"), Column("at epoch", "g"),
+                Column("at epoch", "g"), Column("best, ours", ",.2f"), Column("at epoch", ".3g"),
                 Column("difference", "+.1%"), Column("ours, fair", ",.2f"), Column("seconds, reported", ",.0f"),
                 Column("seconds, ours", ",.0f"), Column("ended", numeric=False),
             ),

@@ -7,6 +7,7 @@ import torch
 
 from glassloom.comparison import Candidate, front
 from glassloom.comparison.wording import listed
+from glassloom.config import Config
 from glassloom.data.corpus import Corpus
 from glassloom.exhibits import Exhibit, Prose
 from glassloom.experiment.experiment import Experiment
@@ -23,7 +24,8 @@ ROWS, STEPS, WINDOW = 16, 4, 35
 def questions(experiment: Experiment, *, file: str) -> list[Exhibit]:
     """Each question with its answer; first from the reported figures, then from our own runs."""
     reported = told(experiment, file)
-    ours = histories(experiment)
+    every = histories(experiment)
+    ours = {id: history for id, history in every.items() if is_full(experiment, id)}
     answers = [
         ("time-or-generalization", "Which setting for time, which for generalization?", time_or_generalization),
         ("learning-rate", "How do SGD and Adam react to the learning rate?", learning_rates),
@@ -39,7 +41,13 @@ def questions(experiment: Experiment, *, file: str) -> list[Exhibit]:
         else:
             paragraphs.append("In our runs: not yet run at full length.")
         exhibits.append(Prose(name=f"answer-{name}", title=title, paragraphs=tuple(paragraphs)))
-    return [*exhibits, dropout_gap(experiment, list(ours))]
+    return [*exhibits, dropout_gap(experiment, list(every))]
+
+
+def is_full(experiment: Experiment, id: str) -> bool:
+    """Whether a run has the whole budget that the recipe gives it."""
+    asked = next(experiment.recipe.given(part, run) for part, run in experiment.recipe.runs() if run.id == id)
+    return experiment.runs[id].config.train.budget() == Config.from_flat(asked).train.budget()
 
 
 def told(experiment: Experiment, file: str) -> Known:
@@ -65,9 +73,13 @@ def time_or_generalization(known: Known) -> str:
     named = [f"{point.name} ({point.seconds:,.0f} s, {point.loss:.2f})" for point in kept]
     return (
         f"{lowest.name} generalizes best ({lowest.loss:.2f}). For time there is no single answer but a front, the "
-        f"settings that nothing beats on both: {listed(named)}. {kept[0].name} is "
-        f"{lowest.seconds / kept[0].seconds:.1f} times as fast as {lowest.name} and gives up "
-        f"{kept[0].loss - lowest.loss:.2f}."
+        f"settings that nothing beats on both: {listed(named)}."
+        + (
+            f" {kept[0].name} is {lowest.seconds / kept[0].seconds:.1f} times as fast as {lowest.name} and gives up "
+            f"{kept[0].loss - lowest.loss:.2f}."
+            if len(kept) > 1
+            else ""
+        )
     )
 
 
