@@ -49,8 +49,8 @@ def train(
 ) -> TrainingResult:
     """Train a model on a text; `settings` are those of the command line, with underscores.
 
-    `corpus` is a path, a listed name, `-`, a Corpus, a Language, or text itself: a string with a line break in it, a list of
-    strings, or any other iterable of strings. In a notebook a live curve watches, unless `on_event` does.
+    `corpus` is a path, a listed name, `-`, a Corpus, a Language, or text itself: a string with a line break in
+    it, a list of strings, or any other iterable of strings. In a notebook a live curve watches, unless `on_event` does.
 
     >>> run = train("novel.txt", model="lstm", width=512, minutes=10, name="novel").run  # doctest: +SKIP
 
@@ -67,7 +67,9 @@ def train(
 
 def as_corpus(source: Any, given: Mapping[str, Any], tokenizer: Tokenizer | None = None) -> Any:
     """Text given as such becomes a Corpus; names and paths stay what they are."""
-    if isinstance(source, (Corpus, Path, Language)) or (isinstance(source, str) and "\n" not in source and len(source) < 256):
+    if isinstance(source, (Corpus, Path, Language)) or (
+        isinstance(source, str) and "\n" not in source and len(source) < 256
+    ):
         return source
     return text_of(source, text_settings(given), tokenizer)
 

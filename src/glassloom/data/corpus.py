@@ -91,7 +91,7 @@ class Corpus:
         }
         if self.entropy_nats_per_sequence is not None:
             facts["entropy_nats_per_sequence"] = self.entropy_nats_per_sequence
-        return facts | self.language
+        return {**facts, **self.language}
 
 
 def sizes(split: Split) -> dict[str, int]:

@@ -1,8 +1,8 @@
 """Languages that no finite automaton tells apart, each asking for another kind of memory: one counter, a stack, a copy.
 
-    anbn      a^n b^n                    n >= 1, P(n) = 1/5 (4/5)^(n-1)
-    dyck-k    k kinds of brackets        opened and closed as in `brackets`; what is balanced ends with probability 1/2
-    copy      w # w                      w of a and b, each letter equally likely; w ends with probability 1/5
+anbn      a^n b^n                    n >= 1, P(n) = 1/5 (4/5)^(n-1)
+dyck-k    k kinds of brackets        opened and closed as in `brackets`; what is balanced ends with probability 1/2
+copy      w # w                      w of a and b, each letter equally likely; w ends with probability 1/5
 """
 
 import math
@@ -10,7 +10,7 @@ import math
 import numpy as np
 
 from glassloom.data.languages.brackets import CLOSE, OPEN
-from glassloom.data.languages.grammar import Grammar
+from glassloom.data.languages.grammar import Grammar, Rule
 from glassloom.data.languages.language import END, Following, Language, State, no_such_length
 
 STOP = 1 / 5
@@ -54,17 +54,17 @@ class Dyck(Language):
 
     def __init__(self, kinds: int) -> None:
         pieces, steps = 1 / WHOLE, 1 / (CLOSE - OPEN)
-        self.kinds = PAIRS[:kinds]
+        self.kinds = [(pair[0], pair[1]) for pair in PAIRS[:kinds]]
         self.closes = dict(self.kinds)
         self.name = f"dyck-{kinds}"
         self.definition = f"nested brackets of {kinds} kind{'s'[: kinds > 1]}, not empty"
         self.mean_length = pieces * (1 + steps)
         opened = self.mean_length / 2
-        self.entropy_nats = (
-            pieces * (choice_nats(WHOLE, 1 - WHOLE) + steps * choice_nats(OPEN, CLOSE)) + opened * math.log(kinds)
-        )
-        rules = {"S": ((1 - WHOLE, ("Piece", "S")), (WHOLE, ("Piece",)))}
-        rules["Piece"] = tuple((1 / kinds, (pair[0], f"To {pair[1]}")) for pair in self.kinds)
+        self.entropy_nats = pieces * (
+            choice_nats(WHOLE, 1 - WHOLE) + steps * choice_nats(OPEN, CLOSE)
+        ) + opened * math.log(kinds)
+        rules: dict[str, tuple[Rule, ...]] = {"S": ((1 - WHOLE, ("Piece", "S")), (WHOLE, ("Piece",)))}
+        rules["Piece"] = tuple((1 / kinds, (begin, f"To {end}")) for begin, end in self.kinds)
         for _, close in self.kinds:
             rules[f"To {close}"] = ((OPEN, ("Piece", f"To {close}")), (CLOSE, (close,)))
         self.grammar = Grammar(rules)
@@ -76,7 +76,7 @@ class Dyck(Language):
         within = state or ""
         assert isinstance(within, str)
         share = 1.0 if state is None else OPEN if within else 1 - WHOLE
-        found: Following = {pair[0]: (share / len(self.kinds), within + pair[0]) for pair in self.kinds}
+        found: Following = {begin: (share / len(self.kinds), within + begin) for begin, _ in self.kinds}
         if state is None:
             return found
         return {**found, (self.closes[within[-1]] if within else END): (1 - share, within[:-1])}

@@ -53,11 +53,11 @@ class Grammar:
             if options is None:
                 words.append(symbol)
                 continue
-            left = next(chances) if len(options) > 1 else 0.0
-            for probability, parts in options:
-                left -= probability
-                if left < 0:
-                    break  # the last one stands for rounding
+            left, number = next(chances) if len(options) > 1 else 0.0, 0
+            while left >= options[number][0] and number + 1 < len(options):  # the last one stands for rounding
+                left -= options[number][0]
+                number += 1
+            probability, parts = options[number]
             total += math.log(probability)
             waiting.extend(reversed(parts))
         return words, total
@@ -71,7 +71,7 @@ class Grammar:
         choice: Callable[[float], float] = lambda probability: 0.0,
         word: Callable[[str], float] = lambda word: 0.0,
     ) -> float:
-        """The expected sum, over a derivation, of `choice(each rule's probability)` and of `word(each word written)`."""
+        """The expected sum, over a derivation, of `choice(a rule's probability)` and of `word(a word written)`."""
         costs = np.zeros(len(self.rules))
         for symbol, options in self.rules.items():
             for probability, parts in options:

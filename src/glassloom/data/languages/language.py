@@ -19,7 +19,6 @@ from glassloom.data.languages.lengths import Lengths
 from glassloom.data.languages.states import States
 from glassloom.errors import InputError
 
-
 State: TypeAlias = Hashable
 Following: TypeAlias = dict[str, tuple[float, State]]
 """By symbol: its probability, and the state that it leads into."""

@@ -5,8 +5,9 @@ ahead whether to read on, and which rule has just ended, no string has two deriv
 grammar that fails here may be unambiguous all the same (palindromes are).
 """
 
+import itertools
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from glassloom.data.languages.grammar import Grammar
 
@@ -38,9 +39,8 @@ class Parser:
         self.rules: dict[str, list[tuple[str, ...]]] = {"": [(grammar.start,)]}
         for symbol, options in grammar.rules.items():
             self.rules[symbol] = [
-                tuple(sign for part in parts for sign in ([part] if part in grammar.rules else grammar.separator + part))
-                for _, parts in options
-            ]  # fmt: skip
+                tuple(itertools.chain.from_iterable(signs(part, grammar) for part in parts)) for _, parts in options
+            ]
         self.first, self.nullable = firsts(self.rules)
 
     def has_no_conflict(self) -> bool:
@@ -97,6 +97,11 @@ class Parser:
             if part not in self.nullable:
                 return found
         return found | after
+
+
+def signs(part: str, grammar: Grammar) -> Sequence[str]:
+    """What a parser reads for one part of a rule: the symbol, or the word's characters."""
+    return [part] if part in grammar.rules else grammar.separator + part
 
 
 def firsts(rules: Mapping[str, list[tuple[str, ...]]]) -> tuple[dict[str, set[str]], set[str]]:

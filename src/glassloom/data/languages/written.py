@@ -25,7 +25,9 @@ from glassloom.data.languages.unambiguous import is_deterministic
 from glassloom.errors import CorpusError, nearest
 
 SUFFIX = ".grammar"
-PIECE = re.compile(r"""(?P<quoted>"[^"]*"|'[^']*')|(?P<arrow>->)|(?P<bar>\|)|\[(?P<share>[^\]]*)\]|(?P<bare>[^\s"'|\[\]]+)""")
+PIECE = re.compile(
+    r"""(?P<quoted>"[^"]*"|'[^']*')|(?P<arrow>->)|(?P<bar>\|)|\[(?P<share>[^\]]*)\]|(?P<bare>[^\s"'|\[\]]+)"""
+)
 SYMBOL = "\0"
 """Stands before a symbol's name in the grammar, so that text in quotes is never taken for a symbol."""
 TRIED = 500
@@ -173,7 +175,7 @@ class Reading:
         elif kinds[:2] == ["bare", "arrow"]:
             symbol, rest = pieces[0][1], pieces[2:]
         else:
-            raise self.wrong(number, "this is no rule", "a symbol, ->, and what it becomes: S -> a S b [0.4] | a b [0.6]",
+            raise self.wrong(number, "this is no rule", "a symbol, ->, and what it becomes: S -> a S b | a b",
                              "write it so, or put # in front of a remark")  # fmt: skip
         self.lines.setdefault(symbol, number)
         options = self.options.setdefault(symbol, [])
@@ -214,7 +216,9 @@ class Reading:
     def grammar(self) -> Grammar:
         """The whole, checked. Raises CorpusError naming the line."""
         if not self.options:
-            raise CorpusError(f"The grammar {self.name} has no rule", "at least one, such as S -> a S b | a b", "write one")
+            raise CorpusError(
+                f"The grammar {self.name} has no rule", "at least one, such as S -> a S b | a b", "write one"
+            )
         for piece, number in self.bare.items():
             if piece[0].isupper() and piece not in self.options:
                 hint = nearest(piece, self.options)

@@ -3,12 +3,21 @@
 from collections.abc import Callable
 
 from glassloom.exhibits import Exhibit
-from glassloom.experiment.shows import architectures, questions
+from glassloom.experiment.shows import architectures, language_floor, languages, questions
 
 SHOWS: dict[str, Callable[..., list[Exhibit]]] = {
     "reported-table": architectures.reported_table,
     "reported-curves": architectures.reported_curves,
     "architecture-questions": questions.questions,
+    "language-training": languages.training,
+    "language-samples": languages.samples,
+    "language-layers": languages.layers,
+    "language-clipping": languages.clipping,
+    "review-repetition": languages.repetition,
+    "language-floor": language_floor.floor,
+    "language-validity": language_floor.validity_by_length,
+    "language-beyond": language_floor.beyond,
+    "language-arg-max": language_floor.arg_max,
     "what-the-report-got-wrong": questions.mistakes,
 }
 """By the name that a recipe asks for; what else it writes there are the function's keyword arguments."""
