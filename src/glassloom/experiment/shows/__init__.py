@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from glassloom.exhibits import Exhibit
-from glassloom.experiment.shows import architectures, language_floor, languages, questions
+from glassloom.experiment.shows import architectures, language_floor, languages, losses, questions
 
 SHOWS: dict[str, Callable[..., list[Exhibit]]] = {
     "reported-table": architectures.reported_table,
@@ -18,6 +18,10 @@ SHOWS: dict[str, Callable[..., list[Exhibit]]] = {
     "language-validity": language_floor.validity_by_length,
     "language-beyond": language_floor.beyond,
     "language-arg-max": language_floor.arg_max,
+    "heads-and-corpus": questions.more,
+    "losses": losses.losses,
+    "results-table": losses.results_table,
+    "beside-report": losses.beside_report,
     "what-the-report-got-wrong": questions.mistakes,
 }
 """By the name that a recipe asks for; what else it writes there are the function's keyword arguments."""
