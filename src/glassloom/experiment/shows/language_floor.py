@@ -1,6 +1,5 @@
 """Runs on formal languages against the source itself: excess over the entropy, what they write, how far they carry."""
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
@@ -12,7 +11,7 @@ from glassloom.data.drawn import language_of
 from glassloom.data.languages import Language
 from glassloom.exhibits import Axis, Column, Exhibit, Lines, Prose, Series, Table, Value
 from glassloom.experiment.experiment import Experiment
-from glassloom.experiment.sampling import samples_of, string_in, strings_of
+from glassloom.experiment.sampling import strings_of
 from glassloom.generation import DecodingSettings, generate
 from glassloom.runs import Run
 from glassloom.views.language import excess, excess_by_length
@@ -24,6 +23,12 @@ QUICKLY = 2_000
 """At most so many strings and samples of each run in the short version, but for runs with a target in it."""
 
 
+def chosen(experiment: Experiment, names: Sequence[str]) -> dict[str, Run]:
+    """The runs that exist among those named; a part's name stands for all of its runs."""
+    parts = {part.name: [run.id for run in part.runs] for part in experiment.recipe.part}
+    return experiment.there([id for name in names for id in parts.get(name, [name])])
+
+
 def floor(experiment: Experiment, *, runs: Sequence[str], strings: int = 10_000, longest: int = 2_000) -> list[Exhibit]:
     """Each run's excess over the entropy, divergence and share of valid samples, and whether its loss is the floor.
 
@@ -31,7 +36,7 @@ def floor(experiment: Experiment, *, runs: Sequence[str], strings: int = 10_000,
     """
     rows: list[tuple[Value, ...]] = []
     sentences = []
-    for id, run in experiment.there(runs).items():
+    for id, run in chosen(experiment, runs).items():
         found = measured(experiment, id, run, strings, longest)
         one, share = found["excess"], found["valid"] / found["samples"]
         experiment.figures[f"{id} excess"], experiment.figures[f"{id} valid"] = one["excess"]["mean"], share
@@ -131,7 +136,7 @@ def validity_by_length(
     rows: list[tuple[Value, ...]] = []
     wrong: list[str] = []
     exhibits: list[Exhibit] = []
-    for id, run in experiment.there(runs).items():
+    for id, run in chosen(experiment, runs).items():
         found = measured(experiment, id, run, strings, longest)
         for share in found["by_length"]:
             part = share["valid"] / share["count"]
@@ -177,7 +182,7 @@ def beyond(experiment: Experiment, *, runs: Sequence[str], count: int = 20, time
     exhibits: list[Exhibit] = []
     by_language: dict[str, list[tuple[str, list[dict[str, Any]]]]] = {}
     longest: dict[str, int] = {}
-    for id, run in experiment.there(runs).items():
+    for id, run in chosen(experiment, runs).items():
         split = experiment.corpus(id).train
         assert split.starts is not None
         language = language_of(run.corpus)
@@ -241,7 +246,7 @@ def carried_sentence(id: str, found: Sequence[Mapping[str, Any]]) -> str:
 def arg_max(experiment: Experiment, *, runs: Sequence[str], prompts: Sequence[str] = ("",)) -> list[Exhibit]:
     """What each run writes at temperature 0, and whether the true source would, at every place."""
     rows: list[tuple[Value, ...]] = []
-    for id, run in experiment.there(runs).items():
+    for id, run in chosen(experiment, runs).items():
         language = language_of(run.corpus)
         for prompt in prompts:
             if language.next_distribution(prompt) and not run.tokenizer.unknown(prompt):
@@ -275,10 +280,3 @@ def arg_max_row(run: Run, language: Language, prompt: str) -> tuple[Value, ...]:
         differs = f"at character {found.differs_at + 1}, where {wanted or 'nothing'} is most probable"
     shown = sample.text if len(sample.text) <= 60 else f"{sample.text[:60]}…"
     return prompt or "-", shown, "ends" if ended else "goes on", "yes" if found.agrees else "no", differs
-
-
-def share_inside(run: Run, samples: int, longest: int) -> float:
-    """The share of a run's samples that are in its language."""
-    language = language_of(run.corpus)
-    found = [string_in(run, sample) for sample in samples_of(run, run.model(), samples, longest, 0)]
-    return validity(language, found).share if found else math.nan

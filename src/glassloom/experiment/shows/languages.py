@@ -10,7 +10,7 @@ from typing import Any
 from glassloom.data.drawn import language_of
 from glassloom.exhibits import Axis, Column, Exhibit, Lines, Prose, Series, Table, Text, Texts, Value
 from glassloom.experiment.experiment import Experiment
-from glassloom.experiment.shows.language_floor import settings_in_words
+from glassloom.experiment.shows.language_floor import chosen, settings_in_words
 from glassloom.generation import DecodingSettings, generate
 from glassloom.runs import Checkpoint, Run
 
@@ -49,9 +49,14 @@ def mean(values: Sequence[float]) -> float | None:
     return sum(values) / len(values) if values else None
 
 
-def training(experiment: Experiment, *, runs: Sequence[str], of: str) -> list[Exhibit]:
-    """Training loss and gradient norm per epoch of the runs on one text, the norm before and after clipping."""
-    found = {id: epochs_of(run) for id, run in experiment.there(runs).items()}
+def training(experiment: Experiment, *, parts: Sequence[str]) -> list[Exhibit]:
+    """Training loss and gradient norm per epoch of the runs of each part, the norm before and after clipping."""
+    return [exhibit for part in parts if chosen(experiment, [part]) for exhibit in learning(experiment, part)]
+
+
+def learning(experiment: Experiment, of: str) -> list[Exhibit]:
+    """The curves of one part."""
+    found = {id: epochs_of(run) for id, run in chosen(experiment, [of]).items()}
     marks = {}
     for id in found:
         facts = experiment.runs[id].corpus
@@ -95,7 +100,7 @@ def samples(
 ) -> list[Exhibit]:
     """Samples after every epoch whose checkpoint was kept, at temperature 0 and 1; `last`: of the last so many only."""
     exhibits: list[Exhibit] = []
-    for id, run in experiment.there(runs).items():
+    for id, run in chosen(experiment, runs).items():
         there = [checkpoint for checkpoint in reversed(run.checkpoints()) if checkpoint.step > 0]
         texts = []
         for checkpoint in there[-last:]:
@@ -134,13 +139,17 @@ def sampled(run: Run, checkpoint: Checkpoint, count: int, longest: int) -> list[
     return found
 
 
-def layers(experiment: Experiment, *, runs: Sequence[str]) -> list[Exhibit]:
+def layers(experiment: Experiment, *, families: Sequence[Sequence[str]]) -> list[Exhibit]:
     """Do more layers overfit? Train and held-out loss of runs that differ in layers, and what follows from them."""
-    found = {id: last_losses(run) for id, run in experiment.there(runs).items()}
-    rows: list[tuple[Value, ...]] = [
-        (id, experiment.runs[id].config.flat()["layers"], train, valid, None if train is None else valid - train)
-        for id, (train, valid) in found.items()
-    ]
+    rows: list[tuple[Value, ...]] = []
+    sentences = []
+    for family in families:
+        own: list[tuple[Value, ...]] = []
+        for id, run in experiment.there(family).items():
+            train, valid = last_losses(run)
+            own.append((id, run.config.flat()["layers"], train, valid, None if train is None else valid - train))
+        sentences.append(f"{', '.join(family)}: {layers_sentence(own)}")
+        rows += own
     table = Table(
         name="language-layers",
         title="Layers",
@@ -152,7 +161,7 @@ def layers(experiment: Experiment, *, runs: Sequence[str]) -> list[Exhibit]:
         ),
         rows=tuple(rows),
     )  # fmt: skip
-    return [table, Prose(name="layers-answer", title="Do more layers overfit?", paragraphs=(layers_sentence(rows),))]
+    return [table, Prose(name="layers-answer", title="Do more layers overfit?", paragraphs=tuple(sentences))]
 
 
 def last_losses(run: Run) -> tuple[float | None, float]:
@@ -165,10 +174,10 @@ def layers_sentence(rows: Sequence[Sequence[Any]]) -> str:
     """The answer, computed from the table's rows."""
     known = [row for row in rows if row[2] is not None]
     if len(known) < 2:
-        return "Not yet run."
+        return "not yet run."
     few, many = min(known, key=lambda row: row[1]), max(known, key=lambda row: row[1])
     head = (
-        f"From {few[1]} to {many[1]} layers the training loss goes from {few[2]:.4f} to {many[2]:.4f} nats a token and "
+        f"from {few[1]} to {many[1]} layers the training loss goes from {few[2]:.4f} to {many[2]:.4f} nats a token and "
         f"the held-out loss from {few[3]:.4f} to {many[3]:.4f}. "
     )
     if many[2] > few[2] + 0.002:
@@ -214,7 +223,7 @@ def clipping_sentence(clipped: Run, free: Run, with_it: float, without: float) -
 def repetition(experiment: Experiment, *, runs: Sequence[str], words: int = 200) -> list[Exhibit]:
     """Does dropout, or do layers, cure "The and the and"? How much each run's samples repeat themselves."""
     rows: list[tuple[Value, ...]] = []
-    for id, run in experiment.there(runs).items():
+    for id, run in chosen(experiment, runs).items():
         found = experiment.kept(f"repetition-{id}-{words}", partial(repeated, run, words), of=[run])
         rows.append((id, settings_in_words(run), last_losses(run)[1], *found["shares"], found["arg_max"]))
     table = Table(
@@ -257,7 +266,7 @@ def repeated_pairs(text: str) -> float:
 def repetition_sentence(rows: Sequence[Sequence[Any]]) -> str:
     """The answer, computed from the table's rows; the first row is the report's setting."""
     if len(rows) < 2:
-        return "Not yet run."
+        return "not yet run."
     base, parts = rows[0], []
     for row in rows[1:]:
         change = "less" if row[3] < base[3] - 0.05 else "more" if row[3] > base[3] + 0.05 else "as much"
