@@ -24,7 +24,7 @@ from glassloom.loss import token_nats
 from glassloom.models.contract import LanguageModel
 from glassloom.shapes import Logits
 
-AT_ONCE = 8_192
+AT_ONCE = 65_536
 """Tokens of a batch, padding included; a longer string is a batch of its own."""
 
 
@@ -153,8 +153,8 @@ def passes(model: LanguageModel, tokenizer: Tokenizer, strings: Sequence[str]) -
 
 
 def possible_lengths(language: Language, wanted: Sequence[int]) -> list[int]:
-    """For each length the next one, from there on, that some string has; none twice."""
-    longest = 2 * max(wanted) + 2
+    """For each length the next one, from there on, that some string has (within 64 symbols); none twice."""
+    longest = max(wanted) + 64
     there = np.flatnonzero(language.length_probabilities(longest) > 0)
     found = (there[np.searchsorted(there, length) :][:1] for length in wanted)
     return list(dict.fromkeys(int(length[0]) for length in found if len(length)))

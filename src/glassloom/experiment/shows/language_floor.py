@@ -19,8 +19,9 @@ from glassloom.views.written_strings import length_histogram, most_probable, val
 
 SEED = 20_000
 """Of the strings that models are judged on; no training text is drawn with it."""
-QUICKLY = 2_000
-"""At most so many strings and samples of each run in the short version, but for runs with a target in it."""
+QUICKLY, QUICKLY_LONGEST, QUICKLY_TIMES = 1_000, 500, 3
+"""In the short version, but for runs with a target in it: so many strings and samples, of at most so many tokens; and
+strings at most so many times as long as the longest trained on."""
 
 
 def chosen(experiment: Experiment, names: Sequence[str]) -> dict[str, Run]:
@@ -44,7 +45,8 @@ def floor(experiment: Experiment, *, runs: Sequence[str], strings: int = 10_000,
             (
                 id, found["language"], settings_in_words(run), found["strings"], one["entropy_nats"],
                 one["excess"]["mean"], one["excess"]["error"], one["excess"]["mean"] / one["entropy_nats"],
-                one["divergence"]["mean"], one["divergence"]["error"], found["samples"], share, found["unfinished"],
+                one["divergence"]["mean"], one["divergence"]["error"], found["samples"], found["longest"],
+                share, found["unfinished"],
             )
         )  # fmt: skip
         sentences.append(f"{id}: {floor_sentence(found)}")
@@ -55,12 +57,13 @@ def floor(experiment: Experiment, *, runs: Sequence[str], strings: int = 10_000,
             caption="Excess: the mean of ln p_true - ln p_model over strings drawn anew from the true source, in nats "
             "a string; no model can be below 0 but by chance. Divergence: Kullback-Leibler, of the next token, over "
             "the prefixes of true strings. Errors are standard errors. Valid: of samples at temperature 1, run to "
-            f".end or at most {longest:,} tokens; unfinished ones count as not valid.",
+            ".end or to as many tokens as the column says; unfinished ones count as not valid.",
             columns=(
                 Column("run", numeric=False), Column("language", numeric=False), Column("settings", numeric=False),
                 Column("true strings", ",d"), Column("entropy, nats a string", ".5f"), Column("excess", ".4f"),
                 Column("±", ".4f"), Column("of the entropy", ".2%"), Column("divergence, nats a token", ".5f"),
-                Column("±", ".5f"), Column("samples", ",d"), Column("valid", ".2%"), Column("unfinished", ",d"),
+                Column("±", ".5f"), Column("samples", ",d"), Column("of at most", ",d"),
+                Column("valid", ".2%"), Column("unfinished", ",d"),
             ),
             rows=tuple(rows),
         ),
@@ -101,9 +104,9 @@ def measured(experiment: Experiment, id: str, run: Run, strings: int, longest: i
     """Everything that is asked of one run, kept in the experiment."""
     wanted = {target.figure for target in experiment.recipe.targets() if target.quick}
     if experiment.quick and not wanted & {f"{id} excess", f"{id} valid"}:
-        strings = min(strings, QUICKLY)
+        strings, longest = min(strings, QUICKLY), min(longest, QUICKLY_LONGEST)
     found: dict[str, Any] = experiment.kept(
-        f"floor-{id}-{strings}", partial(against_the_source, run, strings, longest), of=[run]
+        f"floor-{id}-{strings}-{longest}", partial(against_the_source, run, strings, longest), of=[run]
     )
     return found
 
@@ -119,6 +122,7 @@ def against_the_source(run: Run, strings: int, longest: int) -> dict[str, Any]:
         "strings": strings,
         "excess": asdict(excess(run.model(), run.tokenizer, language, true)),
         "samples": judged.count,
+        "longest": longest,
         "valid": judged.valid,
         "unfinished": judged.unfinished,
         "by_length": [asdict(share) for share in judged.by_length],
@@ -187,7 +191,8 @@ def beyond(experiment: Experiment, *, runs: Sequence[str], count: int = 20, time
         assert split.starts is not None
         language = language_of(run.corpus)
         trained = longest[language.name] = int(np.diff(split.starts, append=split.tokens).max())
-        reach = [part for part in (0.1, 0.25, 0.5, 1, 2, 5, 10) if part <= times]
+        times = min(times, QUICKLY_TIMES) if experiment.quick else times
+        reach = [part for part in (0.1, 0.25, 0.5, 1, 2, 3, 5, 10) if part <= times]
         found = experiment.kept(f"beyond-{id}-{count}-{times}", partial(reached, run, trained, reach, count), of=[run])
         by_language.setdefault(language.name, []).append((id, found))
     for name, curves in by_language.items():
