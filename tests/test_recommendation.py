@@ -132,3 +132,8 @@ def test_runs_that_took_the_same_time_are_not_told_apart_by_fractions_of_a_secon
     assert found.front == ("gru",)
     assert found.time == found.generalization == "gru"
     assert "all took the same time to their best (21.0 s to 21.8 s)" in " ".join(found.sentences)
+
+
+def test_a_moment_sooner_does_not_make_up_for_a_worse_loss() -> None:
+    found = front([Candidate("a", 54.0, 3.46), Candidate("b", 54.011, 3.33), Candidate("c", 60.0, 3.2)])
+    assert [point.name for point in found] == ["b", "c"]

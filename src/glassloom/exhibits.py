@@ -11,6 +11,7 @@
 
 import dataclasses
 import math
+import typing
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
@@ -63,7 +64,13 @@ class Table(Exhibit):
 
 @dataclass(frozen=True, kw_only=True)
 class Series:
-    """One curve: as many y as x; a None interrupts it. `low` and `high` are a band around it."""
+    """One curve: as many y as x; a None interrupts it. `low` and `high` are a band around it.
+
+    `name` is unique in its figure and reads "NAME · what", as in "3.1a · valid" and "3.1a · train". A solid and a
+    dashed series of one NAME share its colour and its entry in the legend; where a NAME has several solid or several
+    dashed ones ("gru · layer 1", "gru · layer 2") each has its own. A NAME that is an architecture has that
+    architecture's colour. Without " · " the whole name is the NAME.
+    """
 
     name: str
     x: tuple[float, ...]
@@ -113,7 +120,11 @@ class Matrix:
 
 @dataclass(frozen=True, kw_only=True)
 class Matrices(Exhibit):
-    """Arrays side by side on one scale from `low` to `high`, with what the rows and the columns are."""
+    """Arrays side by side on one scale from `low` to `high`, with what the rows and the columns are.
+
+    Values beyond the scale take its end. Where `low` < 0 < `high` the colours part at zero. One or two are drawn large
+    with every label, more of them small; a click opens one.
+    """
 
     row_axis: str
     column_axis: str
@@ -124,7 +135,11 @@ class Matrices(Exhibit):
 
 @dataclass(frozen=True, kw_only=True)
 class Text:
-    """What a model wrote after a prompt, what really stands there, a remark; `marked` are stretches of `text`."""
+    """What a model wrote after a prompt, what really stands there, a remark; `marked` are stretches of `text`.
+
+    `text` and `truth` go on where `prompt` ends. A stretch is (first character, one after its last). Texts of the same
+    prompt and truth are shown together.
+    """
 
     label: str
     text: str
@@ -147,6 +162,29 @@ KINDS: dict[str, type[Exhibit]] = {kind.__name__: kind for kind in (Prose, Table
 def as_dict(exhibit: Exhibit) -> dict[str, Any]:
     """Plain data with the `kind` first; what is not finite is None, for JSON has no infinity."""
     return {"kind": type(exhibit).__name__, **_plain(dataclasses.asdict(exhibit))}
+
+
+def from_dict(data: Mapping[str, Any]) -> Exhibit:
+    """The exhibit that `as_dict` made into plain data, which may have been through JSON since.
+
+    >>> from_dict(as_dict(Prose(name="answer", title="Answer", paragraphs=("Yes.",)))).title
+    'Answer'
+    """
+    made: Exhibit = _made(KINDS[data["kind"]], {name: value for name, value in data.items() if name != "kind"})
+    return made
+
+
+def _made(kind: Any, value: Any) -> Any:
+    if value is None:
+        return None
+    if dataclasses.is_dataclass(kind):
+        hints = typing.get_type_hints(kind)
+        return kind(**{name: _made(hints[name], item) for name, item in value.items()})  # type: ignore[operator]
+    if isinstance(value, list):
+        inner = typing.get_args(kind)
+        kinds = [inner[0]] * len(value) if len(inner) == 2 and inner[1] is Ellipsis else inner
+        return tuple(_made(each, item) for each, item in zip(kinds, value, strict=True))
+    return value
 
 
 def _plain(value: Any) -> Any:

@@ -26,6 +26,7 @@ COMMANDS: dict[str, tuple[str, Group]] = {
     "evaluate": ("Score a run on held-out text, beside the baselines.", LOOK),
     "generate": ("Let a run continue a prompt.", LOOK),
     "report": ("Write the page about one or more runs.", LOOK),
+    "gradcheck": ("Compare every architecture's gradients with numerical ones.", LOOK),
     "corpora": ("List the texts and languages that have a name, or describe one text.", KEEP),
     "runs": ("List the runs, with state, loss and size.", KEEP),
 }

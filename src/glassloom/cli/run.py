@@ -50,9 +50,8 @@ def run(
     if recipe is None:
         raise InputError("No recipe was named", f"one of {', '.join(listed())}, or a TOML file", "see --list")
     chosen = load_recipe(recipe)
-    folder = out or f"runs/{chosen.name}{'-quick' if quick else ''}"
     return carry_out(
-        chosen, folder, json, only=names(only), epochs=epochs, quick=quick, fit=fit, jobs=jobs, replace=replace
+        chosen, out, json, only=names(only), epochs=epochs, quick=quick, fit=fit, jobs=jobs, replace=replace
     )
 
 
@@ -63,7 +62,7 @@ def names(only: str | None) -> tuple[str, ...]:
 
 def carry_out(
     recipe: Recipe,
-    out: str,
+    out: str | None,
     as_json: bool,
     *,
     only: tuple[str, ...],

@@ -1,17 +1,22 @@
 """From run folders to the plain data of a comparison: rows, curves, samples."""
 
 import dataclasses
-import math
+import statistics
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from glassloom.comparison.results import ContinuedText, Curve, Point, Row, Status
+from glassloom.comparison.results import ContinuedText, Copies, Curve, Point, Row, Status
 from glassloom.data.corpus import Corpus
 from glassloom.generation import DecodingSettings, generate
 from glassloom.models.summary import parameter_count
 from glassloom.runs import Run
 from glassloom.training.loop import default_prompt
+from glassloom.units import in_unit
+from glassloom.views.memorisation import memorisation
 
 SAMPLE_LENGTH, TEMPERATURE = 300, 0.8
+MOST_TOKENS = 20_000_000
+"""Copies are looked for in no more than so many tokens of the training text."""
 
 
 def row_of(run: Run, id: str, setting: str, status: Status = "finished", reason: str | None = None) -> Row:
@@ -23,12 +28,11 @@ def row_of(run: Run, id: str, setting: str, status: Status = "finished", reason:
     newest = run.newest().progress()
     seconds = newest["seconds"]
     empty = Row.without_figures(
-        id, setting, config.architecture, config.train.seed, config.train.optimizer, config.as_dict(), str(run.path),
-        status, reason or "",
+        id=id, setting=setting, model=config.architecture, seed=config.train.seed, optimizer=config.train.optimizer,
+        settings=config.as_dict(), run=str(run.path), status=status, reason=reason,
     )  # fmt: skip
     return dataclasses.replace(
         empty,
-        reason=reason,
         epoch=best.get("epoch"),
         seconds=best.get("seconds"),
         total_seconds=seconds,
@@ -36,8 +40,8 @@ def row_of(run: Run, id: str, setting: str, status: Status = "finished", reason:
         steps=newest["step"],
         tokens=newest["tokens"],
         tokens_per_second=newest["tokens"] / seconds if seconds else None,
-        train_perplexity=exponential(best.get("train_nats")),
-        valid_perplexity=exponential(best.get("valid_nats")),
+        train_perplexity=in_unit(best.get("train_nats"), "perplexity"),
+        valid_perplexity=in_unit(best.get("valid_nats"), "perplexity"),
         valid_perplexity_fair=fair.get("perplexity"),
         nats_per_token=fair.get("nats_per_token"),
         valid_bits_per_character=fair.get("bits_per_character"),
@@ -49,11 +53,6 @@ def best_evaluation(run: Run) -> dict[str, Any]:
     """The evaluation with the lowest validation loss; empty where there was none."""
     found = [record for record in run.metrics() if record["event"] == "evaluation"]
     return min(found, key=lambda record: record["valid_nats"], default={})
-
-
-def exponential(nats: float | None) -> float | None:
-    """A loss as perplexity; None where there is none, or no float holds it."""
-    return None if nats is None or nats > 700 else math.exp(nats)
 
 
 def curve_of(run: Run, id: str) -> Curve:
@@ -79,6 +78,30 @@ def sample_of(run: Run, id: str, corpus: Corpus) -> ContinuedText:
     settings = DecodingSettings(length=SAMPLE_LENGTH, temperature=TEMPERATURE, seed=0)
     text = generate(run.model(), tokenizer, prompt, settings, skip_unknown=True)[0].text
     return ContinuedText(id=id, prompt=prompt, text=text, truth=true_continuation(corpus, prompt))
+
+
+def copies_of(runs: Mapping[str, Run], corpus: Corpus) -> tuple[Copies, ...]:
+    """How much of each run's samples stands in its training text, over training (of a long text, in its beginning)."""
+    alike = {id: run for id, run in runs.items() if run.corpus["fingerprint"] == corpus.fingerprint}
+    found = memorisation(alike, corpus, most_tokens=MOST_TOKENS)
+    return tuple(
+        Copies(
+            id=id,
+            unit=one.written.unit,
+            at_least=one.written.at_least,
+            steps=one.steps,
+            longest=tuple(copy.longest_copy for copy in one.written.samples),
+            share=tuple(copy.share for copy in one.written.samples),
+            held_out_longest=mean([copy.longest_copy for copy in one.held_out.samples]),
+            held_out_share=one.held_out.share if one.held_out.samples else None,
+        )
+        for id, one in found.items()
+    )
+
+
+def mean(values: Sequence[float]) -> float | None:
+    """The mean; None of nothing."""
+    return statistics.fmean(values) if values else None
 
 
 def true_continuation(corpus: Corpus, prompt: str) -> str | None:

@@ -75,6 +75,9 @@ class TrainSettings(BaseModel):
     plateau_factor: float = setting(0.5, "What the plateau schedule multiplies the learning rate by.", gt=0, lt=1)
 
     # Watching.
+    smoothing: float = setting(
+        0.999, "Weight of the past in the smoothed loss of the metrics, which begins at the first loss.", ge=0, lt=1
+    )
     eval_every: int | None = setting(
         None, "Evaluate every so many steps; if not given, the setting evaluations says how often.", "updates", ge=1
     )

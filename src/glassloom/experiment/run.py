@@ -21,7 +21,7 @@ from glassloom.experiment.experiment import Experiment
 from glassloom.experiment.planning import Plan, fitted, plan
 from glassloom.experiment.shows import SHOWS
 from glassloom.experiment.targets import Reached, judged, targets_table
-from glassloom.recipes import Part, PlannedRun, Recipe, Shown
+from glassloom.recipes import Part, PlannedRun, Recipe, Shown, load_recipe
 from glassloom.report import Page, Section, write_page
 from glassloom.storage import replace_file, storing
 from glassloom.training import dry_run
@@ -67,8 +67,8 @@ class Results:
 
 
 def run_recipe(
-    recipe: Recipe,
-    out: str | Path,
+    recipe: Recipe | str | Path,
+    out: str | Path | None = None,
     *,
     only: Sequence[str] = (),
     epochs: float | None = None,
@@ -76,11 +76,13 @@ def run_recipe(
     fit_seconds: float | None = None,
     jobs: int = 1,
     replace: bool = False,
-    command: str = "",
+    command: str = "glassloom.run_recipe",
     on_event: OnEvent = lambda id, event: None,
     stop: Callable[[], bool] = lambda: False,
 ) -> Results:
     """Train the runs of a recipe into folders under `out`, and write `report.html` and `results.json` there.
+
+    `recipe` is a listed name or a TOML file; `out`, where it is not given, `runs/NAME` (`runs/NAME-quick`).
 
     Called again it goes on where it was stopped. `only` limits what is trained now; runs that are there already are
     shown all the same.
@@ -88,9 +90,13 @@ def run_recipe(
     Raises:
         InputError: an unknown run, show or setting, a text that is not at hand, a run there with another budget.
         StorageError: `out` cannot be written.
+
+    >>> run_recipe("novel-rnn", quick=True).as_dict()["targets"]  # doctest: +SKIP
     """
+    if not isinstance(recipe, Recipe):
+        recipe = load_recipe(recipe)
     check_shows(recipe)
-    out = Path(out)
+    out = Path(out or f"runs/{recipe.name}{'-quick' if quick else ''}")
     chosen = plan(recipe, only=only, epochs=epochs, quick=quick)
     corpora = texts(chosen)
     if fit_seconds is not None:

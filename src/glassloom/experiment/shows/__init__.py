@@ -3,7 +3,19 @@
 from collections.abc import Callable
 
 from glassloom.exhibits import Exhibit
-from glassloom.experiment.shows import architectures, language_floor, languages, losses, questions
+from glassloom.experiment.shows import (
+    architectures,
+    attention,
+    drift,
+    gradient_flow,
+    language_floor,
+    languages,
+    losses,
+    memorised,
+    novel,
+    questions,
+    samples,
+)
 
 SHOWS: dict[str, Callable[..., list[Exhibit]]] = {
     "reported-table": architectures.reported_table,
@@ -23,6 +35,17 @@ SHOWS: dict[str, Callable[..., list[Exhibit]]] = {
     "results-table": losses.results_table,
     "beside-report": losses.beside_report,
     "what-the-report-got-wrong": questions.mistakes,
+    "gradient-flow": gradient_flow.gradient_flow,
+    "attention": attention.attention,
+    "attention-heads": attention.attention_heads,
+    "memorised": memorised.memorised,
+    "samples": samples.samples,
+    "sample-quality": samples.sample_quality,
+    "gradient-check": novel.gradient_check,
+    "smooth-loss": novel.smooth_loss,
+    "synthesis": novel.synthesis,
+    "novel-recipes": novel.recipes,
+    "drift": drift.drift_over_training,
 }
 """By the name that a recipe asks for; what else it writes there are the function's keyword arguments."""
 
