@@ -114,9 +114,8 @@ def test_samples_stand_after_every_epoch_at_both_temperatures(results: Results) 
 
 
 def test_the_page_answers_in_sentences_and_goes_beyond_the_trained_lengths(results: Results) -> None:
-    assert "is the floor" in shown(results, "language-floor-answer").paragraphs[0] or "could still be" in (
-        shown(results, "language-floor-answer").paragraphs[0]
-    )
+    first = shown(results, "language-floor-answer").paragraphs[0]
+    assert "is the floor" in first or "could still be" in first
     assert max(shown(results, "beyond-ndfa").series[0].x) == pytest.approx(2, abs=0.2)
     rows = shown(results, "language-arg-max").rows
     assert [row[1] for row in rows] == ["-", "sabc!"]  # (() begins no string of ndfa
@@ -151,6 +150,7 @@ def test_carrying_over_is_a_rate_that_stays() -> None:
 
     assert "it carries over" in carried_sentence("a", [at(1, 2.0), at(10, 21.0)])
     assert "it does not carry over" in carried_sentence("a", [at(1, 2.0), at(10, 200.0)])
+    assert "has not learned the lengths of training" in carried_sentence("a", [at(1, 90.0), at(10, 900.0)])
 
 
 def test_repetition_counts_pairs_of_words_seen_before() -> None:

@@ -23,6 +23,9 @@ QUICKLY, QUICKLY_LONGEST, QUICKLY_TIMES = 1_000, 500, 3
 """In the short version, but for runs with a target in it: so many strings and samples, of at most so many tokens; and
 strings at most so many times as long as the longest trained on."""
 
+LEARNED = 0.05
+"""With more nats a character too many at the trained lengths there is nothing that could carry over."""
+
 
 def chosen(experiment: Experiment, names: Sequence[str]) -> dict[str, Run]:
     """The runs that exist among those named; a part's name stands for all of its runs."""
@@ -242,6 +245,8 @@ def carried_sentence(id: str, found: Sequence[Mapping[str, Any]]) -> str:
     if near is None or far is None or far <= 1.2:
         return f"{id}: not measured."
     verdict = "it carries over" if rates[far] < max(2 * rates[near], 0.01) else "it does not carry over"
+    if rates[near] > LEARNED:
+        verdict = "it has not learned the lengths of training either"
     return (
         f"{id}: {rates[near]:.4f} nats a character too many at the longest trained length, {rates[far]:.4f} at "
         f"{far:.1f} times that: {verdict}."
