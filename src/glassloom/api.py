@@ -18,6 +18,7 @@ from glassloom.comparison.results import Comparison
 from glassloom.config import checked, plain_names
 from glassloom.data import Corpus, Tokenizer, load_corpus, load_text, reopen_corpus
 from glassloom.data.baselines import baselines as compute_baselines
+from glassloom.data.languages import Language
 from glassloom.data.settings import DataSettings
 from glassloom.errors import GlassloomError, RunError, SettingError, nearest, notice
 from glassloom.generation import DecodingSettings, Stream
@@ -50,8 +51,8 @@ def train(
 ) -> TrainingResult:
     """Train a model on a text; `settings` are those of the command line, with underscores.
 
-    `corpus` is a path, a listed name, `-`, a Corpus, or text itself: a string with a line break in it, a list of
-    strings, or any other iterable of strings. In a notebook a live curve watches, unless `on_event` does.
+    `corpus` is a path, a listed name, `-`, a Corpus, a Language, or text itself: a string with a line break in
+    it, a list of strings, or any other iterable of strings. In a notebook a live curve watches, unless `on_event` does.
 
     >>> run = train("novel.txt", model="lstm", width=512, minutes=10, name="novel").run  # doctest: +SKIP
 
@@ -69,7 +70,9 @@ def train(
 
 def as_corpus(source: Any, settings: DataSettings, tokenizer: Tokenizer | None = None) -> Any:
     """Text given as such becomes a Corpus; names and paths stay what they are."""
-    if isinstance(source, (Corpus, Path)) or (isinstance(source, str) and "\n" not in source and len(source) < 256):
+    if isinstance(source, (Corpus, Path, Language)) or (
+        isinstance(source, str) and "\n" not in source and len(source) < 256
+    ):
         return source
     return text_of(source, settings, tokenizer)
 
@@ -78,7 +81,7 @@ def text_of(source: Any, settings: DataSettings, tokenizer: Tokenizer | None = N
     """The corpus of a path, a listed name, or text given as such: a string with a line break, or several strings."""
     if isinstance(source, Corpus):
         return source
-    if isinstance(source, Path) or (isinstance(source, str) and "\n" not in source):
+    if isinstance(source, (Path, Language)) or (isinstance(source, str) and "\n" not in source):
         return load_corpus(source, settings, tokenizer=tokenizer)
     if isinstance(source, Iterable):
         return load_text(source, settings, tokenizer=tokenizer)

@@ -46,6 +46,11 @@ def corpora(
     say(table(sizes, ["", *UNITS]))
     if "entropy_nats_per_sequence" in facts:
         say(f"entropy: {facts['entropy_nats_per_sequence']:.5f} nats a sequence (exact)")
+    if "derivational_entropy_nats_per_sequence" in facts:
+        bound = facts["derivational_entropy_nats_per_sequence"]
+        example = facts.get("ambiguous_string")
+        why = f"{example!r} has two derivations" if example else "not shown to be unambiguous"
+        say(f"entropy: at most {bound:.5f} nats a sequence, that of the derivation ({why})")
     if facts["baselines"]:
         say("\nbaselines on valid")
         say(baselines_table({}, facts["baselines"]))
@@ -62,9 +67,30 @@ def show_listing(as_json: bool) -> None:
     if as_json:
         print_json({"corpora": rows})
         return
-    cells = [
-        [row["name"], f"{row['bytes'] / 1e6:.1f} MB" if row.get("bytes") else "drawn", row["splits"], row["tokenizer"],
-         "yes" if row["at_hand"] else "download", f"{row['what']} ({row['status']})"]
-        for row in rows
-    ]  # fmt: skip
-    say(table(cells, ["name", "size", "splits", "read as", "at hand", "what"], texts=(0, 2, 3, 4, 5)))
+    texts = [row for row in rows if row["status"] != LANGUAGE]
+    say(
+        table(
+            [[row["name"], size(row["bytes"]), row["splits"], row["tokenizer"], "yes" if row["at_hand"] else "download",
+              f"{row['what']} ({row['status']})"] for row in texts],
+            ["text", "size", "splits", "read as", "at hand", "what"], texts=(0, 2, 3, 4, 5),
+        )
+    )  # fmt: skip
+    say()
+    say(
+        table(
+            [[row["name"], f"{row['entropy_nats_per_sequence']:.5f}", f"{row['mean_length']:.2f}", row["what"]]
+             for row in rows if row["status"] == LANGUAGE],
+            ["language", "entropy, nats", "mean length", "what"], texts=(0, 3),
+        )
+    )  # fmt: skip
+    say("\nEvery string of a language has a known probability; entropies are exact, of a string; --samples is how")
+    say("many are drawn. A language of your own is a file that ends in .grammar (docs/languages.md), or a class.")
+
+
+def size(count: int | None) -> str:
+    """Bytes in millions; a dash where nobody has published them."""
+    return f"{count / 1e6:.1f} MB" if count else "-"
+
+
+LANGUAGE = "formal language"
+"""The status of a listed language."""

@@ -3,21 +3,19 @@
 import os
 import platform
 import sysconfig
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
-
 from glassloom.data.decoding import Oddities
-from glassloom.data.derive import as_it_is, from_ben_yehuda, from_gutenberg, from_tar, from_zip
+from glassloom.data.derive import as_it_is, from_ben_yehuda, from_gutenberg, from_imdb, from_tar, from_zip
 from glassloom.data.download import Download, TextFile, find_files, find_or_download
+from glassloom.data.drawn import grammar_source, language_source
+from glassloom.data.languages import LANGUAGES, SUFFIX, Language
 from glassloom.data.settings import DataSettings, Shares
 from glassloom.data.sources import (
     SHARES,
     SPLITS,
-    Piece,
     Progress,
     Source,
     file_piece,
@@ -205,17 +203,32 @@ CORPORA: dict[str, Listed] = {
             sequences="lines",
             spread=True,
         ),
+        Listed(
+            "imdb",
+            "film reviews of the Large Movie Review Dataset, one a line; valid is every tenth of its train",
+            "research use only",
+            tuple(TextFile(f"imdb/{split}.txt", None, None, split) for split in SPLITS),
+            Download(
+                "https://ai.stanford.edu/~amaas/data/sentiment/aclImdb_v1.tar.gz",
+                from_imdb,
+                bytes=84_125_825,
+                checksum="md5:7c2ac02c03563afcf9b574c7e56c153a",
+            ),
+            sequences="lines",
+        ),
     )
 }
 
 
 def find_source(
-    source: str | Path, settings: DataSettings, cache: Path | None = None, progress: Progress | None = None
+    source: str | Path | Language, settings: DataSettings, cache: Path | None = None, progress: Progress | None = None
 ) -> Source:
-    """What a name, a path or `-` stands for.
+    """What a name, a path, `-` or a Language stands for.
 
     A listed name wins, unless the string has a path separator or a suffix and exists. Raises CorpusError.
     """
+    if isinstance(source, Language):
+        return language_source(source, settings)
     if isinstance(source, str):
         if source == "-":
             return standard_input_source(settings.encoding)
@@ -233,6 +246,8 @@ def find_source(
                     hint if hint.startswith("did") else "check the name, or the path of the file",
                 )
     path = Path(source).expanduser()
+    if path.suffix == SUFFIX and path.is_file():
+        return grammar_source(path, settings)
     if path.is_dir():
         return folder_source(path, settings.encoding, settings.shares)
     return file_source(path, settings.encoding)
@@ -240,8 +255,6 @@ def find_source(
 
 def names() -> list[str]:
     """Every listed name: the standard library, corpora, formal languages."""
-    from glassloom.data.languages import LANGUAGES
-
     return [STANDARD_LIBRARY, *CORPORA, *LANGUAGES]
 
 
@@ -251,7 +264,7 @@ def named_source(name: str, settings: DataSettings, cache: Path | None, progress
         return standard_library_source(settings.shares)
     if name in CORPORA:
         return listed_source(CORPORA[name], cache, progress)
-    return language_source(name, settings)
+    return language_source(LANGUAGES[name], settings)
 
 
 def listed_source(listed: Listed, cache: Path | None = None, progress: Progress | None = None) -> Source:
@@ -303,38 +316,8 @@ def standard_library_source(shares: Shares | None) -> Source:
     return source
 
 
-def language_source(name: str, settings: DataSettings) -> Source:
-    """Strings drawn from a formal language; train, valid and test are drawn independently."""
-    from glassloom.data.languages import LANGUAGES
-
-    language = LANGUAGES[name]
-    counts = {"train": settings.samples, "valid": settings.samples // 10, "test": settings.samples // 10}
-
-    def sampler(place: int, count: int) -> Callable[[], list[str]]:
-        def sample() -> list[str]:
-            return language.sample(count, np.random.Generator(np.random.PCG64([settings.language_seed, place])))
-
-        return sample
-
-    pieces = tuple(
-        Piece(split, sampler(place, counts[split]), split=split, items=True) for place, split in enumerate(SPLITS)
-    )
-    drawn = ", ".join(f"{counts[split]:,} for {split}" for split in SPLITS)
-    return Source(
-        name,
-        f"the formal language {name}",
-        pieces,
-        key=["language", language.entropy_nats],
-        split_rule=f"strings drawn independently: {drawn}",
-        sequences="lines",
-        entropy_nats=language.entropy_nats,
-    )
-
-
 def listing(cache: Path | None = None) -> list[dict[str, Any]]:
     """What `glassloom corpora` lists: name, what it is, size in bytes, splits, status, and whether it is at hand."""
-    from glassloom.data.languages import LANGUAGES
-
     folder, files = standard_library_files()
     rows: list[dict[str, Any]] = [
         {
@@ -354,7 +337,7 @@ def listing(cache: Path | None = None) -> list[dict[str, Any]]:
             {
                 "name": listed.name,
                 "what": listed.what,
-                "bytes": sum(file.bytes for file in listed.files),
+                "bytes": listed.download.bytes or sum(file.bytes or 0 for file in listed.files),
                 "splits": "its own" if own else "/".join(f"{100 * share:g}" for share in listed.shares if share),
                 "tokenizer": listed.tokenizer,
                 "status": listed.status,
@@ -374,6 +357,7 @@ def listing(cache: Path | None = None) -> list[dict[str, Any]]:
                 "at_hand": True,
                 "address": None,
                 "entropy_nats_per_sequence": language.entropy_nats,
+                "mean_length": language.mean_length,
             }
         )
     return rows

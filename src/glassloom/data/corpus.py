@@ -2,9 +2,9 @@
 
 import contextlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +14,9 @@ from glassloom.data.sources import Progress
 from glassloom.data.tokenizers import Ids, Tokenizer
 from glassloom.data.watching import told
 from glassloom.errors import SettingError, nearest
+
+if TYPE_CHECKING:
+    from glassloom.data.languages import Language
 
 
 @dataclass(frozen=True)
@@ -46,7 +49,8 @@ class Corpus:
     """A text as ids, split into train, valid and test (which may be empty).
 
     `sha256` is that of the prepared text, `fingerprint` that of everything that decides the ids; `cache` is the folder
-    they lie in. `entropy_nats_per_sequence` is known for formal languages only.
+    they lie in. `entropy_nats_per_sequence` is known for formal languages only, and `language` what else is known of
+    one: see `glassloom.data.drawn.language_facts`.
     """
 
     name: str
@@ -60,6 +64,7 @@ class Corpus:
     split_rule: str
     cache: Path
     entropy_nats_per_sequence: float | None = None
+    language: Mapping[str, Any] = field(default_factory=dict)
 
     def split(self, name: str) -> Split:
         """The split of that name. Raises SettingError naming the nearest one."""
@@ -86,7 +91,7 @@ class Corpus:
         }
         if self.entropy_nats_per_sequence is not None:
             facts["entropy_nats_per_sequence"] = self.entropy_nats_per_sequence
-        return facts
+        return {**facts, **self.language}
 
 
 def sizes(split: Split) -> dict[str, int]:
@@ -96,14 +101,14 @@ def sizes(split: Split) -> dict[str, int]:
 
 
 def load_corpus(
-    source: str | Path,
+    source: "str | Path | Language",
     settings: DataSettings | None = None,
     *,
     tokenizer: Tokenizer | None = None,
     cache: Path | None = None,
     progress: Progress | None = None,
 ) -> Corpus:
-    """The corpus of a file, a folder, `-` for standard input, or a listed name.
+    """The corpus of a file, a folder, `-` for standard input, a listed name, or a formal language of one's own.
 
     A listed name is found in the folder that GLASSLOOM_DATA names, in the cache, or downloaded. The text is tokenized
     once and kept in the cache. With a `tokenizer` that one is used and nothing learned. `progress` is told what is

@@ -44,6 +44,36 @@ def from_tar(members: dict[str, str], encoding: str = "utf-8") -> Callable[[Fetc
     return obtain
 
 
+IMDB = re.compile(r"aclImdb/(?P<split>train|test)/(?P<kind>pos|neg)/(?P<number>\d+)_\d+\.txt\Z")
+
+
+def from_imdb(fetch: Fetch) -> Files:
+    """The 50,000 labelled film reviews of Maas et al. (2011), one a line, in the order of kind and number.
+
+    The publisher has no validation split: it gets every tenth review of train. Line ends within a review are written
+    `<br />` there and stay so.
+    """
+    found: dict[str, list[tuple[str, int, str]]] = {"train": [], "valid": [], "test": []}
+    try:
+        with tarfile.open(fileobj=io.BytesIO(fetch("")), mode="r:*") as archive:
+            for entry in archive:
+                name = IMDB.match(entry.name.removeprefix("./")) if entry.isfile() else None
+                if name is None:
+                    continue
+                file, number = archive.extractfile(entry), int(name["number"])
+                assert file is not None
+                split = "valid" if name["split"] == "train" and number % 10 == 9 else name["split"]
+                found[split].append((name["kind"], number, " ".join(file.read().decode("utf-8").split())))
+    except (tarfile.TarError, EOFError, OSError, UnicodeDecodeError) as error:
+        raise broken_archive(error) from None
+    if not all(found.values()):
+        raise broken_archive(ValueError("reviews for train, valid and test are missing"))
+    return {
+        f"imdb/{split}.txt": "".join(f"{text}\n" for _, _, text in sorted(reviews)).encode("utf-8")
+        for split, reviews in found.items()
+    }
+
+
 def from_zip(members: dict[str, str]) -> Callable[[Fetch], Files]:
     """Members of a zip archive, by the path they get."""
 

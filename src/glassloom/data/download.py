@@ -20,12 +20,13 @@ TIMEOUT_SECONDS = 30
 class TextFile:
     """A file of a listed corpus: its path in the data folder, size, SHA-256, and the split it is, if any.
 
-    An `exact` file is refused when it differs; one that is prepared from its source is used, with a notice.
+    An `exact` file is refused when it differs; one that is prepared from its source is used, with a notice. Size and
+    SHA-256 are None where only the archive that the file comes from has a published checksum (`Download.checksum`).
     """
 
     path: str
-    bytes: int
-    sha256: str
+    bytes: int | None
+    sha256: str | None
     split: str | None = None
     exact: bool = True
 
@@ -38,6 +39,11 @@ class Download:
     obtain: Callable[[Fetch], Files]
     exact: bool = False
     """Whether the address gives the one file itself, so that its hash is known before it is unpacked."""
+    bytes: int | None = None
+    """The size of what the address gives, where that is published."""
+    checksum: str | None = None
+    """What the address gives is checked by this before it is unpacked: an algorithm and a sum, as in `md5:9e107d9d...`.
+    For archives whose publisher gives another sum than SHA-256."""
 
 
 def data_folders(cache: Path | None) -> list[Path]:
@@ -71,6 +77,8 @@ def find_or_download(
         paths = [place / file.path for file in files]
     notices = []
     for file, path in zip(files, paths, strict=True):
+        if file.sha256 is None or file.bytes is None:
+            continue
         size, digest = path.stat().st_size, file_sha256(path)
         if (size, digest) == (file.bytes, file.sha256):
             continue
@@ -84,7 +92,8 @@ def find_or_download(
 
 
 def different(file: TextFile, where: str, size: int, digest: str) -> CorpusError:
-    """The error for a file that is not the listed one."""
+    """The error for a file that is not the listed one, whose size and SHA-256 are known."""
+    assert file.bytes is not None
     return CorpusError(
         f"{where} is not the {file.path} that is listed: {size:,} bytes with SHA-256 {digest}",
         f"{file.bytes:,} bytes with SHA-256 {file.sha256}",
@@ -106,7 +115,7 @@ def fetch_files(
     with tempfile.TemporaryDirectory(prefix="glassloom-") as folder:
 
         def fetch(relative: str) -> bytes:
-            known = f"sha256:{files[0].sha256}" if download.exact else None
+            known = f"sha256:{files[0].sha256}" if download.exact else download.checksum
             return get(download.address + relative, Path(folder), known, name, progress)
 
         try:
@@ -115,7 +124,7 @@ def fetch_files(
             raise CorpusError(error.what, error.expected or "the files of the corpus", where_to) from None
     for file in files:
         digest = hashlib.sha256(made[file.path]).hexdigest()
-        if file.exact and digest != file.sha256:
+        if file.exact and file.sha256 is not None and digest != file.sha256:
             wrong = different(file, f"What {download.address} gave", len(made[file.path]), digest)
             raise CorpusError(wrong.what, wrong.expected, where_to)
     return {file.path: made[file.path] for file in files}
@@ -128,6 +137,7 @@ def get(address: str, folder: Path, known: str | None, name: str, progress: Prog
     import pooch
     import requests
 
+    algorithm = {"sha256": "SHA-256", "md5": "MD5"}.get((known or "").partition(":")[0], "checksum")
     pooch.get_logger().setLevel(logging.WARNING)
     bar = Bar(f"downloading {name}", progress) if progress is not None else False
     downloader = pooch.HTTPDownloader(progressbar=bar, timeout=TIMEOUT_SECONDS)
@@ -148,7 +158,7 @@ def get(address: str, folder: Path, known: str | None, name: str, progress: Prog
             f"{name} is not on this machine and could not be downloaded: {address} cannot be reached"
         ) from None
     except ValueError:
-        raise CorpusError(f"{name} could not be downloaded: what {address} gave has another SHA-256") from None
+        raise CorpusError(f"{name} could not be downloaded: what {address} gave has another {algorithm}") from None
 
 
 class Bar:

@@ -32,6 +32,13 @@ SETTLED_NANOSECONDS = 2_000_000_000
 """A file changed less than that before it was seen may change again without its time changing."""
 
 
+LANGUAGE_FACTS = (
+    "language", "definition", "entropy_nats_per_sequence", "derivational_entropy_nats_per_sequence", "grammar",
+    "ambiguous_string",
+)  # fmt: skip
+"""What a corpus remembers of a formal language; see `glassloom.data.drawn.language_facts`."""
+
+
 def prepare(
     source: Source,
     settings: DataSettings,
@@ -293,6 +300,7 @@ def open_prepared(folder: Path, fingerprint: str, source: Source, split_rule: st
         split_rule=split_rule,
         cache=place,
         entropy_nats_per_sequence=source.entropy_nats,
+        language=source.language,
     )
 
 
@@ -301,7 +309,9 @@ def reopen(facts: Mapping[str, Any], cache: Path | None) -> Corpus | None:
     said = {name: str(facts.get(name)) for name in ("name", "source", "fingerprint", "split_rule", "sha256")}
     if not FINGERPRINT.fullmatch(said["fingerprint"]):  # it comes from a file, and becomes part of a path
         return None
-    source = Source(said["name"], said["source"], (), entropy_nats=facts.get("entropy_nats_per_sequence"))
+    language = {name: facts[name] for name in LANGUAGE_FACTS if name in facts}
+    entropy = facts.get("entropy_nats_per_sequence")
+    source = Source(said["name"], said["source"], (), entropy_nats=entropy, language=language)
     found = open_prepared(cache_folder(cache), said["fingerprint"], source, said["split_rule"])
     return found if found is not None and found.sha256 == said["sha256"] else None
 

@@ -9,10 +9,10 @@ import os
 import re
 import shutil
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, BinaryIO, Literal
+from typing import IO, Any, BinaryIO, Literal
 
 from glassloom.data.decoding import PLAIN, Oddities, decode_bytes, decode_file, encoded
 from glassloom.data.settings import Shares
@@ -60,6 +60,8 @@ class Source:
     spread: bool = False
     by_files: bool = False
     entropy_nats: float | None = None
+    language: Mapping[str, Any] = field(default_factory=dict)
+    """What is known of the formal language that the text is drawn from."""
     oddities: Oddities = field(default_factory=Oddities)
     notices: tuple[str, ...] = ()
     close: Callable[[], None] = lambda: None

@@ -7,6 +7,7 @@ brackets are open, and there is no bound.
 import math
 from functools import cached_property
 
+from glassloom.data.languages.grammar import Grammar
 from glassloom.data.languages.language import END, Following, Language, State
 
 OPEN = 7 / 16
@@ -20,6 +21,7 @@ class Brackets(Language):
 
     name = "brackets"
     definition = '"(", then "(" with probability 7/16 or ")" with 9/16, until balanced'
+    grammar = Grammar({"S": ((1.0, ("(", "Rest")),), "Rest": ((OPEN, ("(", "Rest", "Rest")), (CLOSE, (")",)))})
 
     def begin(self) -> State:
         return BEFORE

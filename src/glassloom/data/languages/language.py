@@ -2,7 +2,8 @@
 
 A language says where it begins, and, for each state, which symbols can follow, how probable each is, and into which
 state it leads. Everything else follows from these two: samples, membership, the probability of every string, the
-distribution of the next symbol after every prefix, and, where the states are finitely many, the exact entropy.
+distribution of the next symbol after every prefix, and, where the states are finitely many, the exact entropy and the
+strings of one length. Where they are not, a grammar of the language gives the latter.
 """
 
 import math
@@ -13,6 +14,9 @@ from typing import ClassVar, TypeAlias
 
 import numpy as np
 
+from glassloom.data.languages.grammar import Grammar
+from glassloom.data.languages.lengths import Lengths
+from glassloom.data.languages.states import States
 from glassloom.errors import InputError
 
 State: TypeAlias = Hashable
@@ -22,9 +26,6 @@ Following: TypeAlias = dict[str, tuple[float, State]]
 END = ".end"
 """Stands among the symbols for the end of the string."""
 
-MOST_STATES = 2_000
-"""Up to so many states `entropy_nats` and `mean_length` solve for by themselves."""
-
 
 class Language(ABC):
     """A source of strings of which everything is known. A subclass defines `begin` and `following`.
@@ -32,9 +33,15 @@ class Language(ABC):
     With infinitely many states it defines `entropy_nats` and `mean_length` too.
     """
 
-    name: ClassVar[str]
-    definition: ClassVar[str]
+    name: str
+    definition: str
     """One sentence for people."""
+    grammar: Grammar | None = None
+    """Rules that write the same strings with the same probabilities, where the states have no end."""
+    exact_entropy = True
+    """Whether `entropy_nats` is the entropy; else it is the derivation's, which is at least as much."""
+    remembered: ClassVar[int] = 100_000
+    """For how many states what follows is kept."""
 
     @abstractmethod
     def begin(self) -> State:
@@ -47,12 +54,12 @@ class Language(ABC):
     @cached_property
     def entropy_nats(self) -> float:
         """The entropy of the source in nats a string, end included: no model's mean loss can be lower."""
-        return self._expected(lambda following: -sum(p * math.log(p) for p, _ in following.values() if p > 0))
+        return self._states.expected(lambda following: -sum(p * math.log(p) for p, _ in following.values() if p > 0))
 
     @cached_property
     def mean_length(self) -> float:
         """The mean number of symbols in a string, the end not counted."""
-        return self._expected(lambda following: sum(p for symbol, (p, _) in following.items() if symbol != END))
+        return self._states.expected(lambda following: sum(p for symbol, (p, _) in following.items() if symbol != END))
 
     def sample(self, count: int, rng: np.random.Generator) -> list[str]:
         """`count` strings drawn independently.
@@ -101,9 +108,36 @@ class Language(ABC):
             following = self._following(following[symbol][1])
             yield {symbol: probability for symbol, (probability, _) in following.items()}
 
+    def length_probabilities(self, longest: int) -> np.ndarray:
+        """By length from 0 to `longest`: the probability that a string has it.
+
+        >>> from glassloom.data.languages import LANGUAGES
+        >>> LANGUAGES["ndfa"].length_probabilities(6).tolist()
+        [0.0, 0.0, 0.25, 0.0, 0.0, 0.0, 0.1875]
+        """
+        if self.grammar is not None:
+            return Lengths(self.grammar, longest).probabilities
+        return self._states.endings(longest)[:, 0]
+
+    def of_length(self, length: int, count: int, rng: np.random.Generator) -> list[str]:
+        """`count` strings of exactly so many symbols, drawn as the source draws those of that length.
+
+        Raises:
+            InputError: the source has no string of that length.
+        """
+        if self.grammar is not None:
+            lengths = Lengths(self.grammar, length)
+            possible, draw = lengths.probabilities[length] > 0, lambda: lengths.draw(length, rng)
+        else:
+            endings = self._states.endings(length)
+            possible, draw = endings[length, 0] > 0, lambda: self._states.draw(endings, rng)
+        if not possible:
+            raise no_such_length(self, length)
+        return [draw() for _ in range(count)]
+
     @cached_property
     def _following(self) -> Callable[[State], Following]:
-        return lru_cache(maxsize=100_000)(self.following)
+        return lru_cache(maxsize=self.remembered)(self.following)
 
     def _draw(self, chances: Iterator[float]) -> Iterator[str]:
         state = self.begin()
@@ -123,30 +157,18 @@ class Language(ABC):
             yield symbol
             state = following[symbol][1]
 
-    def _expected(self, cost: Callable[[Following], float]) -> float:
-        """The expected sum of the costs of all states on the way: x = cost + P x, solved for the first state."""
-        number = {self.begin(): 0}
-        waiting = [self.begin()]
-        rows: list[Following] = []
-        for state in waiting:  # grows while it is read: every state that can be reached, breadth first
-            rows.append(self.following(state))
-            for symbol, (_, after) in rows[-1].items():
-                if symbol != END and after not in number:
-                    number[after] = len(number)
-                    waiting.append(after)
-            if len(number) > MOST_STATES:
-                raise InputError(
-                    f"The language {self.name} has more than {MOST_STATES} states",
-                    "finitely many, to solve for its entropy and mean length",
-                    "define entropy_nats and mean_length in its class",
-                )
-        moves = np.zeros((len(number), len(number)))
-        for here, following in enumerate(rows):
-            for symbol, (probability, after) in following.items():
-                if symbol != END:
-                    moves[here, number[after]] += probability
-        costs = np.array([cost(following) for following in rows])
-        return float(np.linalg.solve(np.eye(len(number)) - moves, costs)[0])
+    @cached_property
+    def _states(self) -> States:
+        return States(self)
+
+
+def no_such_length(language: Language, length: int) -> InputError:
+    """The error for a length that no string has."""
+    return InputError(
+        f"The language {language.name} has no string of {length:,} symbols (or one too improbable to compute with)",
+        "a length that length_probabilities gives a probability",
+        "choose another length",
+    )
 
 
 def chances_from(rng: np.random.Generator) -> Iterator[float]:

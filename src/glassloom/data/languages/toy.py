@@ -53,7 +53,7 @@ class Toy(Language):
 
     name = "toy"
     definition = "small English sentences with adverbs, prepositions, conjunctions and brackets"
-    grammar = Grammar(RULES)
+    grammar = Grammar.uniform(RULES, separator=" ")
 
     def begin(self) -> State:
         return Place("article"), "", ""
@@ -76,12 +76,12 @@ class Toy(Language):
     def sample(self, count: int, rng: np.random.Generator) -> list[str]:
         """`count` sentences, each derived by the rules themselves."""
         chances = chances_from(rng)
-        return [" ".join(self.grammar.derive(chances)) for _ in range(count)]
+        return [self.grammar.string(chances) for _ in range(count)]
 
     @cached_property
     def entropy_nats(self) -> float:
         """The entropy of the derivation, less what the sentence does not tell of it."""
-        return self.grammar.expected(choice=math.log) - self.ambiguity_nats
+        return self.grammar.derivational_entropy_nats - self.ambiguity_nats
 
     @cached_property
     def ambiguity_nats(self) -> float:
@@ -102,7 +102,7 @@ class Toy(Language):
 
     @cached_property
     def mean_length(self) -> float:
-        return self.grammar.expected(word=lambda word: len(word) + 1) - 1
+        return self.grammar.mean_length
 
 
 def words(place: Place) -> dict[str, tuple[float, Place]]:
