@@ -7,6 +7,7 @@ file's size, times and inode led to is remembered, and so is what a text's hash 
 
 import hashlib
 import re
+import shutil
 import time
 from array import array
 from collections.abc import Iterable, Iterator, Mapping
@@ -130,7 +131,7 @@ def learn(source: Source, settings: DataSettings, reader: Reader, scan: Scan) ->
         argument,
         settings.minimum_count,
         settings.vocabulary_size,
-        MARKS if reader.in_sequences else (),
+        MARKS if reader.in_sequences and settings.marks == "special" else (),
     )
     return kind.learn(evidence)
 
@@ -177,6 +178,8 @@ def encode_splits(reader: Reader, tokenizer: Tokenizer, folder: Path, sha256: st
         raise CorpusError(
             f"{reader.source.where} changed while it was being read", "a text that stays the same", "run it again"
         )
+    if reader.settings.memorises:
+        facts["valid"] = copy_split(folder, facts["train"])
     for split, least in (("train", 2), ("valid", 2)):
         if facts[split]["tokens"] < (1 if reader.in_sequences else least):
             raise too_small(split, reader, facts)
@@ -221,6 +224,14 @@ def encode_sequences(
         for split, places in starts.items():
             (folder / f"{split}.starts").write_bytes(np.asarray(places).astype("<i8").tobytes())
             facts[split]["sequences"] = len(places)
+
+
+def copy_split(folder: Path, facts: dict[str, int]) -> dict[str, int]:
+    """Let valid be a copy of train; what is in it."""
+    with storing(folder):
+        for file in folder.glob("train.*"):
+            shutil.copyfile(file, folder / f"valid{file.suffix}")
+    return dict(facts)
 
 
 def too_small(split: str, reader: Reader, facts: dict[str, dict[str, int]]) -> CorpusError:
