@@ -1,0 +1,302 @@
+"""A recipe: a named experiment as data, read from TOML. Listed ones lie beside this file; a user's own is any file.
+
+    name, title, source, about      what it reproduces; hours_cpu, hours_gpu: full size, on two cores and on a GPU
+    [settings]                      of every run, named as on the command line
+    [[part]]                        runs on one text: name, title, corpus, settings, groups, runs = [{ id, group, ... }]
+    [quick]                         what --quick does instead: only, settings, runs = { ID = { ... } }
+    [[target]]                      a figure to reach: run, figure, epoch, at_most | at_least | reported and within
+    [[page]]                        what the page shows, in order: show, and the arguments of that show function
+
+Nothing in a recipe is code. An unknown key is refused with its line.
+"""
+
+import csv
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from glassloom.errors import InputError, nearest
+from glassloom.recipes.lines import line_of
+
+FOLDER = Path(__file__).parent
+RESERVED = ("id", "group", "title")
+BUDGETS = ("epochs", "steps", "train_tokens", "minutes")
+
+Settings = dict[str, Any]
+
+
+class Strict(BaseModel):
+    """No unknown key, nothing changed later."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class PlannedRun(BaseModel):
+    """One run of a part: its id, the group that it is drawn with, and its settings by name."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    id: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")
+    group: str = ""
+    title: str = ""
+
+    @property
+    def settings(self) -> Settings:
+        return dict(self.model_extra or {})
+
+
+class Part(Strict):
+    """Runs on one text that belong together: they share a table and curves."""
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
+    title: str
+    corpus: str
+    about: str = ""
+    optional: bool = False
+    """Trained only where it, a group of it or one of its runs is asked for by name."""
+    settings: Settings = {}
+    groups: dict[str, Settings] = {}
+    """Settings of the runs of a group, by its name."""
+    runs: tuple[PlannedRun, ...] = Field(min_length=1)
+
+
+class Quick(Strict):
+    """What the short version does instead."""
+
+    only: tuple[str, ...] = ()
+    settings: Settings = {}
+    runs: dict[str, Settings] = {}
+
+
+class Target(Strict):
+    """A figure that a run must reach: a field of its row (at an epoch, or at its best), or a number of a show."""
+
+    run: str = ""
+    runs: tuple[str, ...] = ()
+    """The same for each of these."""
+    figure: str
+    epoch: int | None = None
+    at_most: float | None = None
+    at_least: float | None = None
+    reported: float | None = None
+    table: str = ""
+    """The reported figure is that of the run in this table: at the epoch, or at its best."""
+    within: float = 0.0
+    either_way: bool = False
+    """Lower than that is missed too."""
+    quick: bool = False
+    note: str = ""
+
+    @property
+    def limit(self) -> float | None:
+        """The highest value that reaches the target; None where the target is a lowest one."""
+        if self.at_most is not None:
+            return self.at_most
+        return None if self.reported is None else self.reported * (1 + self.within)
+
+    @property
+    def lowest(self) -> float | None:
+        """The lowest value that reaches the target; None where any low one does."""
+        if self.either_way and self.reported is not None:
+            return self.reported * (1 - self.within)
+        return self.at_least
+
+    @property
+    def asked(self) -> str:
+        """What is asked for, in words."""
+        if self.at_least is not None:
+            return f"at least {self.at_least:g}"
+        if self.at_most is not None:
+            return f"at most {self.at_most:g}"
+        if self.either_way:
+            return f"within {self.within:.0%} of {self.reported:g}"
+        return f"at most {self.within:.0%} above {self.reported:g}" if self.within else f"at most {self.reported:g}"
+
+    @property
+    def described(self) -> str:
+        """The figure in words."""
+        at = f" after epoch {self.epoch}" if self.epoch is not None else ""
+        return f"{self.figure.replace('_', ' ')}{at}{f' ({self.note})' if self.note else ''}"
+
+
+class Shown(BaseModel):
+    """One entry of the page: a show, and its arguments."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    show: str
+    part: str = ""
+    """The part under which it stands; at the end of the page where none is named."""
+    title: str = ""
+    """Opens a section of its own."""
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        return dict(self.model_extra or {})
+
+
+class Recipe(Strict):
+    """A named experiment."""
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
+    title: str
+    source: str
+    about: str
+    hours_cpu: float | None = None
+    """Full size on two cores, in hours; None where nobody has measured it."""
+    hours_gpu: float | None = None
+    settings: Settings = {}
+    part: tuple[Part, ...] = Field(min_length=1)
+    quick: Quick = Quick()
+    target: tuple[Target, ...] = ()
+    page: tuple[Shown, ...] = ()
+
+    def targets(self) -> Iterator[Target]:
+        """Every target, one for each run that it is asked of, the reported figure looked up."""
+        for target in self.target:
+            for run in target.runs or (target.run,):
+                reported = perplexity_in(target.table, run, target.epoch) if target.table else target.reported
+                yield target.model_copy(update={"run": run, "runs": (), "reported": reported})
+
+    def runs(self) -> Iterator[tuple[Part, PlannedRun]]:
+        """Every run with its part, in order."""
+        for part in self.part:
+            for run in part.runs:
+                yield part, run
+
+    def given(self, part: Part, run: PlannedRun, *, quick: bool = False) -> Settings:
+        """What `train` is given for a run: those of the recipe, the part, the group, its own; then the quick ones."""
+        given = merged(self.settings, part.settings, part.groups.get(run.group, {}), run.settings)
+        return merged(given, self.quick.settings, self.quick.runs.get(run.id, {})) if quick else given
+
+
+def rows_of(table: str) -> list[dict[str, str]]:
+    """A table of figures as they were reported elsewhere: `ptb`, `other`.
+
+    Raises:
+        InputError: there is none of that name.
+    """
+    path = FOLDER / "reported" / f"{table}.csv"
+    if not path.is_file():
+        known = [found.stem for found in (FOLDER / "reported").glob("*.csv")]
+        raise InputError(f"There is no table of reported figures {table}", "one that there is", nearest(table, known))
+    return list(csv.DictReader(path.read_text(encoding="utf-8").splitlines()))
+
+
+def perplexity_in(table: str, run: str, epoch: int | None) -> float:
+    """A run's reported validation perplexity after an epoch, or its lowest.
+
+    >>> perplexity_in("ptb", "3.2a", 1), perplexity_in("ptb", "3.2a", None)
+    (284.31, 110.22)
+    """
+    [row] = [row for row in rows_of(table) if row["id"] == run and row["split"] == "valid"]
+    values = {int(name[6:]): float(value) for name, value in row.items() if name.startswith("epoch_") and value}
+    return values[epoch] if epoch else min(values.values())
+
+
+def merged(*settings: Mapping[str, Any]) -> Settings:
+    """Later settings replace earlier ones, a budget one of any kind; the word none takes a setting back.
+
+    >>> merged({"epochs": 20, "eval_every": 207}, {"minutes": 1, "eval_every": "none"})
+    {'minutes': 1}
+    """
+    result: Settings = {}
+    for one in settings:
+        if any(name in BUDGETS for name in one):
+            result = {name: value for name, value in result.items() if name not in BUDGETS}
+        result |= one
+    return {name: value for name, value in result.items() if value != "none"}
+
+
+def listed() -> dict[str, Path]:
+    """The recipes that come with Glassloom, by name."""
+    return {path.stem: path for path in sorted(FOLDER.glob("*.toml"))}
+
+
+def load_recipe(named: str | Path) -> Recipe:
+    """The recipe of a listed name, or of a TOML file.
+
+    >>> load_recipe("ptb-architectures").part[0].corpus
+    'ptb'
+
+    Raises:
+        InputError: there is none (the nearest is offered), or the file is no recipe (the line is named).
+    """
+    known, path = listed(), Path(named)
+    if str(named) in known:
+        path = known[str(named)]
+    elif path.suffix != ".toml":
+        raise InputError(
+            f"There is no recipe {named}", f"{', '.join(known)}, or a TOML file", nearest(str(named), known)
+        )
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} cannot be read: {error}", "a TOML file in UTF-8", "give another one") from None
+    return parse(text, str(path))
+
+
+def parse(text: str, where: str = "the recipe") -> Recipe:
+    """A recipe from TOML.
+
+    Raises:
+        InputError: it is no TOML, a key is unknown, missing or of another type; the line is named.
+    """
+    try:
+        recipe = Recipe.model_validate(tomllib.loads(text))
+    except tomllib.TOMLDecodeError as error:
+        raise InputError(f"{where} is no TOML: {error}", "TOML", "mend that line") from None
+    except ValidationError as error:
+        raise refusal(error, text, where) from None
+    check_ids(recipe, text, where)
+    return recipe
+
+
+def refusal(error: ValidationError, text: str, where: str) -> InputError:
+    """The first thing that is wrong with a recipe, with its line."""
+    first = error.errors()[0]
+    path = list(first["loc"])
+    line = line_of(text, path)
+    at = f"{where}, line {line}" if line else where
+    key = str(path[-1])
+    if first["type"] == "extra_forbidden":
+        known = keys_at(path)
+        return InputError(f"{at}: unknown key {key}", f"one of {', '.join(known)}", nearest(key, known))
+    if first["type"] == "missing":
+        return InputError(f"{at}: {key} is missing", "every key that a recipe needs", f"add {key} = ...")
+    shown = ".".join(str(part) for part in path)
+    return InputError(f"{at}: {shown} does not fit: {first['msg']}", "a value that fits", "mend that line")
+
+
+def keys_at(path: list[Any]) -> list[str]:
+    """The keys that are known where an unknown one stands."""
+    kinds: dict[Any, type[BaseModel]] = {"part": Part, "quick": Quick, "target": Target, "runs": PlannedRun}
+    for name in reversed(path[:-1]):
+        if name in kinds:
+            return list(kinds[name].model_fields)
+    return list(Recipe.model_fields)
+
+
+def check_ids(recipe: Recipe, text: str, where: str) -> None:
+    """Every run has an id of its own, and what names a run names one that there is.
+
+    Raises:
+        InputError: an id is there twice, or a target or the quick version names none.
+    """
+    ids: list[str] = []
+    for at, part in enumerate(recipe.part):
+        for number, run in enumerate(part.runs):
+            if run.id in ids:
+                line = line_of(text, ["part", at, "runs", number, "id"])
+                raise InputError(f"{where}, line {line}: two runs are called {run.id}", "an id of its own for each", "")
+            ids.append(run.id)
+    named = [run for target in recipe.target for run in (*target.runs, target.run) if run] + [
+        *recipe.quick.only,
+        *recipe.quick.runs,
+    ]
+    for name in named:
+        if name not in ids and name not in {part.name for part in recipe.part}:
+            raise InputError(f"{where}: there is no run {name}", "the id of a run or part", nearest(name, ids))
