@@ -92,6 +92,7 @@ DATA = {
     "minimum_count": Pair(1, 13, {"tokenizer": "word"}),
     "vocabulary_size": Pair(None, 5, {"tokenizer": "word"}),
     "sequences": Pair("stream", "lines"),
+    "marks": Pair("special", "none", {"sequences": "lines"}),
     "samples": Pair(20, 30, {"source": "ndfa"}),
     "language_seed": Pair(0, 1, {"source": "ndfa", "samples": 20}),
 }
@@ -132,6 +133,7 @@ MODELS: dict[str, dict[str, Pair]] = {
         "feedforward_bias": Pair(True, False),
         "norm_bias": Pair(True, False),
         "output_bias": Pair(True, False),
+        "output": Pair("logits", "probabilities"),
         "dropout": Pair(0.0, 0.5),
         "dropout_embedding": Pair(None, 0.5),
         "dropout_residual": Pair(None, 0.5),

@@ -46,7 +46,8 @@ class Corpus:
     """A text as ids, split into train, valid and test (which may be empty).
 
     `sha256` is that of the prepared text, `fingerprint` that of everything that decides the ids; `cache` is the folder
-    they lie in. `entropy_nats_per_sequence` is known for formal languages only.
+    they lie in. `entropy_nats_per_sequence` is known for formal languages only. Where `memorises`, valid is the very
+    text of train, and its loss says nothing of other text.
     """
 
     name: str
@@ -60,6 +61,7 @@ class Corpus:
     split_rule: str
     cache: Path
     entropy_nats_per_sequence: float | None = None
+    memorises: bool = False
 
     def split(self, name: str) -> Split:
         """The split of that name. Raises SettingError naming the nearest one."""

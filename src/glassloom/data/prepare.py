@@ -115,7 +115,8 @@ def make(source: Source, settings: DataSettings, given: Tokenizer | None, reader
             facts = encode_splits(reader, tokenizer, filling, scan.sha256)
             with storing(filling):
                 (filling / "tokenizer.json").write_bytes(canonical(tokenizer.to_json()))
-            seal(filling, {"version": VERSION, "fingerprint": fingerprint, "sha256": scan.sha256, "splits": facts})
+            made = {"version": VERSION, "fingerprint": fingerprint, "sha256": scan.sha256, "splits": facts}
+            seal(filling, {**made, "memorises": settings.memorises})
     corpus = open_prepared(folder, fingerprint, source, reader.rule())
     assert corpus is not None
     return corpus
@@ -271,6 +272,7 @@ def open_prepared(folder: Path, fingerprint: str, source: Source, split_rule: st
         split_rule=split_rule,
         cache=place,
         entropy_nats_per_sequence=source.entropy_nats,
+        memorises=facts.get("memorises", False),
     )
 
 
