@@ -156,3 +156,10 @@ def sequences_of(split: Split, tokenizer: Tokenizer) -> list[list[int]]:
         raise CorpusError("A text that is one stream has no sequences", "sequences", "read it with --sequences lines")
     before, after = ([tokenizer.specials[mark]] if mark in tokenizer.specials else [] for mark in (".start", ".end"))
     return [before + ids.tolist() + after for ids in np.split(np.asarray(split.ids), np.asarray(split.starts)[1:])]
+
+
+def unigram_nats(split: Split) -> float:
+    """What the frequencies of a split's own tokens cost, in nats a token: their entropy."""
+    counts = np.bincount(np.asarray(split.ids))
+    shares = counts[counts > 0] / counts.sum()
+    return float(-(shares * np.log(shares)).sum())

@@ -1,5 +1,6 @@
 """A chapter memorised: the training error over epochs with its floor, continuations that drift off, and other text."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,7 +10,7 @@ from glassloom.exhibits import Axis, Column, Exhibit, Lines, Prose, Series, Tabl
 from glassloom.experiment.experiment import Experiment
 from glassloom.generation import DecodingSettings, generate
 from glassloom.runs import Checkpoint, Run
-from glassloom.views.memorising import Floor, floor, sequence_losses, sequences_of
+from glassloom.views.memorising import Floor, floor, sequence_losses, sequences_of, unigram_nats
 
 Measured = list[dict[str, Any]]
 """Of each checkpoint, oldest first: epoch, step, seconds, error, tokens' mean, accuracy, and where it drifts off."""
@@ -200,7 +201,7 @@ def beside(label: str, prompt: str, text: str, truth: str) -> Text:
 
 def other_text(experiment: Experiment, *, runs: Sequence[str], corpus: str, shortest: int = 125) -> list[Exhibit]:
     """The loss on as many paragraphs of another text, so that nobody takes memorising for learning."""
-    rows = []
+    rows, costs = [], (0.0, 0.0)
     for id, run in experiment.there(runs).items():
         trained = experiment.corpus(id)
         count = trained.train.sequences or 0
@@ -214,13 +215,16 @@ def other_text(experiment: Experiment, *, runs: Sequence[str], corpus: str, shor
         own = history(experiment, id)[-1]
         experiment.figures[f"{id} held out"] = nats
         rows.append((id, own["error"], own["accuracy"], nats, accuracy))
+        costs = math.log(trained.tokenizer.size), unigram_nats(paragraphs.train)
+    if not rows:
+        return []
     return [
         Table(
             name="other-text",
             title=f"The same models on {corpus}",
             caption=f"As many paragraphs of at least {shortest} characters, symbols that the models do not know left "
-            "out. A uniform guess over 45 symbols costs 3.807, the frequencies of the symbols 2.95: what is memorised "
-            "so well is not learned.",
+            f"out. A uniform guess costs {costs[0]:.3f} there, the frequencies of its own symbols {costs[1]:.3f}: what "
+            "is known by heart is not learned.",
             columns=(
                 Column("run", numeric=False), Column("error, trained on", ".4f"), Column("right", ".1%"),
                 Column("error, other text", ".3f"), Column("right", ".1%"),
