@@ -8,13 +8,10 @@ function of the same cost, is its peer.
 """
 
 import argparse
-import json
-import platform
 import statistics
-import time
 from collections.abc import Callable
-from datetime import datetime
-from pathlib import Path
+from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -22,8 +19,8 @@ from torch import Tensor, nn
 from glassloom.kernels.gru import gru
 from glassloom.kernels.lstm import lstm
 from glassloom.kernels.rnn import rnn
+from measuring import compared, in_turns, seconds_of, spread_in_words, write
 
-RESULTS = Path(__file__).parent / "results" / "recurrent_layers.json"
 EMBEDDING = 200
 SHAPES = [(35, 128, 512, 2), (35, 20, 512, 2), (100, 64, 128, 2), (25, 1, 100, 1)]
 """Steps, batch, width, layers."""
@@ -59,57 +56,37 @@ def ours(kind: str, width: int, layers: int) -> tuple[list[Tensor], Callable[[Te
     return [tensor for weights in stack for tensor in weights], run
 
 
-def seconds_of(run: Callable[[Tensor], Tensor], inputs: Tensor, gradient: Tensor, least: float = 0.15) -> float:
-    """Seconds of one forward and backward pass, over as many as fill `least` seconds."""
-    count, started = 0, time.perf_counter()
-    while (spent := time.perf_counter() - started) < least or count == 0:
-        run(inputs).backward(gradient)
-        count += 1
-    return spent / count
-
-
 def product_peak() -> float:
     """Floating-point operations a second of a large float32 product, the best of several."""
     a, b = torch.randn(1536, 1536), torch.randn(1536, 1536)
-    best = 0.0
-    for _ in range(8):
-        started = time.perf_counter()
-        torch.mm(a, b)
-        best = max(best, 2 * 1536**3 / (time.perf_counter() - started))
-    return best
+    return max(2 * 1536**3 / seconds_of(partial(torch.mm, a, b), least=0.05) for _ in range(8))
 
 
-def measure(rounds: int) -> list[dict[str, object]]:
+def both_passes(run: Callable[[Tensor], Tensor], inputs: Tensor, gradient: Tensor) -> float:
+    """Seconds of one forward and backward pass."""
+    return seconds_of(lambda: run(inputs).backward(gradient))
+
+
+def measure(rounds: int) -> list[dict[str, Any]]:
     """Every cell at every shape."""
-    rows: list[dict[str, object]] = []
+    rows: list[dict[str, Any]] = []
     for steps, batch, width, layers in SHAPES:
         for kind in GATES:
             inputs = torch.randn(steps, batch, EMBEDDING, requires_grad=True)
             gradient = torch.randn(steps, batch, width)
             _, run = ours(kind, width, layers)
             peer = PEERS[kind](EMBEDDING, width, layers)
-            pairs = []
-            for _ in range(rounds + 1):  # the first warms up
-                theirs = seconds_of(lambda values, peer=peer: peer(values)[0], inputs, gradient)
-                pairs.append((theirs, seconds_of(run, inputs, gradient)))
-            ratios = sorted(theirs / mine for theirs, mine in pairs[1:])
+            pairs = in_turns(
+                partial(both_passes, run, inputs, gradient),
+                partial(both_passes, lambda values, peer=peer: peer(values)[0], inputs, gradient),
+                rounds,
+            )
             flops = sum(
                 6 * steps * batch * GATES[kind] * width * (n + width) for n in [EMBEDDING] + [width] * (layers - 1)
             )
-            mine = statistics.median(mine for _, mine in pairs[1:])
-            rows.append(
-                {
-                    "cell": kind,
-                    "steps": steps,
-                    "batch": batch,
-                    "width": width,
-                    "layers": layers,
-                    "ratio": statistics.median(ratios),
-                    "lowest": ratios[0],
-                    "highest": ratios[-1],
-                    "share_of_peak": flops / mine / product_peak(),
-                }
-            )
+            mine = statistics.median(mine for mine, _ in pairs)
+            shape = {"cell": kind, "steps": steps, "batch": batch, "width": width, "layers": layers}
+            rows.append({**shape, **compared(pairs), "share_of_peak": flops / mine / product_peak()})
     return rows
 
 
@@ -120,17 +97,9 @@ def main(rounds: int = 9) -> None:
     for row in rows:
         print(
             f"{row['cell']:<12} {row['steps']:>5} {row['batch']:>5} {row['width']:>5} {row['layers']:>6}   "
-            f"{row['ratio']:.2f} ({row['lowest']:.2f} to {row['highest']:.2f})   {row['share_of_peak']:.0%}"
+            f"{spread_in_words(row)}   {row['share_of_peak']:.0%}"
         )
-    facts = {
-        "date": datetime.now().astimezone().isoformat(timespec="seconds"),
-        "torch": torch.__version__,
-        "threads": torch.get_num_threads(),
-        "machine": platform.machine(),
-        "command": "python benchmarks/recurrent_layers.py",
-    }
-    RESULTS.parent.mkdir(parents=True, exist_ok=True)
-    RESULTS.write_text(json.dumps({**facts, "rows": rows}, indent=1) + "\n", encoding="utf-8")
+    write("recurrent_layers", "python benchmarks/recurrent_layers.py", rows, threads=torch.get_num_threads())
 
 
 if __name__ == "__main__":

@@ -56,7 +56,10 @@ def corpus(tokenizer: str = "char", name: str = "shakespeare") -> CorpusFacts:
 
 def row(name: str, seconds: float | None, perplexity: float | None, model: str = "gru", **changes: object) -> Row:
     """A finished row of one setting with the figures that decide."""
-    blank = Row.without_figures(name, name, model, 1, "adam", {"lr": 1e-3}, f"runs/{name}", "failed", "")
+    blank = Row.without_figures(
+        id=name, setting=name, model=model, seed=1, optimizer="adam", settings={"lr": 1e-3}, run=f"runs/{name}",
+        status="failed", reason="",
+    )  # fmt: skip
     figures = {
         "status": "finished",
         "reason": None,
@@ -133,8 +136,9 @@ def made_up(
     if diverged:
         rows.append(
             Row.without_figures(
-                "rnn lr=1-1", "rnn lr=1", "rnn", 1, "sgd", {**rows[0].settings, "lr": 1.0}, "runs/rnn lr=1-1",
-                "diverged", "the training loss was not finite at step 212",
+                id="rnn lr=1-1", setting="rnn lr=1", model="rnn", seed=1, optimizer="sgd",
+                settings={**rows[0].settings, "lr": 1.0}, run="runs/rnn lr=1-1",
+                status="diverged", reason="the training loss was not finite at step 212",
             )
         )  # fmt: skip
     facts = corpus(tokenizer, "hebrew" if text is HEBREW else "shakespeare")

@@ -1,7 +1,7 @@
-"""Run as a script: train one run in child processes, kill each at a random moment, and say what every kill left.
+"""Train one run in child processes, kill each at a random moment, and say what every kill left.
 
-Reads one JSON object (settings, text, root, kills, seed) and writes one JSON line a kill. The children are forked, so
-that a kill costs no start of Python.
+Run as a script it reads one JSON object (settings, text, root, kills, seed) and writes one JSON line a kill. The
+children are forked, so that a kill costs no start of Python.
 """
 
 import importlib
@@ -9,6 +9,7 @@ import json
 import os
 import random
 import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -19,6 +20,36 @@ from glassloom.data.corpus import Corpus
 from glassloom.generation import DecodingSettings, generate
 from glassloom.runs import load_run
 from glassloom.training import Stepped, train
+from trainings import differences, everything
+
+
+def assert_kills_lose_nothing(text: str, settings: dict[str, Any], folder: Path, kills: int) -> None:
+    """Kill a training so often: every kill leaves a run that opens, and the end is that of one never killed.
+
+    The settings save every 2 steps.
+    """
+    root = folder / "killed"
+    root.mkdir()
+    given = {"text": text, "settings": settings, "root": str(root), "kills": kills, "seed": os.getpid()}
+    script = [sys.executable, __file__]
+    done = subprocess.run(script, input=json.dumps(given), text=True, stdout=subprocess.PIPE, check=True)
+    *left, end = [json.loads(line) for line in done.stdout.splitlines()]
+    assert len(left) == kills
+    assert any(kill["made"] for kill in left), "no kill hit the training itself"
+    for kill in left:
+        if kill["there"]:
+            assert kill["state"] == "interrupted"
+            assert len(kill["sample"]) == 5
+            assert kill["newest"] >= kill["made"] - 2, f"more than one checkpoint interval was lost: {kill}"
+            assert kill["logged"] == list(range(1, len(kill["logged"]) + 1))
+            assert len(kill["logged"]) >= kill["newest"]
+        else:
+            assert kill["made"] == 0
+    logged = list(range(1, settings["steps"] + 1))
+    assert (end["exit"], end["state"], end["logged"], end["half-made"]) == (0, "finished", logged, 0)
+    assert not list(root.glob(".tmp-*"))
+    whole = train(load_text(text), settings, root=folder, name="whole", with_baselines=False).run
+    assert differences(everything(whole), everything(load_run(root / "run"))) == []
 
 
 def start(corpus: Corpus, settings: dict[str, Any], root: Path, steps_made: int) -> int:

@@ -7,7 +7,7 @@ import pytest
 from commands import TINY, Commands
 
 ZEN = "Beautiful is better than ugly.\nExplicit is better than implicit.\nSimple is better than complex.\n"
-TEXT = ZEN * 20
+TEXT = ZEN * 30
 
 
 @pytest.fixture(autouse=True)
@@ -50,8 +50,20 @@ def test_unreadable_files_of_a_folder_are_skipped_with_a_notice(commands: Comman
     written("mixed/a.txt", TEXT)
     written("mixed/b.txt", TEXT)
     assert commands.done("train", "mixed", *TINY).notices == [
-        "notice: 1 file of mixed skipped, being no readable text: program."
+        "notice: 1 file of mixed skipped, being no readable text: program.",
+        "notice: The 2 files of mixed are split as wholes, which gives train 50.0%, valid 50.0%, test 0.0% instead of "
+        "90/5/5. Join them into one file, which is split anywhere, or say with --split what suits them.",
     ]
+
+
+def test_whole_files_that_come_near_the_shares_need_no_word(commands: Commands) -> None:
+    Path("many").mkdir()
+    for number in range(20):
+        written(f"many/{number:02}.txt", TEXT)
+    assert commands.done("corpora", "many", "--no-baselines").notices == []
+    said = commands.done("corpora", "many", "--no-baselines", "--split", "97,2,1").notices
+    assert len(said) == 1
+    assert "which gives train 90.0%, valid 5.0%, test 5.0% instead of 97/2/1." in said[0]
 
 
 def test_an_empty_file_is_refused(commands: Commands) -> None:
@@ -64,14 +76,31 @@ def test_one_character_is_refused(commands: Commands) -> None:
 
 def test_a_text_shorter_than_the_context_is_refused_where_the_context_was_asked_for(commands: Commands) -> None:
     said = commands.refused("train", "text.txt", "--model", "transformer", "--context", "5000", "--batch-size", "1")
-    assert "too few for one window" in said
-    assert "5001" in said.replace(",", "")
+    assert said.startswith("The text has 2592 tokens, too few for one window of context 5000. Expected: at least 5001 ")
+    assert said.endswith("To do: give a longer text, or set context to 2591 or less.")
+    said = commands.refused("train", "text.txt", "--sequence-length", "5000")
+    assert said.endswith("or set sequence_length to 2591 or less.")
 
 
 def test_a_text_shorter_than_the_usual_context_is_used_with_a_notice(commands: Commands) -> None:
     written("short.txt", ZEN)
     outcome = commands.done("train", "short.txt", "--model", "transformer", "--steps", "1", "--width", "8")
     assert [line for line in outcome.notices if "The text is short" in line]
+    assert [line for line in outcome.notices if "very short, 86 tokens to learn from and 5 to be scored" in line]
+
+
+def test_a_text_of_a_single_symbol_is_said_to_teach_nothing_and_its_figures_are_true(commands: Commands) -> None:
+    written("one.txt", "a" * 3000)
+    outcome = commands.done("train", "one.txt", "--name", "one", *TINY)
+    assert outcome.notices == [
+        "notice: The text consists of a single symbol, 'a' U+0061: every next one is certain, every loss is 0, and "
+        "there is nothing to learn."
+    ]
+    assert "0.0000 nats per token, 1.00 perplexity, 0.0000 bits per character" in outcome.out
+    scored = commands.done("evaluate", "one", "--json").json
+    assert scored["nats_per_token"] == 0
+    assert scored["baselines"]["unigram"]["nats_per_token"] == pytest.approx(0, abs=1e-12)
+    assert scored["baselines"]["xz"]["bits_per_character"] == pytest.approx(8 / 150), "one byte for 150 symbols"
 
 
 def test_an_empty_validation_split_is_refused(commands: Commands) -> None:
@@ -89,7 +118,7 @@ def test_bytes_that_are_not_utf8_are_named_by_offset_and_another_encoding_is_off
     said = commands.refused("train", written("latin.txt", b"caf\xe9 " * 100))
     assert "latin.txt is not UTF-8: byte 3 (0xE9) cannot be decoded" in said
     assert "--encoding latin-1" in said
-    assert commands.done("train", "latin.txt", "--encoding", "latin-1", *TINY).notices == []
+    assert commands.done("corpora", "latin.txt", "--encoding", "latin-1", "--no-baselines").notices == []
 
 
 def test_an_unknown_encoding_is_answered_with_the_nearest_one(commands: Commands) -> None:
@@ -163,6 +192,23 @@ def test_an_offline_machine_is_told_where_to_put_which_file(
 
 
 # -- settings and flags
+
+
+def test_a_warm_up_that_is_never_over_is_said(commands: Commands) -> None:
+    said = commands.done("train", "text.txt", *TINY, "--warmup", "8", "--lr", "0.1").notices
+    assert said == [
+        "notice: The warm-up takes 8 steps and the budget is 4: the learning rate rises to 0.05 at the last step, and "
+        "the schedule never begins. Lower --warmup, or make it a share below 1."
+    ]
+    assert commands.done("train", "text.txt", *TINY, "--warmup", "3").notices == []
+
+
+def test_nothing_is_said_about_batches_before_they_are_refused(commands: Commands) -> None:
+    outcome = commands("train", "text.txt", "--sequence-length", "2000", "--batch-size", "9")
+    assert outcome.lines == [
+        "error: The text has 2592 tokens, too few to fill batch_size 9 at sequence_length 2000. Expected: a batch size "
+        "of at most 1. To do: set batch_size to 1 or less, or shorten sequence_length."
+    ]
 
 
 @pytest.mark.parametrize(

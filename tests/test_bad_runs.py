@@ -297,6 +297,9 @@ def test_a_text_that_has_moved_or_changed_is_still_known_and_asked_for_only_wher
     assert "is another one now" in commands.refused("evaluate", "gone")
     Path("text.txt").rename("moved.txt")
     assert "give the text with --corpus" in commands.refused("evaluate", "gone")
+    said = commands.refused("report", "gone")
+    assert "put the text back as it was" in said
+    assert "--corpus" not in said
     commands.done("evaluate", "gone", "--corpus", "moved.txt")
 
 

@@ -11,9 +11,11 @@ from typing import Any
 import pytest
 import torch
 
+from glassloom.api import evaluate, generate
 from glassloom.errors import Notice, SettingError, TrainingError
 from glassloom.runs import load_run
-from glassloom.training import dry_run
+from glassloom.training import Stepped, dry_run
+from glassloom.training.loop import note_divergence, patience_above_uniform
 from trainings import assert_same_weights, language, prepared, small, steps, stream, train
 
 
@@ -29,6 +31,8 @@ def test_an_absurd_learning_rate_stops_training_by_name_and_step_and_keeps_a_goo
     run = load_run("run", tmp_path)
     assert run.state() == "diverged"
     assert run.result()["reason"] == str(caught.value)
+    assert f"the last good checkpoint is that of step {run.newest().step}" in str(caught.value)
+    assert run.newest().step == int(str(caught.value).split("at step ")[1].split(":")[0]) - 1
     assert all(torch.isfinite(weights).all() for weights in run.model().parameters())
 
 
@@ -56,15 +60,57 @@ def test_a_sample_from_what_is_not_finite_stops_training_too(tiny_text: str, tmp
         train(stream(tiny_text), tmp_path, **settings)
     run = load_run("run", tmp_path)
     assert (run.state(), run.newest().step) == ("diverged", 0)
+    assert "the last good checkpoint is that of step 0, the untrained model." in run.result()["reason"]
 
 
 def test_a_loss_far_above_uniform_stops_training_unless_told_to_go_on(tiny_text: str, tmp_path: Path) -> None:
     settings = small("rnn", optimizer="sgd", lr=300.0, steps=150, eval_every=50)
     with pytest.raises(TrainingError, match=r"far above the 4.* of a uniform guess") as caught:
         train(stream(tiny_text), tmp_path, "stops", **settings)
-    assert "--no-stop-on-divergence" in str(caught.value)
+    assert "--no-stop-on-divergence; the last good checkpoint is that of step 0, the untrained model." in str(
+        caught.value
+    )
+    assert "stopped at step 32:" in str(caught.value), "the first is at uniform, then a fifth of 150, and one"
     result = train(stream(tiny_text), tmp_path, "on", stop_on_divergence=False, **settings)
     assert (result.status, result.steps) == ("finished", 150)
+
+
+def test_a_short_run_that_is_lost_stops_before_its_budget_is_used(tiny_text: str, tmp_path: Path) -> None:
+    settings = small("rnn", optimizer="sgd", lr=300.0, steps=20, eval_every=2)
+    with pytest.raises(TrainingError, match=r"far above .* the last good checkpoint is that of step 0") as caught:
+        train(stream(tiny_text), tmp_path, **settings)
+    run = load_run("run", tmp_path)
+    assert run.result()["step"] == 7, "the first is at uniform, then five, and one"
+    assert [checkpoint.step for checkpoint in run.checkpoints()][-1] == 0, "the last good one is kept"
+    assert caught.value.what.startswith("Training stopped at step 7:")
+
+
+def test_a_run_is_patient_for_a_fifth_of_its_steps_but_five_at_least_and_a_hundred_at_most() -> None:
+    def patience(step: int, progress: float) -> int:
+        return patience_above_uniform(Stepped(step, 0.0, 0, 0.0, progress, 0.0, 0.0, 0.0, 0.0))
+
+    assert [patience(step, 0.1) for step in (1, 3, 10, 40, 50, 1000)] == [5, 6, 20, 80, 100, 100]
+    assert patience(7, 0.0) == 100
+
+
+@pytest.mark.parametrize("leap", [100.0, 1e5])
+def test_a_single_leap_does_not_stop_a_short_run(leap: float, tiny_text: str) -> None:
+    state = prepared(stream(tiny_text), **small("rnn"))
+    for step in range(1, 26):
+        nats = leap if step == 9 else 3.0
+        note_divergence(state, Stepped(step, 0.0, 0, 0.0, step / 25, nats, 0.0, 0.0, 0.0))
+    assert state.progress.steps_above_uniform == 0
+
+
+def test_a_run_that_diverged_is_used_with_a_notice_that_says_from_which_step(tiny_text: str, tmp_path: Path) -> None:
+    settings = small("rnn", optimizer="sgd", lr=1e30, steps=9, eval_every=9, save_every=9, sample_every=1)
+    with pytest.raises(TrainingError):
+        train(stream(tiny_text), tmp_path, **settings)
+    used = "Run run diverged; the checkpoint of step 0, the untrained model, is used."
+    for use in (lambda: evaluate("run", root=tmp_path), lambda: generate("run", root=tmp_path, length=2)):
+        with pytest.warns(Notice) as said:
+            use()
+        assert [str(one.message) for one in said] == [used]
 
 
 def test_a_loss_beyond_every_perplexity_is_written_down_all_the_same(tiny_text: str, tmp_path: Path) -> None:

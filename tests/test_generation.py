@@ -297,12 +297,24 @@ def test_an_unknown_symbol_of_the_prompt_is_named_with_its_place_and_can_be_skip
         assert encode_prompt(tokenizer, "abéc\x07", skip_unknown=True) == [0, 1, 2]
     with pytest.raises(TokenizerError, match="and 2 more"):
         encode_prompt(tokenizer, "1234567")
-    with pytest.raises(TokenizerError, match="'dog' at character 4"):
-        encode_prompt(WordTokenizer(["the", "<eos>", "<unk>"]), "the dog")
-    with pytest.warns(Notice, match="never saw"):
+    with pytest.warns(Notice, match=r"The model is given 'abc'\.") as said:
+        encode_prompt(tokenizer, "abéc\x07", skip_unknown=True)
+    assert len(said) == 1
+    with pytest.warns(Notice, match=r"The model is given '\.\.\.(ab){100}'\."):
+        encode_prompt(tokenizer, "é" + "ab" * 400, skip_unknown=True)
+    with pytest.warns(Notice, match=r"never saw it: 'é' U\+00E9 at character 0\. The model is given no prompt"):
         samples = generate(random_table(), tokenizer, "é", DecodingSettings(length=3), skip_unknown=True)
     assert samples[0].prompt == "é"
     assert len(samples[0].text) == 3
+
+
+def test_an_unknown_word_of_the_prompt_is_read_as_unk() -> None:
+    tokenizer = WordTokenizer(["the", "<eos>", "<unk>"])
+    with pytest.warns(Notice, match="Read as <unk> .* 'dog' at character 4. The model is given 'the <unk>'") as said:
+        assert encode_prompt(tokenizer, "the dog") == [0, 2]
+    assert len(said) == 1
+    with pytest.warns(Notice, match="Left out of the prompt.* 'dog' at character 4. The model is given 'the'"):
+        assert encode_prompt(tokenizer, "the dog", skip_unknown=True) == [0]
 
 
 @pytest.mark.parametrize(

@@ -212,7 +212,7 @@ def test_labels_of_baselines_never_stand_on_each_other() -> None:
     comparison = dataclasses.replace(made_up(), baselines={name: baseline(value) for name, value in bits.items()})
     series = series_of(comparison, "seconds")
     frame = frame_of(series, bits, "bits_per_character")
-    labels = labels_of(frame, series, "bits_per_character")
+    labels = labels_of(frame, series)
     assert len({(label.right, label.above) for label in labels}) == len(bits)
 
 

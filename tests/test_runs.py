@@ -21,6 +21,7 @@ from glassloom.runs import Run, check_name, list_runs, load_run
 from glassloom.runs.documents import read_lines
 from glassloom.runs.lock import is_locked
 from glassloom.storage import sha256
+from kills import assert_kills_lose_nothing
 from trainings import command, differences, everything, language, small, stop_at, stream, train
 
 # -- killed, at any moment
@@ -29,27 +30,8 @@ from trainings import command, differences, everything, language, small, stop_at
 def test_a_training_killed_again_and_again_always_leaves_a_run_that_opens_and_ends_like_one_never_killed(
     tiny_text: str, tmp_path: Path
 ) -> None:
-    text, settings = tiny_text[:3000], small("gru", steps=120, save_every=2, eval_every=6, dropout=0.2, ema=0.9)
-    (tmp_path / "killed").mkdir()
-    given = {"text": text, "settings": settings, "root": str(tmp_path / "killed"), "kills": 12, "seed": os.getpid()}
-    script = [sys.executable, str(Path(__file__).with_name("kills.py"))]
-    done = subprocess.run(script, input=json.dumps(given), text=True, stdout=subprocess.PIPE, check=True)
-    *kills, end = [json.loads(line) for line in done.stdout.splitlines()]
-    assert len(kills) == 12
-    assert any(kill["made"] for kill in kills), "no kill hit the training itself"
-    for kill in kills:
-        if kill["there"]:
-            assert kill["state"] == "interrupted"
-            assert len(kill["sample"]) == 5
-            assert kill["newest"] >= kill["made"] - 2, f"more than one checkpoint interval was lost: {kill}"
-            assert kill["logged"] == list(range(1, len(kill["logged"]) + 1))
-            assert len(kill["logged"]) >= kill["newest"]
-        else:
-            assert kill["made"] == 0
-    assert (end["exit"], end["state"], end["logged"], end["half-made"]) == (0, "finished", list(range(1, 121)), 0)
-    assert not list((tmp_path / "killed").glob(".tmp-*"))
-    whole = train(stream(text), tmp_path, "whole", **settings).run
-    assert differences(everything(whole), everything(load_run(tmp_path / "killed" / "run"))) == []
+    settings = small("gru", steps=120, save_every=2, eval_every=6, dropout=0.2, ema=0.9)
+    assert_kills_lose_nothing(tiny_text[:3000], settings, tmp_path, kills=12)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -11,9 +11,10 @@ import pytest
 import torch
 from pydantic import BaseModel
 
-from glassloom.config import BUDGETS, Config, TrainSettings, all_settings, checked, describe
+from glassloom.config import BUDGETS, Config, TrainSettings, all_settings, checked, describe, plain_names
 from glassloom.data import DataSettings, load_corpus
-from glassloom.errors import Notice, SettingError, TrainingError
+from glassloom.data.tokenizers import CharTokenizer
+from glassloom.errors import Notice, SettingError, TokenizerError, TrainingError
 from glassloom.generation import DecodingSettings, generate
 from glassloom.loss import token_nats
 from glassloom.models import ARCHITECTURES, architecture, build
@@ -35,11 +36,15 @@ class Pair:
 
 
 def of_text(folder: Path, given: dict[str, Any]) -> Any:
-    """Sizes, hash, vocabulary and the first ids of a text."""
+    """Sizes, hash, vocabulary and the first ids of a text; or how it is refused."""
     given = dict(given)
     path = folder / "text.txt"
     path.write_text(TEXT, encoding="utf-8")
-    corpus = load_corpus(given.pop("source", path), DataSettings(**given))
+    known = CharTokenizer(given.pop("known")) if "known" in given else None
+    try:
+        corpus = load_corpus(given.pop("source", path), DataSettings(**given), tokenizer=known)
+    except TokenizerError as error:
+        return str(error)
     starts = None if corpus.train.starts is None else corpus.train.starts.tolist()
     return corpus.describe()["sizes"], corpus.sha256, corpus.tokenizer.labels(), corpus.train.ids[:99].tolist(), starts
 
@@ -95,6 +100,7 @@ DATA = {
     "marks": Pair("special", "none", {"sequences": "lines"}),
     "samples": Pair(20, 30, {"source": "ndfa"}),
     "language_seed": Pair(0, 1, {"source": "ndfa", "samples": 20}),
+    "skip_unknown": Pair(False, True, {"known": "Simple is better than complx,"}),
 }
 
 RECURRENT = {
@@ -290,6 +296,10 @@ def test_settings_are_given_by_plain_or_by_full_names() -> None:
     plain = Config.from_flat({"model": "rnn", "width": 8, "lr": 0.1, "lowercase": True})
     assert Config.from_flat({"model": "rnn", "model.width": 8, "train.lr": 0.1, "data.lowercase": True}) == plain
     assert Config.from_flat({"model": "gru", "widths": "8,16"}).model == architecture("gru").Settings(widths=(8, 16))
+    assert Config.from_flat({"train.batch-size": 5, "sequence-length": 6}).train.batch_size == 5
+    assert plain_names({"train.batch-size": 5, "sequence-length": 6}) == {"batch_size": 5, "sequence_length": 6}
+    with pytest.raises(SettingError, match=r"lr was given twice, once as train\.lr"):
+        plain_names({"lr": 1, "train.lr": 2})
 
 
 def test_what_is_not_given_is_the_architectures_own_default() -> None:

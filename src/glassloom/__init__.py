@@ -5,7 +5,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from glassloom.api import compare, evaluate, generate, train, write_report
+    from glassloom.api import compare, evaluate, generate, gradcheck, train, write_report
     from glassloom.data import load_corpus, load_text
     from glassloom.runs import load_run
 
@@ -15,6 +15,7 @@ _HOMES = {
     "compare": "glassloom.api",
     "evaluate": "glassloom.api",
     "generate": "glassloom.api",
+    "gradcheck": "glassloom.api",
     "load_corpus": "glassloom.data",
     "load_run": "glassloom.runs",
     "load_text": "glassloom.data",
@@ -22,7 +23,17 @@ _HOMES = {
     "write_report": "glassloom.api",
 }
 
-__all__ = ["compare", "evaluate", "generate", "load_corpus", "load_run", "load_text", "train", "write_report"]
+__all__ = [
+    "compare",
+    "evaluate",
+    "generate",
+    "gradcheck",
+    "load_corpus",
+    "load_run",
+    "load_text",
+    "train",
+    "write_report",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -15,12 +15,13 @@ from typing import Any
 from glassloom.comparison.compare import compare as compare_runs
 from glassloom.comparison.compare import report_on
 from glassloom.comparison.results import Comparison
-from glassloom.config import checked
+from glassloom.config import checked, plain_names
 from glassloom.data import Corpus, Tokenizer, load_corpus, load_text, reopen_corpus
 from glassloom.data.baselines import baselines as compute_baselines
 from glassloom.data.settings import DataSettings
-from glassloom.errors import GlassloomError, RunError, SettingError, nearest
+from glassloom.errors import GlassloomError, RunError, SettingError, nearest, notice
 from glassloom.generation import DecodingSettings, Stream
+from glassloom.models.gradients import LENGTHS, GradientCheck, check_gradients
 from glassloom.notebook import Samples, comparison_watcher, watcher
 from glassloom.report import write_report as write_comparison
 from glassloom.report import write_run_report
@@ -28,6 +29,7 @@ from glassloom.runs import Checkpoint, Run, list_runs, load_run
 from glassloom.training import Evaluation, Event, TrainingResult, evaluate_split
 from glassloom.training import train as start_training
 from glassloom.training.machine import autocast, prepare_machine
+from glassloom.training.resolve import settings_from
 from glassloom.training.session import never
 
 PROTOCOLS = ("fair", "streams", "windows")
@@ -56,19 +58,20 @@ def train(
     Raises:
         GlassloomError: see `glassloom.training.train`.
     """
-    given = {"model": model, **settings} if model else dict(settings)
-    tokenizer = load_run(start_from, runs).tokenizer if start_from else None
+    given = plain_names({"model": model, **settings} if model else settings)
+    origin = load_run(start_from, runs) if start_from else None
+    text = as_corpus(corpus, settings_from(given, origin).data, origin.tokenizer if origin else None)
     return start_training(
-        as_corpus(corpus, given, tokenizer), given, root=runs, name=name, resume=resume, replace=replace,
+        text, given, root=runs, name=name, resume=resume, replace=replace,
         start_from=start_from, command="glassloom.train", on_event=on_event or watcher(), stop=stop,
     )  # fmt: skip
 
 
-def as_corpus(source: Any, given: Mapping[str, Any], tokenizer: Tokenizer | None = None) -> Any:
+def as_corpus(source: Any, settings: DataSettings, tokenizer: Tokenizer | None = None) -> Any:
     """Text given as such becomes a Corpus; names and paths stay what they are."""
     if isinstance(source, (Corpus, Path)) or (isinstance(source, str) and "\n" not in source and len(source) < 256):
         return source
-    return text_of(source, text_settings(given), tokenizer)
+    return text_of(source, settings, tokenizer)
 
 
 def text_of(source: Any, settings: DataSettings, tokenizer: Tokenizer | None = None) -> Corpus:
@@ -84,9 +87,8 @@ def text_of(source: Any, settings: DataSettings, tokenizer: Tokenizer | None = N
 
 
 def text_settings(given: Mapping[str, Any]) -> DataSettings:
-    """The settings of the text among settings of all kinds."""
-    own = {name.rpartition(".")[2].replace("-", "_"): value for name, value in given.items()}
-    settings: DataSettings = checked(DataSettings, {n: v for n, v in own.items() if n in DataSettings.model_fields})
+    """The settings of the text among settings of all kinds, by their plain names."""
+    settings: DataSettings = checked(DataSettings, {n: v for n, v in given.items() if n in DataSettings.model_fields})
     return settings
 
 
@@ -98,13 +100,17 @@ def opened(run: str | Path | Run | TrainingResult, root: str | Path = "runs") ->
 
 
 def checkpoint_of(run: Run, step: int | None) -> Checkpoint:
-    """The checkpoint of a step, or the best.
+    """The checkpoint of a step, or the best; of a run that diverged, with a notice which one that is.
 
     Raises:
         RunError: there is none of that step, or it is damaged.
     """
     if step is None:
-        return run.best()
+        best = run.best()
+        if has_diverged(run):
+            untrained = ", the untrained model" if best.step == 0 else ""
+            notice(f"Run {run.name} diverged; the checkpoint of step {best.step:,}{untrained}, is used.")
+        return best
     found = {checkpoint.step: checkpoint for checkpoint in run.checkpoints()}
     if step not in found:
         there = ", ".join(str(number) for number in sorted(found))
@@ -113,6 +119,13 @@ def checkpoint_of(run: Run, step: int | None) -> Checkpoint:
     if fault:
         raise RunError(f"The checkpoint of step {step} cannot be used: {fault}", "a whole one", "choose another --step")
     return found[step]
+
+
+def has_diverged(run: Run) -> bool:
+    """Whether the run's result says so; a result that cannot be read says nothing."""
+    with suppress(RunError):
+        return (run.result() or {}).get("status") == "diverged"
+    return False
 
 
 @dataclass(frozen=True)
@@ -136,12 +149,14 @@ def evaluate(
     batch_size: int | None = None,
     sequence_length: int | None = None,
     step: int | None = None,
+    skip_unknown: bool = False,
     root: str | Path = "runs",
 ) -> Score:
     """Score a run on a split of its own text (or of another one), beside the baselines.
 
     Baselines are given for the whole of a held-out split of the run's own text: only there are they counted on what
-    the model was trained on, and measured on the same tokens.
+    the model was trained on, and measured on the same tokens. `skip_unknown` leaves out of another text the symbols
+    that the run's tokenizer lacks, with a notice, instead of refusing it.
 
     >>> evaluate("novel", "test").figures.bits_per_character  # doctest: +SKIP
     1.93
@@ -160,7 +175,7 @@ def evaluate(
     train = run.config.train
     prepare_machine(train)
     model = run.model(checkpoint_of(run, step))
-    text = corpus if isinstance(corpus, Corpus) else run_corpus(run, corpus)
+    text = corpus if isinstance(corpus, Corpus) else run_corpus(run, corpus, skip_unknown=skip_unknown)
     found = evaluate_split(
         model,
         text,
@@ -179,17 +194,21 @@ def evaluate(
     )  # fmt: skip
 
 
-def run_corpus(run: Run, source: Any = None) -> Corpus:
+def run_corpus(
+    run: Run, source: Any = None, *, skip_unknown: bool = False, otherwise: str = "give the text with --corpus"
+) -> Corpus:
     """The text of a run, or another one (a path, a name, text) read with the run's tokenizer.
 
     The run's own is taken from the cache as it was prepared; where it is not there any more it is read again.
+    `otherwise` says what to do where that is impossible.
 
     Raises:
         RunError: the run's own text is no longer where it was, or is another one now.
+        TokenizerError: another text has symbols that the tokenizer lacks, and they are not skipped.
     """
     settings, tokenizer = run.config.data, run.tokenizer
     if source is not None:
-        return text_of(source, settings, tokenizer)
+        return text_of(source, settings.model_copy(update={"skip_unknown": skip_unknown}), tokenizer)
     facts = run.corpus
     kept = reopen_corpus(facts)
     if kept is not None:
@@ -200,13 +219,13 @@ def run_corpus(run: Run, source: Any = None) -> Corpus:
         raise RunError(
             f"The text of run {run.name} cannot be read again: {error.what}",
             f"{facts['source']}, as it was",
-            "give the text with --corpus",
+            otherwise,
         ) from None
     if corpus.sha256 != facts["sha256"]:
         raise RunError(
             f"The text of run {run.name} ({facts['source']}) is another one now",
             f"SHA-256 {facts['sha256'][:12]}, not {corpus.sha256[:12]}",
-            "give the text with --corpus",
+            otherwise,
         )
     return corpus
 
@@ -248,9 +267,10 @@ def generate(
 
 def describe_corpus(source: Any, given: Mapping[str, Any], *, with_baselines: bool = True) -> dict[str, Any]:
     """Sizes, SHA-256, vocabulary, baselines and, for a language, entropy."""
-    corpus = as_corpus(source, given)
+    settings = text_settings(plain_names(given))
+    corpus = as_corpus(source, settings)
     if not isinstance(corpus, Corpus):
-        corpus = load_corpus(source, text_settings(given))
+        corpus = load_corpus(source, settings)
     known = compute_baselines(corpus) if with_baselines else {}
     return {**corpus.describe(), "baselines": {name: baseline.as_dict() for name, baseline in known.items()}}
 
@@ -298,10 +318,12 @@ def compare(
     Raises:
         InputError: an unknown model or setting, a text that cannot be used.
     """
+    settings = plain_names(settings)
+    text = as_corpus(corpus, text_settings(settings))
     if isinstance(vary, Mapping):
         vary = [f"{name}={','.join(str(value) for value in values)}" for name, values in vary.items()]
     found = compare_runs(
-        as_corpus(corpus, settings), models, settings, out, vary=vary, seeds=seeds, match=match, jobs=jobs,
+        text, models, settings, out, vary=vary, seeds=seeds, match=match, jobs=jobs,
         replace=replace, title=title, command=command, on_event=on_event or comparison_watcher(), stop=stop,
     )  # fmt: skip
     write_comparison(found, Path(out))
@@ -326,9 +348,19 @@ def write_report(
     if not runs:
         raise RunError("No run was named", "one or more runs", "name them: glassloom report RUN...")
     opened_runs = [opened(run, root) for run in runs]
-    found = report_on(opened_runs, run_corpus(opened_runs[0]), command)
+    text = run_corpus(opened_runs[0], otherwise="put the text back as it was: the page shows how it goes on")
+    found = report_on(opened_runs, text, command)
     if out is not None:
         return write_comparison(found, Path(out))
     if len(opened_runs) == 1:
         return write_run_report(found, opened_runs[0].report)
     return write_comparison(found, Path(root) / "report")
+
+
+def gradcheck(model: str | None = None, lengths: Sequence[int] = LENGTHS) -> GradientCheck:
+    """Analytic against numerical gradients, one row for each parameter tensor; of all architectures if none is named.
+
+    >>> max(row.relative_error for row in gradcheck("rnn", lengths=[3]).rows) < 1e-6
+    True
+    """
+    return check_gradients([model] if model else [], lengths)

@@ -11,6 +11,7 @@
 
 import dataclasses
 import math
+import typing
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
@@ -147,6 +148,29 @@ KINDS: dict[str, type[Exhibit]] = {kind.__name__: kind for kind in (Prose, Table
 def as_dict(exhibit: Exhibit) -> dict[str, Any]:
     """Plain data with the `kind` first; what is not finite is None, for JSON has no infinity."""
     return {"kind": type(exhibit).__name__, **_plain(dataclasses.asdict(exhibit))}
+
+
+def from_dict(data: Mapping[str, Any]) -> Exhibit:
+    """The exhibit that `as_dict` made into plain data, which may have been through JSON since.
+
+    >>> from_dict(as_dict(Prose(name="answer", title="Answer", paragraphs=("Yes.",)))).title
+    'Answer'
+    """
+    made: Exhibit = _made(KINDS[data["kind"]], {name: value for name, value in data.items() if name != "kind"})
+    return made
+
+
+def _made(kind: Any, value: Any) -> Any:
+    if value is None:
+        return None
+    if dataclasses.is_dataclass(kind):
+        hints = typing.get_type_hints(kind)
+        return kind(**{name: _made(hints[name], item) for name, item in value.items()})  # type: ignore[operator]
+    if isinstance(value, list):
+        inner = typing.get_args(kind)
+        kinds = [inner[0]] * len(value) if len(inner) == 2 and inner[1] is Ellipsis else inner
+        return tuple(_made(each, item) for each, item in zip(kinds, value, strict=True))
+    return value
 
 
 def _plain(value: Any) -> Any:

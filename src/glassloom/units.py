@@ -10,7 +10,10 @@ that what only counts can say its figures too.
 
 import math
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Literal, TypeAlias
+
+Unit: TypeAlias = Literal["perplexity", "bits_per_character"]
+"""What a loss is read in; `unit_of` says which."""
 
 
 def perplexity(nats_per_token: float) -> float:
@@ -53,3 +56,26 @@ def figures(nats_per_token: float, tokens: int, characters: int = 0, utf8_bytes:
         total / characters if characters else None,
         total / utf8_bytes if utf8_bytes else None,
     )
+
+
+def unit_of(tokenizer: str) -> Unit:
+    """The unit that figures of a text are read in: perplexity for words, bits per character for all else.
+
+    >>> unit_of("word"), unit_of("bpe:500")
+    ('perplexity', 'bits_per_character')
+    """
+    return "perplexity" if tokenizer == "word" else "bits_per_character"
+
+
+def in_unit(nats_per_token: float | None, unit: Unit, tokens: int = 0, characters: int = 0) -> float | None:
+    """A mean loss in one unit; bits per character need the length of its text in tokens and in characters.
+
+    None where there is no loss, where the length is unknown, or where no float holds the figure.
+
+    >>> in_unit(math.log(4), "bits_per_character", tokens=10, characters=20), in_unit(1000.0, "perplexity")
+    (1.0, None)
+    """
+    if nats_per_token is None:
+        return None
+    value: float | None = getattr(figures(nats_per_token, tokens, characters), unit)
+    return value if value is not None and math.isfinite(value) else None

@@ -22,9 +22,11 @@ COMMANDS: dict[str, tuple[str, Group]] = {
     "demo": ("Train all four models on real text that is on every machine, compare them, write a report.", START),
     "train": ("Train a model on a text.", START),
     "compare": ("Give several models or settings the same budget; table, figures, recommendation.", START),
+    "run": ("Carry out a named experiment and write its page.", START),
     "evaluate": ("Score a run on held-out text, beside the baselines.", LOOK),
     "generate": ("Let a run continue a prompt.", LOOK),
     "report": ("Write the page about one or more runs.", LOOK),
+    "gradcheck": ("Compare every architecture's gradients with numerical ones.", LOOK),
     "corpora": ("List the texts and languages that have a name, or describe one text.", KEEP),
     "runs": ("List the runs, with state, loss and size.", KEEP),
 }

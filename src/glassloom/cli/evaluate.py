@@ -3,7 +3,7 @@
 from typing import Annotated
 
 from glassloom.api import evaluate as score
-from glassloom.cli.flags import DEBUG, JSON, RUNS, option
+from glassloom.cli.flags import DEBUG, JSON, RUNS, option, switch
 from glassloom.cli.output import print_json, say
 from glassloom.cli.tables import baselines_table, figures_line
 
@@ -26,6 +26,9 @@ def evaluate(
         int | None, option("Window, for the protocol streams; the run's own if not given.", "N")
     ] = None,
     step: Annotated[int | None, option("Which checkpoint; the best if not given.", "N")] = None,
+    skip_unknown: Annotated[
+        bool, switch("Leave out of --corpus the symbols that the tokenizer lacks instead of refusing the text.")
+    ] = False,
     runs: RUNS = "runs",
     json: JSON = False,
     debug: DEBUG = False,
@@ -39,7 +42,7 @@ def evaluate(
     """
     found = score(
         run, split, corpus=corpus, protocol=protocol, windows=windows, tokens=tokens, batch_size=batch_size,
-        sequence_length=sequence_length, step=step, root=runs,
+        sequence_length=sequence_length, step=step, skip_unknown=skip_unknown, root=runs,
     )  # fmt: skip
     if json:
         print_json(found.as_dict())

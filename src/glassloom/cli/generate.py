@@ -24,7 +24,7 @@ def generate(
     /,
     *,
     prompt: Annotated[str, PROMPT] = "",
-    skip_unknown: Annotated[bool, switch("Leave out what the model never saw instead of refusing the prompt.")] = False,
+    skip_unknown: Annotated[bool, switch("Leave out of the prompt what the model never saw.")] = False,
     step: Annotated[int | None, option("Which checkpoint; the best if not given.", "N")] = None,
     runs: RUNS = "runs",
     json: JSON = False,

@@ -1,6 +1,5 @@
 """Training as one sees it: a live line on a terminal, plain lines elsewhere."""
 
-import math
 import sys
 from typing import Any
 
@@ -11,6 +10,9 @@ from rich.text import Text
 
 from glassloom.cli.output import duration, printable
 from glassloom.training.events import Began, Evaluated, Event, Finished, Sampled, Saved, Stepped
+from glassloom.units import Unit, in_unit, unit_of
+
+SHORT: dict[Unit, str] = {"perplexity": "perplexity", "bits_per_character": "bits/char"}
 
 
 class Watcher:
@@ -79,7 +81,7 @@ class Watcher:
         parts += [f"step {stepped.step:,}", f"train {self.in_unit(stepped.train_nats)}"]
         if self.valid:
             valid = self.in_unit(self.valid.valid_nats, "valid")
-            parts.append(f"valid {valid} {self.unit}")
+            parts.append(f"valid {valid} {SHORT[self.unit]}")
             if self.valid.passed:
                 parts.append(f"below {self.valid.passed}")
         return parts
@@ -92,16 +94,17 @@ class Watcher:
         return parts
 
     @property
-    def unit(self) -> str:
-        return "perplexity" if self.facts.get("tokenizer") == "word" else "bits/char"
+    def unit(self) -> Unit:
+        return unit_of(self.facts["tokenizer"])
 
     def in_unit(self, nats: float, split: str = "train") -> str:
-        """A loss as perplexity for words, else as bits a character."""
-        if self.unit == "perplexity":
-            return f"{math.exp(min(nats, 50)):,.1f}"
+        """A loss in the text's unit."""
         size = self.facts["sizes"][split]
         tokens = size["tokens"] + size.get("sequences", 0)  # the end of a sequence is predicted, too
-        return f"{nats / math.log(2) * tokens / max(1, size['characters']):.3f}"
+        value = in_unit(nats, self.unit, tokens, size["characters"])
+        if value is None:
+            return "not finite"
+        return f"{value:,.1f}" if self.unit == "perplexity" else f"{value:.3f}"
 
     def sample(self, event: Sampled) -> None:
         first = " ".join((event.prompt + event.text).split())[:150]

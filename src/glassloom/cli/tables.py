@@ -11,7 +11,8 @@ HEADER = ["", "nats/token", "perplexity", "bits/char", "bits/byte"]
 
 def figures_line(figures: Mapping[str, Any]) -> str:
     """One loss in every unit, on one line."""
-    return ", ".join(f"{written(figures[unit], unit)} {unit.replace('_', ' ')}" for unit in UNITS if figures.get(unit))
+    known = [unit for unit in UNITS if figures.get(unit) is not None]
+    return ", ".join(f"{written(figures[unit], unit)} {unit.replace('_', ' ')}" for unit in known)
 
 
 def baselines_table(figures: Mapping[str, Any], baselines: Mapping[str, Mapping[str, Any]]) -> str:
@@ -22,9 +23,13 @@ def baselines_table(figures: Mapping[str, Any], baselines: Mapping[str, Mapping[
 
 
 def written(value: Any, unit: str) -> str:
-    """A figure with as many digits as it deserves."""
+    """A figure with as many digits as it deserves; what is above 0 never reads as 0.
+
+    >>> written(0.0, "nats_per_token"), written(0.00001, "nats_per_token"), written(1.5, "nats_per_token")
+    ('0.0000', '<0.0001', '1.5000')
+    """
     if value is None:
         return "-"
     if unit != "perplexity":
-        return f"{value:.4f}"
+        return "<0.0001" if 0 < value < 0.00005 else f"{value:.4f}"
     return f"{value:,.2f}" if value < 1e7 else f"{value:.3g}"

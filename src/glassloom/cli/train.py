@@ -55,7 +55,9 @@ def train(
         A file, a folder, - for standard input, or the name of a listed corpus (see glassloom corpora).
     """
     if dry_run:
-        plan = foretell(corpus, given(settings), root=runs, name=name, resume=resume, start_from=from_)
+        plan = foretell(
+            corpus, given(settings), root=runs, name=name, resume=resume, replace=replace, start_from=from_
+        )  # fmt: skip
         return show_plan(plan, json)
     command = shlex.join(["glassloom", *sys.argv[1:]])
     watcher = Watcher()

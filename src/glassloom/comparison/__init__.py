@@ -4,7 +4,7 @@ No torch here: what a comparison found can be read, tabled and judged without it
 """
 
 from glassloom.comparison.formats import rows_as_csv, table_as_latex, table_as_markdown, table_as_text
-from glassloom.comparison.recommendation import Candidate, front, recommend
+from glassloom.comparison.recommendation import recommend
 from glassloom.comparison.results import (
     BaselineFigures,
     Comparison,
@@ -19,6 +19,7 @@ from glassloom.comparison.results import (
 )
 from glassloom.comparison.seeds import Setting, Spread, settings_of
 from glassloom.comparison.table import Cell, Column, Line, Table, comparison_table
+from glassloom.comparison.verdicts import Candidate, front
 
 __all__ = [
     "BaselineFigures",

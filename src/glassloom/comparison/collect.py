@@ -1,7 +1,6 @@
 """From run folders to the plain data of a comparison: rows, curves, samples."""
 
 import dataclasses
-import math
 from typing import Any
 
 from glassloom.comparison.results import ContinuedText, Curve, Point, Row, Status
@@ -10,6 +9,7 @@ from glassloom.generation import DecodingSettings, generate
 from glassloom.models.summary import parameter_count
 from glassloom.runs import Run
 from glassloom.training.loop import default_prompt
+from glassloom.units import in_unit
 
 SAMPLE_LENGTH, TEMPERATURE = 300, 0.8
 
@@ -23,12 +23,11 @@ def row_of(run: Run, id: str, setting: str, status: Status = "finished", reason:
     newest = run.newest().progress()
     seconds = newest["seconds"]
     empty = Row.without_figures(
-        id, setting, config.architecture, config.train.seed, config.train.optimizer, config.as_dict(), str(run.path),
-        status, reason or "",
+        id=id, setting=setting, model=config.architecture, seed=config.train.seed, optimizer=config.train.optimizer,
+        settings=config.as_dict(), run=str(run.path), status=status, reason=reason,
     )  # fmt: skip
     return dataclasses.replace(
         empty,
-        reason=reason,
         epoch=best.get("epoch"),
         seconds=best.get("seconds"),
         total_seconds=seconds,
@@ -36,8 +35,8 @@ def row_of(run: Run, id: str, setting: str, status: Status = "finished", reason:
         steps=newest["step"],
         tokens=newest["tokens"],
         tokens_per_second=newest["tokens"] / seconds if seconds else None,
-        train_perplexity=exponential(best.get("train_nats")),
-        valid_perplexity=exponential(best.get("valid_nats")),
+        train_perplexity=in_unit(best.get("train_nats"), "perplexity"),
+        valid_perplexity=in_unit(best.get("valid_nats"), "perplexity"),
         valid_perplexity_fair=fair.get("perplexity"),
         nats_per_token=fair.get("nats_per_token"),
         valid_bits_per_character=fair.get("bits_per_character"),
@@ -49,11 +48,6 @@ def best_evaluation(run: Run) -> dict[str, Any]:
     """The evaluation with the lowest validation loss; empty where there was none."""
     found = [record for record in run.metrics() if record["event"] == "evaluation"]
     return min(found, key=lambda record: record["valid_nats"], default={})
-
-
-def exponential(nats: float | None) -> float | None:
-    """A loss as perplexity; None where there is none, or no float holds it."""
-    return None if nats is None or nats > 700 else math.exp(nats)
 
 
 def curve_of(run: Run, id: str) -> Curve:

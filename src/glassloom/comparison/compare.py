@@ -7,7 +7,7 @@ from typing import Any
 
 from glassloom.comparison.collect import curve_of, row_of, sample_of
 from glassloom.comparison.execution import OnEvent, Outcome, execute
-from glassloom.comparison.grid import Planned, grid, has_budget, matched, short
+from glassloom.comparison.grid import Planned, grid, has_budget, matched
 from glassloom.comparison.recommendation import recommend
 from glassloom.comparison.results import (
     BaselineFigures,
@@ -17,7 +17,7 @@ from glassloom.comparison.results import (
     Row,
     Size,
 )
-from glassloom.config import BUDGETS, Config
+from glassloom.config import BUDGETS, Config, plain_names
 from glassloom.data.baselines import Baseline, BaselineJob, baselines
 from glassloom.data.corpus import Corpus
 from glassloom.errors import RunError, SettingError
@@ -58,7 +58,8 @@ def compare(
     for name, number in (("seeds", seeds), ("jobs", jobs)):
         if number < 1:
             raise SettingError(f"{name} cannot be {number}", "at least 1", f"change --{name}")
-    given = dict(given) if has_budget(given) else {**given, "minutes": MINUTES}
+    given = plain_names(given)
+    given = given if has_budget(given) else {**given, "minutes": MINUTES}
     planned = grid(models, given, vary, seeds)
     corpora = {plan.id: open_corpus(source, Config.from_flat(plan.given)) for plan in planned}
     corpus = corpora[planned[0].id]
@@ -81,7 +82,7 @@ def same_batches(planned: Sequence[Planned], corpus: Corpus) -> list[Planned]:
     So every step sees the very same tokens, and an equal number of steps is an equal number of tokens. (Sequences are
     batched by their tokens, which is the same for all.)
     """
-    asked = {short(name).replace("-", "_") for plan in planned for name in plan.given}
+    asked = {name for plan in planned for name in plan.given}
     if corpus.train.starts is not None or asked & {"batch_size", "sequence_length", "context", "batching"}:
         return list(planned)
     first = planned[0].given
@@ -142,8 +143,8 @@ def row(outcome: Outcome, run: Run | None) -> Row:
     if run is None:
         train = Config.from_flat(plan.given).train
         return Row.without_figures(
-            plan.id, plan.setting, plan.given["model"], train.seed, train.optimizer, plan.given, "",
-            outcome.status, outcome.reason or "",
+            id=plan.id, setting=plan.setting, model=plan.given["model"], seed=train.seed, optimizer=train.optimizer,
+            settings=plan.given, run="", status=outcome.status, reason=outcome.reason,
         )  # fmt: skip
     return row_of(run, plan.id, plan.setting, outcome.status, outcome.reason)
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from glassloom.config import BUDGETS, Config
+from glassloom.config import BUDGETS, Config, plain_name
 from glassloom.errors import SettingError, nearest
 from glassloom.models import ARCHITECTURES, architecture, build
 from glassloom.models.summary import parameter_count
@@ -53,7 +53,7 @@ def grid(
         base = {"model": model, **{name: value for name, value in given.items() if belongs(name, model)}}
         for values in itertools.product(*mine.values()):
             chosen = dict(zip(mine, values, strict=True))
-            setting = "-".join([model, *(f"{short(name)}{value}" for name, value in chosen.items())])
+            setting = "-".join([model, *(f"{name}{value}" for name, value in chosen.items())])
             first = int(given.get("seed", 0))
             for seed in range(first, first + seeds):
                 name = f"{setting}-seed{seed}" if seeds > 1 else setting
@@ -72,12 +72,7 @@ def parse_vary(text: str) -> tuple[str, list[str]]:
     found = [value.strip() for value in values.split(",") if value.strip()]
     if not sign or not found or not name.strip():
         raise SettingError(f"{text!r} cannot be varied", "NAME=VALUE,VALUE", "for example --vary lr=1e-4,1e-3")
-    return name.strip().lstrip("-").replace("-", "_"), found
-
-
-def short(name: str) -> str:
-    """A setting's name inside an id: `lr`, `layers`, without its section."""
-    return name.rpartition(".")[2]
+    return plain_name(name.strip().lstrip("-")), found
 
 
 def clean(name: str) -> str:
@@ -87,18 +82,17 @@ def clean(name: str) -> str:
 
 def belongs(name: str, model: str) -> bool:
     """Whether an architecture takes this setting (those of text and training belong to all)."""
-    field = short(name).replace("-", "_")
-    anywhere = any(field in architecture(other).Settings.model_fields for other in ARCHITECTURES)
-    return not anywhere or field in architecture(model).Settings.model_fields
+    anywhere = any(name in architecture(other).Settings.model_fields for other in ARCHITECTURES)
+    return not anywhere or name in architecture(model).Settings.model_fields
 
 
 def check_known(names: Sequence[str], models: Sequence[str]) -> None:
     """Every setting must belong to at least one of the models."""
     for name in names:
         if not any(belongs(name, model) for model in models):
-            owners = [each for each in ARCHITECTURES if short(name) in architecture(each).Settings.model_fields]
+            owners = [each for each in ARCHITECTURES if name in architecture(each).Settings.model_fields]
             raise SettingError(
-                f"{short(name)} is a setting of {', '.join(owners)}, and none of them is compared",
+                f"{name} is a setting of {', '.join(owners)}, and none of them is compared",
                 f"settings of {', '.join(models)}",
                 f"drop it, or add {owners[0]} to --models",
             )
@@ -145,4 +139,4 @@ def parameters(given: Mapping[str, Any], vocabulary: int) -> int:
 
 def has_budget(given: Mapping[str, Any]) -> bool:
     """Whether a budget is among the settings."""
-    return any(short(name) in BUDGETS for name in given)
+    return any(name in BUDGETS for name in given)

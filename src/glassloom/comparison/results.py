@@ -14,6 +14,7 @@ from typing import Any, Literal, TypeAlias
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from glassloom.errors import InputError, nearest
+from glassloom.units import Unit, in_unit, unit_of
 
 Status: TypeAlias = Literal["finished", "diverged", "failed", "interrupted"]
 STRICT = ConfigDict(extra="forbid", strict=True)
@@ -23,7 +24,8 @@ STRICT = ConfigDict(extra="forbid", strict=True)
 class Row:
     """One run: what was set, what it reached, and what that cost.
 
-    >>> Row.without_figures("gru-1", "gru", "gru", 1, "adam", {"lr": 1.0}, "", "failed", "no memory").seconds is None
+    >>> told = {"id": "gru-1", "setting": "gru", "model": "gru", "seed": 1, "optimizer": "adam", "settings": {}}
+    >>> Row.without_figures(**told, run="", status="failed", reason="no memory").seconds is None
     True
     """
 
@@ -74,6 +76,7 @@ class Row:
     @classmethod
     def without_figures(
         cls,
+        *,
         id: str,
         setting: str,
         model: str,
@@ -82,21 +85,15 @@ class Row:
         settings: Mapping[str, Any],
         run: str,
         status: Status,
-        reason: str,
+        reason: str | None,
     ) -> "Row":
         """A run that gave no figure at all; `dataclasses.replace` adds those that there are."""
-        told = {
-            "id": id,
-            "setting": setting,
-            "model": model,
-            "seed": seed,
-            "optimizer": optimizer,
-            "settings": dict(settings),
-            "run": run,
-            "status": status,
-            "reason": reason,
-        }
-        return cls(**{field.name: told.get(field.name) for field in dataclasses.fields(cls)})  # type: ignore[arg-type]
+        told: dict[str, Any] = {
+            "id": id, "setting": setting, "model": model, "seed": seed, "optimizer": optimizer,
+            "settings": dict(settings), "run": run, "status": status, "reason": reason,
+        }  # fmt: skip
+        figures: dict[str, Any] = {field.name: None for field in dataclasses.fields(cls) if field.name not in told}
+        return cls(**told, **figures)
 
     @property
     def in_training_nats(self) -> float | None:
@@ -131,19 +128,14 @@ class CorpusFacts:
     split_rule: str
 
     @property
-    def unit(self) -> str:
-        """The unit that figures of this text are read in: perplexity for words, bits per character for all else."""
-        return "perplexity" if self.tokenizer.startswith("word") else "bits_per_character"
+    def unit(self) -> Unit:
+        """The unit that figures of this text are read in."""
+        return unit_of(self.tokenizer)
 
     def in_unit(self, nats: float | None, split: str = "valid") -> float | None:
-        """A loss in nats per token of that split, in `unit`."""
-        if nats is None:
-            return None
-        if self.unit == "perplexity":
-            return math.exp(min(nats, 700.0))
-        size = self.sizes.get(split)
-        per_token = size.tokens / size.characters if size and size.characters else 1.0
-        return nats / math.log(2) * per_token
+        """A loss in nats per token of that split, in `unit`; None where no float holds it."""
+        size = self.sizes[split]
+        return in_unit(nats, self.unit, size.tokens, size.characters)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -3,6 +3,7 @@
 from glassloom.config.check import checked, nearest_setting
 from glassloom.config.fields import SECTIONS, Setting, all_settings, describe
 from glassloom.config.gather import Config
+from glassloom.config.names import plain_name, plain_names
 from glassloom.config.training import BUDGETS, TrainSettings
 
 __all__ = [
@@ -15,4 +16,6 @@ __all__ = [
     "checked",
     "describe",
     "nearest_setting",
+    "plain_name",
+    "plain_names",
 ]

@@ -14,6 +14,7 @@ from pydantic import BaseModel
 
 from glassloom.config.check import checked, checked_file, nearest_setting
 from glassloom.config.fields import SECTIONS
+from glassloom.config.names import plain_names
 from glassloom.config.training import BUDGETS, TrainSettings
 from glassloom.data.settings import DataSettings
 from glassloom.errors import SettingError
@@ -38,14 +39,14 @@ class Config:
 
     @classmethod
     def from_flat(cls, given: Mapping[str, Any]) -> "Config":
-        """From plain names (`width`, or `model.width` in full) to a checked configuration.
+        """From plain names (`width`, or `model.width` in full; see `plain_names`) to a checked configuration.
 
         What is not given takes the architecture's own default for training, then the setting's.
 
         Raises:
             SettingError: an unknown name (the nearest is offered), a value out of bounds, two budgets.
         """
-        given = dict(given)
+        given = plain_names(given)
         name = str(given.pop("model", "gru"))
         model_class = architecture(name)
         sections = split_by_section(given, name)
@@ -105,34 +106,28 @@ class Config:
 
 
 def split_by_section(given: Mapping[str, Any], name: str) -> dict[str, dict[str, Any]]:
-    """Sort plain or full names into sections, refusing unknown ones by the nearest known."""
+    """Sort plain names into sections, refusing unknown ones by the nearest known."""
     classes: dict[str, type[BaseModel]] = {
         "data": DataSettings,
         "model": architecture(name).Settings,
         "train": TrainSettings,
     }
     sections: dict[str, dict[str, Any]] = {section: {} for section in SECTIONS}
-    for key, value in given.items():
-        section, _, field = key.rpartition(".")
-        field = field.replace("-", "_")
-        homes = [s for s in SECTIONS if section in ("", s) and field in classes[s].model_fields]
-        if not homes:
-            raise unknown_setting(key, name, classes)
-        sections[homes[0]][field] = value
+    for setting, value in given.items():
+        home = next((section for section in SECTIONS if setting in classes[section].model_fields), None)
+        if home is None:
+            raise unknown_setting(setting, name, classes)
+        sections[home][setting] = value
     return sections
 
 
-def unknown_setting(key: str, name: str, classes: Mapping[str, type[BaseModel]]) -> SettingError:
+def unknown_setting(setting: str, name: str, classes: Mapping[str, type[BaseModel]]) -> SettingError:
     """The error for a name that no section knows, or that belongs to another architecture."""
-    field = key.rpartition(".")[2].replace("-", "_")
-    home = [section for section, settings in classes.items() if field in settings.model_fields]
-    if home:
-        return SettingError(f"There is no setting {key}", fix=f"did you mean {home[0]}.{field}?")
-    others = [a for a in ARCHITECTURES if field in architecture(a).Settings.model_fields]
+    others = [a for a in ARCHITECTURES if setting in architecture(a).Settings.model_fields]
     if others:
         return SettingError(
-            f"{name} has no setting {field}; it is a setting of {', '.join(others)}",
+            f"{name} has no setting {setting}; it is a setting of {', '.join(others)}",
             fix=f"drop it, or choose --model {others[0]}",
         )
     known = [f for c in classes.values() for f in c.model_fields] + ["model"]
-    return SettingError(f"There is no setting {key}", fix=nearest_setting(field, known))
+    return SettingError(f"There is no setting {setting}", fix=nearest_setting(setting, known))

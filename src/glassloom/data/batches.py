@@ -52,12 +52,16 @@ class Batch:
         return self.targets.numel() if self.mask is None else int(self.mask.sum())
 
     def to(self, device: torch.device | str) -> "Batch":
-        """The same batch on another device."""
+        """The same batch on another device; itself where it is there already."""
+        if self.inputs.device == torch.device(device):
+            return self
         mask = None if self.mask is None else self.mask.to(device)
         return Batch(self.inputs.to(device), self.targets.to(device), self.fresh.to(device), mask)
 
     def split(self, parts: int) -> list["Batch"]:
         """The rows dealt into at most `parts` smaller batches, in order: for accumulating gradients."""
+        if parts == 1:
+            return [self]
         rows = -(-self.inputs.shape[0] // parts)
         masks = [None] * parts if self.mask is None else self.mask.split(rows)
         pieces = zip(self.inputs.split(rows), self.targets.split(rows), self.fresh.split(rows), masks, strict=False)
@@ -103,7 +107,13 @@ def largest_batch_size(tokens: int, sequence_length: int) -> int:
     return tokens // (sequence_length + 1)
 
 
-def _check_size(tokens: int, batch_size: int, sequence_length: int) -> None:
+def check_size(tokens: int, batch_size: int, sequence_length: int, named: str = "sequence_length") -> None:
+    """Whether a text can fill a batch; `named` is the setting that the window comes from.
+
+    Raises:
+        CorpusError: it cannot fill a single window.
+        SettingError: it cannot fill so many rows.
+    """
     if batch_size < 1 or sequence_length < 1:
         raise SettingError(
             f"batch_size is {batch_size} and sequence_length is {sequence_length}", "both at least 1", "raise them"
@@ -111,18 +121,15 @@ def _check_size(tokens: int, batch_size: int, sequence_length: int) -> None:
     largest = largest_batch_size(tokens, sequence_length)
     if largest == 0:
         raise CorpusError(
-            f"The text has {tokens} tokens, too few for one window of sequence_length {sequence_length}",
+            f"The text has {tokens} tokens, too few for one window of {named} {sequence_length}",
             f"at least {sequence_length + 1} tokens",
-            f"give a longer text, or set sequence_length to {tokens - 1} or less"
-            if tokens > 1
-            else "give a longer text",
+            f"give a longer text, or set {named} to {tokens - 1} or less" if tokens > 1 else "give a longer text",
         )
     if batch_size > largest:
         raise SettingError(
-            f"The text has {tokens} tokens, too few to fill batch_size {batch_size} at sequence_length "
-            f"{sequence_length}",
+            f"The text has {tokens} tokens, too few to fill batch_size {batch_size} at {named} {sequence_length}",
             f"a batch size of at most {largest}",
-            f"set batch_size to {largest} or less, or shorten sequence_length",
+            f"set batch_size to {largest} or less, or shorten {named}",
         )
 
 
@@ -141,7 +148,7 @@ class Streams(Sampler):
 
     def __init__(self, ids: np.ndarray, batch_size: int, sequence_length: int) -> None:
         super().__init__()
-        _check_size(len(ids), batch_size, sequence_length)
+        check_size(len(ids), batch_size, sequence_length)
         length = len(ids) // batch_size
         self._rows = ids[: batch_size * length].reshape(batch_size, length)
         self._window = sequence_length
@@ -163,7 +170,7 @@ class Windows(Sampler):
 
     def __init__(self, ids: np.ndarray, batch_size: int, sequence_length: int, rng: np.random.Generator) -> None:
         super().__init__()
-        _check_size(len(ids), batch_size, sequence_length)
+        check_size(len(ids), batch_size, sequence_length)
         self._ids, self._batch_size, self._rng = ids, batch_size, rng
         self._span = np.arange(sequence_length + 1)
         self.steps_per_epoch = max(1, len(ids) // (batch_size * sequence_length))

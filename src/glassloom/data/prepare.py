@@ -56,9 +56,10 @@ def prepare(
     notices = [*source.notices, *source.oddities.notices(), *scan.notices()]
     by_text = digest([request, "text", source.tokenizer, scan.sha256, scan.sizes, reader.rule()])
     known = remembered(folder, by_text, source)
-    corpus = known[0] if known is not None else make(source, settings, tokenizer, reader, folder)
+    corpus, own_notices = known or make(source, settings, tokenizer, reader, folder)
     if known is None:
-        remember(folder, by_text, corpus, [])
+        remember(folder, by_text, corpus, own_notices)
+    notices += own_notices
     if by_file is not None:
         remember(folder, by_file, corpus, notices)
     say_all(notices)
@@ -97,29 +98,37 @@ def check(source: Source, scan: Scan) -> None:
         )
 
 
-def make(source: Source, settings: DataSettings, given: Tokenizer | None, reader: Reader, folder: Path) -> Corpus:
-    """Learn the tokenizer, encode every split into files, and open them."""
+def make(
+    source: Source, settings: DataSettings, given: Tokenizer | None, reader: Reader, folder: Path
+) -> tuple[Corpus, list[str]]:
+    """Learn the tokenizer, encode every split into files, and open them; and what is to be said about it.
+
+    What is left out of the text is part of the fingerprint: its ids are others.
+    """
     scan = reader.scanned
     assert scan is not None
     tokenizer = given or learn(source, settings, reader, scan)
-    if lacking := tokenizer.lacks(scan.symbols):
-        refuse_symbols(lacking, reader)
-    fingerprint = digest([VERSION, scan.sha256, scan.sizes, reader.rule(), reader.kind, tokenizer.sha256])
+    lacking = tokenizer.lacks(scan.symbols)
+    notices = [lacking_symbols(lacking, reader, skip=settings.skip_unknown)] if lacking else []
+    if tokenizer.size == 1:
+        notices.append(nothing_to_learn(tokenizer))
+    identity = [VERSION, scan.sha256, scan.sizes, reader.rule(), reader.kind, tokenizer.sha256]
+    fingerprint = digest([*identity, f"without {lacking}"] if lacking else identity)
     target = folder / "prepared" / fingerprint
     with locked(folder / "locks", fingerprint):
         if (corpus := open_prepared(folder, fingerprint, source, reader.rule())) is not None:
-            return corpus
+            return corpus, notices
         if target.exists():
             say_all([f"The prepared text of {source.name} in the cache was damaged; it was made anew."])
         with new_folder(target) as filling:
-            facts = encode_splits(reader, tokenizer, filling, scan.sha256)
+            facts = encode_splits(reader, tokenizer, filling, scan.sha256, leaving_out=lacking)
             with storing(filling):
                 (filling / "tokenizer.json").write_bytes(canonical(tokenizer.to_json()))
             made = {"version": VERSION, "fingerprint": fingerprint, "sha256": scan.sha256, "splits": facts}
             seal(filling, {**made, "memorises": settings.memorises})
     corpus = open_prepared(folder, fingerprint, source, reader.rule())
     assert corpus is not None
-    return corpus
+    return corpus, notices
 
 
 def learn(source: Source, settings: DataSettings, reader: Reader, scan: Scan) -> Tokenizer:
@@ -137,8 +146,11 @@ def learn(source: Source, settings: DataSettings, reader: Reader, scan: Scan) ->
     return kind.learn(evidence)
 
 
-def refuse_symbols(lacking: str, reader: Reader) -> None:
-    """Raises TokenizerError naming the symbols that a given tokenizer lacks, how often they occur, and where first."""
+def lacking_symbols(lacking: str, reader: Reader, skip: bool) -> str:
+    """The notice that names the symbols that a given tokenizer lacks, how often they occur, and where first.
+
+    Raises TokenizerError, which says the same, where the text is not to be read without them.
+    """
     first, count, before = None, 0, 0
     for _, text in reader.units("reading"):
         for symbol in lacking:
@@ -147,16 +159,32 @@ def refuse_symbols(lacking: str, reader: Reader) -> None:
                 first = before + place
         before += len(text)
     shown = ", ".join(map(symbol_name, lacking[:5])) + (f" and {len(lacking) - 5} more" if len(lacking) > 5 else "")
-    raise TokenizerError(
+    what = (
         f"The text has {len(lacking)} symbol{'s'[: len(lacking) > 1]} that the tokenizer lacks: {shown} "
-        f"({count:,} times, first at character {first:,})",
+        f"({count:,} times, first at character {first:,})"
+    )
+    if skip:
+        return f"{what}; it was read without {'them' if len(lacking) > 1 else 'it'}."
+    raise TokenizerError(
+        what,
         "a text of symbols that the tokenizer knows",
-        "remove or replace these symbols, or train a model with the byte tokenizer, which knows all",
+        "leave these symbols out with --skip-unknown, or train a model with the byte tokenizer, which knows all",
     )
 
 
-def encode_splits(reader: Reader, tokenizer: Tokenizer, folder: Path, sha256: str) -> dict[str, dict[str, int]]:
-    """The second pass: the ids of each split into a file, and what is in it."""
+def nothing_to_learn(tokenizer: Tokenizer) -> str:
+    """The notice about a vocabulary of one."""
+    return (
+        f"The text consists of a single symbol, {symbol_name(tokenizer.decode([0]))}: every next one is certain, every "
+        "loss is 0, and there is nothing to learn."
+    )
+
+
+def encode_splits(
+    reader: Reader, tokenizer: Tokenizer, folder: Path, sha256: str, leaving_out: str = ""
+) -> dict[str, dict[str, int]]:
+    """The second pass: the ids of each split into a file, and what is in it (`leaving_out` some symbols)."""
+    without = dict.fromkeys(map(ord, leaving_out))
     facts = {split: {"tokens": 0, "characters": 0, "bytes": 0} for split in SPLITS}
     text_hash = hashlib.sha256()
 
@@ -166,6 +194,11 @@ def encode_splits(reader: Reader, tokenizer: Tokenizer, folder: Path, sha256: st
             text_hash.update(data)
             if reader.in_sequences:
                 text_hash.update(b"\n")
+            if without:
+                text = text.translate(without)
+                data = text.encode("utf-8")
+            if not text:
+                continue
             facts[split]["characters"] += len(text)
             facts[split]["bytes"] += len(data)
             yield split, text

@@ -76,6 +76,11 @@ class DataSettings(BaseModel):
         json_schema_extra={"unit": "strings"},
     )
     language_seed: int = Field(default=0, ge=0, description="Formal languages: the seed of the strings drawn")
+    skip_unknown: bool = Field(
+        default=False,
+        description="Read with another run's char tokenizer: leave out the symbols that it lacks instead of "
+        "refusing the text",
+    )
 
     @field_validator("tokenizer")
     @classmethod

@@ -232,12 +232,16 @@ def whole_files(
     splits = named_splits(files) if shares is None else None
     rule = "the corpus's own files for train, valid and test" if splits else None
     if splits is None and (splits := share_out(sizes, shares or SHARES)) is not None:
+        real = [
+            sum(size for size, of in zip(sizes, splits, strict=True) if of == split) / sum(sizes) for split in SPLITS
+        ]
         parts = [
-            f"{split} {splits.count(split):,} ({part / sum(sizes):.1%} of the bytes)"
-            for split in SPLITS
-            if (part := sum(size for size, of in zip(sizes, splits, strict=True) if of == split))
+            f"{split} {splits.count(split):,} ({share:.1%} of the bytes)"
+            for split, share in zip(SPLITS, real, strict=True)
+            if share
         ]
         rule = f"by whole files: {', '.join(parts)}"
+        notices = (*notices, *far_from_wanted(name, len(files), real, shares or SHARES))
     pieces = tuple(
         ended_by_line(
             file_piece(path, str(path.relative_to(folder)), encoding, oddities, splits[i] if splits else None)
@@ -276,6 +280,18 @@ def named_splits(files: list[Path]) -> list[str] | None:
             return None
         found += meant
     return found if {"train", "valid"} <= set(found) else None
+
+
+def far_from_wanted(name: str, files: int, real: Sequence[float], wanted: Shares) -> list[str]:
+    """One line where whole files cannot give the shares that were wanted: one is not half, or more than twice that."""
+    if all(share / 2 <= part <= share * 2 for part, share in zip(real, wanted, strict=True)):
+        return []
+    shares = ", ".join(f"{split} {part:.1%}" for split, part in zip(SPLITS, real, strict=True))
+    asked = "/".join(f"{100 * share:g}" for share in wanted if share)
+    return [
+        f"The {files:,} files of {name} are split as wholes, which gives {shares} instead of {asked}. Join them into "
+        "one file, which is split anywhere, or say with --split what suits them."
+    ]
 
 
 def share_out(sizes: Sequence[int], shares: Shares) -> list[str] | None:

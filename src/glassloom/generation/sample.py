@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from glassloom.data.tokenizers import Tokenizer
+from glassloom.data.tokenizers import Ids, Tokenizer
 from glassloom.data.tokenizers.base import symbol_name
+from glassloom.data.tokenizers.word import UNKNOWN
 from glassloom.errors import TokenizerError, notice
 from glassloom.generation.decoder import Decoded, Stopped, decode
 from glassloom.generation.settings import DecodingSettings
@@ -13,6 +14,8 @@ from glassloom.models.contract import LanguageModel
 
 SHOWN = 5
 """How many unknown symbols a message names."""
+LONGEST_SHOWN = 200
+"""Characters of a prompt that a message shows."""
 
 
 @dataclass
@@ -74,27 +77,41 @@ class Stream:
 def encode_prompt(tokenizer: Tokenizer, prompt: str, skip_unknown: bool = False) -> list[int]:
     """The ids of a prompt.
 
-    A symbol (or word) that the vocabulary lacks is refused by name and place, or with `skip_unknown` left out, with a
-    notice.
+    A word that the vocabulary lacks becomes `<unk>`; a symbol that it lacks is refused by name and place. With
+    `skip_unknown` both are left out. What the model is given instead of the prompt is said in a notice.
 
     Raises:
         TokenizerError: the prompt holds symbols that the model never saw.
     """
     unknown = tokenizer.unknown(prompt)
-    if unknown:
-        named = [f"{symbol_name(symbol)} at character {place:,}" for symbol, place in unknown[:SHOWN]]
-        more = f" and {len(unknown) - SHOWN} more" if len(unknown) > SHOWN else ""
-        names = ", ".join(named) + more
-        if not skip_unknown:
-            raise TokenizerError(
-                f"The prompt holds what the model never saw: {names}",
-                "only what is in its vocabulary",
-                "write the prompt without it, or have it left out with --skip-unknown",
-            )
-        notice(f"Left out of the prompt, as the model never saw it: {names}.")
-        prompt = tokenizer.drop_unknown(prompt)
-    ids: list[int] = tokenizer.encode(prompt).tolist()
+    if not unknown:
+        return in_plain_numbers(tokenizer.encode(prompt))
+    named = [f"{symbol_name(symbol)} at character {place:,}" for symbol, place in unknown[:SHOWN]]
+    names = ", ".join(named) + (f" and {len(unknown) - SHOWN} more" if len(unknown) > SHOWN else "")
+    if skip_unknown:
+        ids = in_plain_numbers(tokenizer.encode(tokenizer.drop_unknown(prompt)))
+        done = "Left out of the prompt, as the model never saw it"
+    elif UNKNOWN in tokenizer.specials:
+        ids = in_plain_numbers(tokenizer.encode(prompt))
+        done = f"Read as {UNKNOWN} in the prompt, as the model never saw it"
+    else:
+        raise TokenizerError(
+            f"The prompt holds what the model never saw: {names}",
+            "only what is in its vocabulary",
+            "write the prompt without it, or have it left out with --skip-unknown",
+        )
+    notice(f"{done}: {names}. The model is given {repr(cut_short(tokenizer.decode(ids))) if ids else 'no prompt'}.")
     return ids
+
+
+def in_plain_numbers(ids: Ids) -> list[int]:
+    """Ids as a list."""
+    return [int(id) for id in ids]
+
+
+def cut_short(text: str) -> str:
+    """A text for one line of notice: its end, where it is a long one, for there the model goes on."""
+    return text if len(text) <= LONGEST_SHOWN else f"...{text[-LONGEST_SHOWN:]}"
 
 
 def generate(

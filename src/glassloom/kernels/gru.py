@@ -31,6 +31,7 @@ Everything that multiplies g (or e) is local to its step, so it is computed for 
 g back. The weights are stacked in the order reset, update, candidate, as torch has them.
 """
 
+from collections.abc import Iterator
 from typing import Any, Literal, TypeAlias
 
 import torch
@@ -44,6 +45,8 @@ from glassloom.kernels.products import (
     product_dtype,
     project,
     sigmoid_slope,
+    stacked,
+    states_from,
     tanh_slope,
     weight_gradient,
     without_autocast,
@@ -100,14 +103,10 @@ def run_before(
     """The forward pass, reset before: states `time+1 batch width` and gates `time batch gates`."""
     width = initial.shape[-1]
     gates = project(inputs, input_weight, bias, dtype)
-    states = initial.new_empty(len(inputs) + 1, *initial.shape)
-    states[0] = initial
+    states = states_from(initial, len(inputs))
     to_gates, to_candidate = recurrent_weight.to(dtype).t().split([2 * width, width], 1)
     hidden, *rest = states.unbind(0)
-    both, reset, update, candidate = (
-        gates[..., part].unbind(0)
-        for part in (slice(0, 2 * width), slice(0, width), slice(width, 2 * width), slice(2 * width, None))
-    )
+    both, reset, update, candidate = gates_by_step(gates, width)
     for t, after in enumerate(rest):
         accumulate(both[t], hidden, to_gates).sigmoid_()
         accumulate(candidate[t], reset[t] * hidden, to_candidate).tanh_()
@@ -128,20 +127,22 @@ def run_after(
     assert recurrent_bias is not None
     width = initial.shape[-1]
     gates = project(inputs, input_weight, bias, dtype)
-    states = initial.new_empty(len(inputs) + 1, *initial.shape)
-    states[0] = initial
+    states = states_from(initial, len(inputs))
     recurrent = recurrent_bias.expand(len(inputs), *initial.shape).contiguous()
     to_gates, to_candidate = recurrent_weight.to(dtype).t().split([2 * width, width], 1)
     hidden, *rest = states.unbind(0)
-    both, reset, update, candidate = (
-        gates[..., part].unbind(0)
-        for part in (slice(0, 2 * width), slice(0, width), slice(width, 2 * width), slice(2 * width, None))
-    )
+    both, reset, update, candidate = gates_by_step(gates, width)
     for t, after in enumerate(rest):
         accumulate(both[t], hidden, to_gates).sigmoid_()
         candidate[t].addcmul_(reset[t], accumulate(recurrent[t], hidden, to_candidate)).tanh_()
         hidden = torch.lerp(candidate[t], hidden, update[t], out=after)
     return states, gates, recurrent
+
+
+def gates_by_step(gates: Tensor, width: int) -> Iterator[tuple[Tensor, ...]]:
+    """Views of `time batch gates` as one tensor a step: reset and update together, reset, update, candidate."""
+    parts = slice(0, 2 * width), slice(0, width), slice(width, 2 * width), slice(2 * width, None)
+    return (gates[..., part].unbind(0) for part in parts)
 
 
 class GRUBefore(torch.autograd.Function):
@@ -252,8 +253,7 @@ def gru_steps(
     width = initial.shape[-1]
     to_gates, to_candidate = recurrent_weight.t().split([2 * width, width], 1)
     hidden, outputs = initial, []
-    for step in inputs:
-        projected = (step if input_weight is None else step @ input_weight.t()) + bias
+    for projected in project(inputs, input_weight, bias, product_dtype(inputs)):
         gates = (projected[:, : 2 * width] + hidden @ to_gates).sigmoid()
         opened, update = see("gate.reset", gates[:, :width]), see("gate.update", gates[:, width:])
         if reset == "before":
@@ -265,4 +265,4 @@ def gru_steps(
         taken = update if reset == "before" else 1 - update
         hidden = see("hidden", (1 - taken) * hidden + taken * candidate)
         outputs.append(hidden)
-    return torch.stack(outputs) if outputs else inputs.new_zeros(0, *initial.shape), hidden
+    return stacked(outputs, initial), hidden

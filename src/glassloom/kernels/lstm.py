@@ -33,6 +33,8 @@ from glassloom.kernels.products import (
     product_dtype,
     project,
     sigmoid_slope,
+    stacked,
+    states_from,
     tanh_slope,
     weight_gradient,
     without_autocast,
@@ -81,9 +83,8 @@ def run(
     """The forward pass: states and cells (`time+1 batch width`), tanh(c') and the gates (`time batch gates`)."""
     width = initial.shape[-1]
     gates = project(inputs, input_weight, bias, dtype)
-    states = initial.new_empty(len(inputs) + 1, *initial.shape)
-    cells, shown = torch.empty_like(states), torch.empty_like(states[1:])
-    states[0], cells[0] = initial, initial_cell
+    states, cells = states_from(initial, len(inputs)), states_from(initial_cell, len(inputs))
+    shown = torch.empty_like(states[1:])
     recurrent = recurrent_weight.to(dtype).t()
     enter_and_forget = gates[..., : 2 * width].unbind(0)
     enter, forget, candidate, output = (part.unbind(0) for part in gates.split(width, -1))
@@ -159,13 +160,12 @@ def lstm_steps(
     They are `gate.input`, `gate.forget`, `candidate`, `gate.output`, `cell` and `hidden`.
     """
     hidden, cell, outputs = initial, initial_cell, []
-    for step in inputs:
-        projected = step if input_weight is None else step @ input_weight.t()
-        total = projected + bias + hidden @ recurrent_weight.t()
+    for projected in project(inputs, input_weight, bias, product_dtype(inputs)):
+        total = projected + hidden @ recurrent_weight.t()
         enter, forget, candidate, output = total.chunk(4, 1)
         enter, forget = see("gate.input", enter.sigmoid()), see("gate.forget", forget.sigmoid())
         candidate, output = see("candidate", candidate.tanh()), see("gate.output", output.sigmoid())
         cell = see("cell", forget * cell + enter * candidate)
         hidden = see("hidden", output * cell.tanh())
         outputs.append(hidden)
-    return torch.stack(outputs) if outputs else inputs.new_zeros(0, *initial.shape), hidden, cell
+    return stacked(outputs, initial), hidden, cell

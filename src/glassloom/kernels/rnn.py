@@ -26,6 +26,7 @@ from glassloom.kernels.products import (
     product,
     product_dtype,
     project,
+    stacked,
     weight_gradient,
     without_autocast,
 )
@@ -75,10 +76,11 @@ def run(
     projected = project(inputs, input_weight, bias, dtype)
     states = torch.cat([initial.unsqueeze(0), projected])
     recurrent = recurrent_weight.to(dtype).t()
+    add = Tensor.addmm_ if recurrent.dtype == states.dtype else accumulate
+    activate = torch.tanh_ if activation == "tanh" else torch.relu_
     hidden, *steps = states.unbind(0)
     for step in steps:
-        accumulate(step, hidden, recurrent)
-        hidden = step.tanh_() if activation == "tanh" else step.relu_()
+        hidden = activate(add(step, hidden, recurrent))
     return states
 
 
@@ -113,10 +115,10 @@ class RNNFunction(torch.autograd.Function):
                 slope = (after > 0).to(after.dtype)
             derivative = from_outputs * slope
             recurrent = recurrent_weight.to(ctx.dtype)
+            multiply = torch.mm if recurrent.dtype == derivative.dtype else product
             incoming = from_final
             for step, local in zip(reversed(derivative.unbind(0)), reversed(slope.unbind(0)), strict=True):
-                step.addcmul_(incoming, local)
-                incoming = product(step, recurrent)
+                incoming = multiply(step.addcmul_(incoming, local), recurrent)
             from_inputs, from_weight, from_bias = input_gradients(
                 derivative, inputs, input_weight, ctx.dtype, ctx.needs_input_grad[0]
             )
@@ -136,9 +138,8 @@ def rnn_steps(
 ) -> tuple[Float[Tensor, "time batch width"], Float[Tensor, "batch width"]]:
     """The same function step by step under autograd; `see` is shown, and may replace, each step's `hidden`."""
     hidden, outputs = initial, []
-    for step in inputs:
-        projected = step if input_weight is None else step @ input_weight.t()
-        total = projected + hidden @ recurrent_weight.t() + bias
+    for projected in project(inputs, input_weight, bias, product_dtype(inputs)):
+        total = projected + hidden @ recurrent_weight.t()
         hidden = see("hidden", total.tanh() if activation == "tanh" else total.relu())
         outputs.append(hidden)
-    return torch.stack(outputs) if outputs else inputs.new_zeros(0, *initial.shape), hidden
+    return stacked(outputs, initial), hidden

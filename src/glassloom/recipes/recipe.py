@@ -2,7 +2,8 @@
 
     name, title, source, about      what it reproduces; hours_cpu, hours_gpu: full size, on two cores and on a GPU
     [settings]                      of every run, named as on the command line
-    [[part]]                        runs on one text: name, title, corpus, settings, groups, runs = [{ id, group, ... }]
+    [groups]                        of the runs of a group, by its name
+    [[part]]                        runs on one text: name, title, corpus, settings, runs = [{ id, group, ... }]
     [quick]                         what --quick does instead: only, settings, runs = { ID = { ... } }
     [[target]]                      a figure to reach: run, figure, epoch, at_most | at_least | reported and within
     [[page]]                        what the page shows, in order: show, and the arguments of that show function
@@ -58,8 +59,6 @@ class Part(Strict):
     optional: bool = False
     """Trained only where it, a group of it or one of its runs is asked for by name."""
     settings: Settings = {}
-    groups: dict[str, Settings] = {}
-    """Settings of the runs of a group, by its name."""
     runs: tuple[PlannedRun, ...] = Field(min_length=1)
 
 
@@ -130,8 +129,8 @@ class Shown(BaseModel):
     show: str
     part: str = ""
     """The part under which it stands; at the end of the page where none is named."""
-    title: str = ""
-    """Opens a section of its own."""
+    section: str = ""
+    """Opens a section of this title."""
 
     @property
     def arguments(self) -> dict[str, Any]:
@@ -149,6 +148,8 @@ class Recipe(Strict):
     """Full size on two cores, in hours; None where nobody has measured it."""
     hours_gpu: float | None = None
     settings: Settings = {}
+    groups: dict[str, Settings] = {}
+    """Settings of the runs of a group, by its name."""
     part: tuple[Part, ...] = Field(min_length=1)
     quick: Quick = Quick()
     target: tuple[Target, ...] = ()
@@ -168,8 +169,8 @@ class Recipe(Strict):
                 yield part, run
 
     def given(self, part: Part, run: PlannedRun, *, quick: bool = False) -> Settings:
-        """What `train` is given for a run: those of the recipe, the part, the group, its own; then the quick ones."""
-        given = merged(self.settings, part.settings, part.groups.get(run.group, {}), run.settings)
+        """What `train` is given for a run: those of the recipe, the group, the part, its own; then the quick ones."""
+        given = merged(self.settings, self.groups.get(run.group, {}), part.settings, run.settings)
         return merged(given, self.quick.settings, self.quick.runs.get(run.id, {})) if quick else given
 
 
@@ -256,8 +257,8 @@ def parse(text: str, where: str = "the recipe") -> Recipe:
 
 
 def refusal(error: ValidationError, text: str, where: str) -> InputError:
-    """The first thing that is wrong with a recipe, with its line."""
-    first = error.errors()[0]
+    """What is wrong with a recipe, with its line: an unknown key before all else, for it is why another is missing."""
+    first = min(error.errors(), key=lambda one: one["type"] != "extra_forbidden")
     path = list(first["loc"])
     line = line_of(text, path)
     at = f"{where}, line {line}" if line else where

@@ -4,7 +4,7 @@ The numbers are added after the check, which would take longer than the drawing.
 page's style sheet can set their colours in light and dark.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import altair as alt
@@ -34,7 +34,7 @@ def learning_curves(
     """Train (dashed) and validation loss (solid) of every run, over epochs or seconds, with the baselines as lines."""
     shown = [name for name in colours if any(one.setting == name for one in series)]
     data = [
-        {"x": _short(x), "y": _short(y), "run": one.row, "setting": one.setting, "split": one.split}
+        {"x": short(x), "y": short(y), "run": one.row, "setting": one.setting, "split": one.split}
         for one in series
         for x, y in one.points
     ]
@@ -44,7 +44,7 @@ def learning_curves(
     y = alt.Y("y:Q", title=UNITS[unit], scale=scale)
     chosen = alt.selection_point(fields=["setting"], bind="legend", name="chosen")
     visible = alt.condition(chosen, alt.value(1.0), alt.value(0.12))
-    colour = alt.Color("setting:N", title=None, scale=_colours(shown, colours), legend=_legend(shown))
+    colour = alt.Color("setting:N", title=None, scale=colour_scale(shown, colours), legend=legend_of(shown))
     lines = (
         alt.Chart(alt.NamedData("curves"))
         .encode(x=x, y=y, color=colour, opacity=visible, detail="run:N")
@@ -70,12 +70,9 @@ def learning_curves(
         .properties(name="points")
     )
     layers = [train.add_params(chosen).properties(name="train"), valid.properties(name="valid"), points]
-    layers += _baselines(labels, scale)
-    named = [
-        {"y": label.value, "label": f"{label.name} {quality(label.value, unit)}", "place": _place(label)}
-        for label in labels
-    ]
-    return _framed(alt.layer(*layers), 380, about, curves=data, baselines=named)
+    layers += baseline_rules(labels, scale)
+    named = baseline_data(labels, lambda value: quality(value, unit))
+    return framed(alt.layer(*layers), 380, about, curves=data, baselines=named)
 
 
 def trade_off(
@@ -85,7 +82,7 @@ def trade_off(
     names = {point.name for point in on_front}
     data = [
         {
-            "seconds": _short(point.seconds), "loss": _short(point.loss), "setting": point.name,
+            "seconds": short(point.seconds), "loss": short(point.loss), "setting": point.name,
             "front": "on the front" if point.name in names else "beaten on both",
         }
         for point in points
@@ -96,7 +93,7 @@ def trade_off(
     right = 1.15 * max(point.seconds for point in points) or 1.0
     x = alt.X("seconds:Q", title="wall-clock seconds to the best validation loss", scale=alt.Scale(domain=[0, right]))
     y = alt.Y("loss:Q", title=UNITS[unit], scale=scale)
-    steps = [{"seconds": _short(point.seconds), "loss": _short(point.loss)} for point in on_front]
+    steps = [{"seconds": short(point.seconds), "loss": short(point.loss)} for point in on_front]
     line = (
         alt.Chart(alt.NamedData("steps"))
         .mark_line(interpolate="step-after", strokeDash=[1, 3], strokeCap="round", color=SOFT, strokeWidth=1.5)
@@ -125,7 +122,7 @@ def trade_off(
         away.mark_text(align="left", dx=10, dy=-9, color=INK).encode(text="setting:N").properties(name="labels"),
         left.mark_text(align="right", dx=-10, dy=-9, color=INK).encode(text="setting:N").properties(name="labels_left"),
     ]
-    return _framed(alt.layer(line, dots, *labels), 320, about, settings=data, steps=steps)
+    return framed(alt.layer(line, dots, *labels), 320, about, settings=data, steps=steps)
 
 
 def ladder(
@@ -136,7 +133,7 @@ def ladder(
     order = sorted(everything, key=lambda name: (everything[name], name))
     data = [
         {
-            "name": name, "loss": _short(everything[name]), "kind": "model" if name in settings else "baseline",
+            "name": name, "loss": short(everything[name]), "kind": "model" if name in settings else "baseline",
             "written": quality(everything[name], unit), "colour": colours.get(name, SOFT),
         }
         for name in order
@@ -157,11 +154,11 @@ def ladder(
         counted.mark_tick(color=SOFT, thickness=2, size=14).properties(name="counted_heads"),
         base.mark_text(align="left", dx=11, color=INK).encode(text="written:N").properties(name="labels"),
     ]
-    return _framed(alt.layer(*parts), 26 * len(order), about, figures=data)
+    return framed(alt.layer(*parts), 26 * len(order), about, figures=data)
 
 
-def _baselines(labels: Sequence[Label], scale: alt.Scale) -> list[alt.Chart]:
-    """Labelled horizontal lines."""
+def baseline_rules(labels: Sequence[Label], scale: alt.Scale) -> list[alt.Chart]:
+    """Labelled horizontal lines, drawn from the data `baselines` that `baseline_data` makes."""
     if not labels:
         return []
     base = alt.Chart(alt.NamedData("baselines")).encode(y=alt.Y("y:Q", scale=scale))
@@ -177,11 +174,19 @@ def _baselines(labels: Sequence[Label], scale: alt.Scale) -> list[alt.Chart]:
     return layers
 
 
+def baseline_data(labels: Sequence[Label], write: Callable[[float], str]) -> list[dict[str, Any]]:
+    """What `baseline_rules` draws: each line's place, and its name with its value."""
+    return [
+        {"y": label.value, "label": f"{label.name} {write(label.value)}", "place": _place(label)} for label in labels
+    ]
+
+
 def _place(label: Label) -> int:
     return 2 * label.right + label.above
 
 
-def _framed(chart: alt.LayerChart, height: int, about: str, **data: list[dict[str, Any]]) -> Specification:
+def framed(chart: alt.LayerChart, height: int, about: str, **data: list[dict[str, Any]]) -> Specification:
+    """The chart in the style of all figures, described for who does not see it, with its data by name."""
     framed = (
         chart.properties(width=WIDTH, height=height, description=about, background=PAPER, padding=6)
         .configure(font=FONT)
@@ -205,22 +210,25 @@ def _scale(low: float, high: float, unit: str) -> alt.Scale:
 
 
 def _colour(colours: Mapping[str, str]) -> Any:
-    return alt.Color("setting:N", scale=_colours(list(colours), colours), legend=None)
+    return alt.Color("setting:N", scale=colour_scale(list(colours), colours), legend=None)
 
 
 def _colour_field() -> Any:
     return alt.Color("colour:N", scale=None)
 
 
-def _colours(names: Sequence[str], colours: Mapping[str, str]) -> alt.Scale:
+def colour_scale(names: Sequence[str], colours: Mapping[str, str]) -> alt.Scale:
+    """Each name in its colour."""
     return alt.Scale(domain=list(names), range=[colours[name] for name in names])
 
 
-def _legend(names: Sequence[str]) -> alt.Legend:
+def legend_of(names: Sequence[str], symbol: str = "stroke") -> alt.Legend:
+    """The legend above a figure, in as many columns as there is room for."""
     wide = max(len(name) for name in names) * 7 + 50
     columns = alt.ExprRef(f"max(1, min({len(names)}, floor(width / {wide})))")
-    return alt.Legend(orient="top", symbolType="stroke", columns=columns)
+    return alt.Legend(orient="top", symbolType=symbol, columns=columns)
 
 
-def _short(value: float) -> float:
+def short(value: float) -> float:
+    """A number with the six digits that a picture can show."""
     return float(f"{value:.6g}")

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import vl_convert
+
 from glassloom.comparison import Candidate, Comparison, Setting, front, settings_of
 from glassloom.comparison.seeds import deciding_figure
 from glassloom.comparison.wording import UNITS, listed, quality, seconds, with_unit
@@ -24,6 +26,11 @@ class Figure:
     caption: str
     words: tuple[str, ...]
     spec: dict[str, Any]
+
+
+def drawings_of(figures: Sequence[Figure]) -> dict[str, str]:
+    """The figures as SVG, by name."""
+    return {figure.name: str(vl_convert.vegalite_to_svg(figure.spec)) for figure in figures}
 
 
 def figures_of(comparison: Comparison) -> list[Figure]:
@@ -57,7 +64,7 @@ def _curves(comparison: Comparison, over: Over) -> Figure | None:
     title = "Learning, pass by pass" if over == "epoch" else "Learning, second by second"
     words = [_curve_in_words(one, unit, over) for one in series if one.split == "valid"]
     about = f"{title}. {' '.join(words) or 'Training loss only.'}"
-    labels = labels_of(frame, series, unit)
+    labels = labels_of(frame, series)
     spec = charts.learning_curves(series, frame, labels, colours_of(settings), unit, over, about)
     along = "passes over the training text" if over == "epoch" else "wall-clock time of training"
     caption = (

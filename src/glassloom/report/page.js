@@ -11,12 +11,7 @@ const OPTIONS = {
 };
 
 function save(view, name, kind) {
-  view.toImageURL(kind, kind === "png" ? 2 : 1).then((address) => {
-    const link = document.createElement("a");
-    link.href = address;
-    link.download = `${name}.${kind}`;
-    link.click();
-  });
+  view.toImageURL(kind, kind === "png" ? 2 : 1).then((address) => download(address, `${name}.${kind}`));
 }
 
 // A rotated title of an axis is cut off by a narrow figure: the page gives a figure the width of its column.
@@ -31,9 +26,8 @@ async function draw(figure) {
   chart.textContent = "";
   const { view } = await window.vegaEmbed(chart, spec, OPTIONS);
   figure.dataset.drawn = "yes";
-  const tools = figure.querySelector(".save");
-  tools.hidden = false;
-  for (const button of tools.querySelectorAll("button")) {
+  for (const button of figure.querySelectorAll(".save button")) {
+    button.hidden = false;
     button.addEventListener("click", () => save(view, figure.dataset.name, button.dataset.kind));
   }
 }
@@ -90,8 +84,9 @@ button.addEventListener("click", () => {
   setTheme(names[(names.indexOf(document.documentElement.dataset.theme ?? "") + 1) % names.length]);
 });
 setTheme(remembered() in THEMES ? remembered() : "");
-sortable(document.querySelector("#results"));
-for (const figure of document.querySelectorAll("figure")) {
+for (const table of document.querySelectorAll("table.sortable")) sortable(table);
+for (const figure of document.querySelectorAll("figure[data-kind=matrices]")) drawMatrices(figure);
+for (const figure of document.querySelectorAll("figure[data-kind=chart]")) {
   draw(figure).catch((error) => {
     figure.querySelector(".chart").textContent = `This figure could not be drawn: ${error.message}`;
   });

@@ -35,6 +35,14 @@ class Frame:
     outside: dict[str, float]
     cut: bool
     """Whether the first moments lie above the frame."""
+    log: bool = False
+    """Whether distances in the picture are those of the logarithms."""
+
+    def height(self, value: float) -> float:
+        """Where a value stands in the picture: 0 at its bottom, 1 at its top."""
+        low, high, y = ((math.log(v) for v in (self.low, self.high, value)) if self.log
+                        else (self.low, self.high, value))  # fmt: skip
+        return (y - low) / (high - low)
 
 
 def series_of(comparison: Comparison, over: Over) -> list[Series]:
@@ -106,7 +114,7 @@ def frame_of(series: Sequence[Series], baselines: dict[str, float], unit: str) -
     if unit != "perplexity":
         low = max(low, 0.0)
     outside = {name: y for name, y in baselines.items() if name not in inside}
-    return Frame(back(low), back(high), inside, outside, cut=max(values) > high)
+    return Frame(back(low), back(high), inside, outside, cut=max(values) > high, log=unit == "perplexity")
 
 
 @dataclass(frozen=True)
@@ -119,16 +127,14 @@ class Label:
     above: bool
 
 
-def labels_of(frame: Frame, series: Sequence[Series], unit: str) -> list[Label]:
+def labels_of(frame: Frame, series: Sequence[Series]) -> list[Label]:
     """The baselines in the frame, each label where it hides the least of the curves and of the labels before it."""
-    there = math.log if unit == "perplexity" else float
-    height = there(frame.high) - there(frame.low)
-    end = max(x for one in series for x, _ in one.points) or 1.0
-    drawn = [(x / end, (there(y) - there(frame.low)) / height) for one in series for x, y in _filled(one.points)]
+    end = max((x for one in series for x, _ in one.points), default=1.0) or 1.0
+    drawn = [(x / end, frame.height(y)) for one in series for x, y in _filled(one.points)]
     labels: list[Label] = []
     taken: list[tuple[bool, float]] = []
     for name, value in sorted(frame.inside.items(), key=lambda item: -item[1]):
-        line = (there(value) - there(frame.low)) / height
+        line = frame.height(value)
         best: tuple[float, Label, float] | None = None
         for right in (True, False):
             for above in (True, False):

@@ -7,7 +7,7 @@ manifest.json        sizes and SHA-256 of the others, written last
 """
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,6 +55,12 @@ class Checkpoint:
     def progress(self) -> dict[str, Any]:
         """Where training stood."""
         return read_json(self.path / PROGRESS)
+
+    @property
+    def epoch(self) -> float:
+        """Passes over the training text until then."""
+        batches = self.progress()["batches"]
+        return float(batches["steps"] / batches["steps_per_epoch"])
 
     def shapes(self) -> Shapes:
         """The shape of each weight, by parameter name, from the file's header alone.
@@ -143,15 +149,15 @@ def newest_valid(found: list[Checkpoint]) -> Checkpoint:
     raise RunError(f"{where} holds no whole checkpoint", "at least one", "train the run again under another name")
 
 
-def prune(run: Path, best_step: int | None, newest: int) -> None:
-    """Delete all checkpoints but the best and the newest ones (`newest` = 0 keeps all), and what kills left behind.
+def prune(run: Path, kept: Collection[int | None], newest: int) -> None:
+    """Delete all checkpoints but those of the steps `kept` and the newest ones (0 keeps all), and what kills left.
 
     Raises:
         StorageError: the folder cannot be written.
     """
     folder = run / CHECKPOINTS
     sweep(folder)
-    doomed = [found for found in checkpoints(run)[newest:] if newest and found.step != best_step]
+    doomed = [found for found in checkpoints(run)[newest:] if newest and found.step not in kept]
     for checkpoint in doomed:
         delete(checkpoint)
     if doomed:

@@ -128,11 +128,16 @@ class Run:
         return writing(self.path)
 
     def commit(
-        self, step: int, weights: Mapping[str, Tensor], state: Mapping[str, Tensor], progress: Mapping[str, Any]
+        self,
+        step: int,
+        weights: Mapping[str, Tensor],
+        state: Mapping[str, Tensor],
+        progress: Mapping[str, Any],
+        good_step: int | None = None,
     ) -> Checkpoint:
-        """Commit a checkpoint, then delete the ones that need not be kept."""
+        """Commit a checkpoint, then delete those that are neither new, nor the best, nor of `good_step`."""
         done = files.commit(self.path, step, weights, state, progress)
-        files.prune(self.path, progress.get("best_step"), self.config.train.keep)
+        files.prune(self.path, (progress.get("best_step"), good_step), self.config.train.keep)
         return done
 
     def log(self, record: Mapping[str, Any]) -> None:

@@ -1,6 +1,6 @@
 """Keeping gradients in bounds: by their global norm (Pascanu et al., 2013), or element by element."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -21,14 +21,21 @@ def clip_gradients(
     >>> [round(float(total), 4) for total in clip_gradients([weights], norm=1.0)]
     [5.0, 1.0]
     """
-    clipped = [weights for weights in parameters if weights.grad is not None]
-    gradients = [weights.grad for weights in clipped if weights.grad is not None]
-    before = after = nn.utils.get_total_norm(gradients)
+    gradients = [weights.grad for weights in parameters if weights.grad is not None]
+    before = after = global_norm(gradients)
     if value is not None:
-        for gradient in gradients:
-            gradient.clamp_(-value, value)
-        after = nn.utils.get_total_norm(gradients)
+        torch._foreach_clamp_min_(gradients, -value)
+        torch._foreach_clamp_max_(gradients, value)
+        after = global_norm(gradients)
     if norm is not None:
-        nn.utils.clip_grads_with_norm_(clipped, norm, after)
-        after = after * torch.clamp(norm / (after + 1e-6), max=1.0)
+        factor = torch.clamp(norm / (after + 1e-6), max=1.0)
+        torch._foreach_mul_(gradients, factor)
+        after = after * factor
     return before, after
+
+
+def global_norm(gradients: Sequence[Tensor]) -> Tensor:
+    """The norm of all entries together: one call for the tensors' own norms, one for the norm of these."""
+    if not gradients:
+        return torch.zeros(())
+    return torch.linalg.vector_norm(torch.stack(torch._foreach_norm(list(gradients))))

@@ -6,12 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from glassloom.models.summary import Row, parameter_count, summary, training_flops, training_memory
-from glassloom.runs import load_run
 from glassloom.training.foretell import estimated_seconds
-from glassloom.training.machine import prepare_machine
 from glassloom.training.optimizers import optimizer_copies
-from glassloom.training.resolve import check_unchanged, extended, open_corpus, resolve, settings_from
-from glassloom.training.session import existing
+from glassloom.training.prepared import prepare
 from glassloom.training.state import TrainingState
 
 
@@ -62,6 +59,7 @@ def dry_run(
     root: str | Path = "runs",
     name: str | None = None,
     resume: bool = False,
+    replace: bool = False,
     start_from: str | Path | None = None,
 ) -> DryRun:
     """What `train` with the same arguments would take (of a run that is resumed, from its beginning).
@@ -69,16 +67,11 @@ def dry_run(
     Raises:
         InputError: what `train` would raise before its first step.
     """
-    origin = load_run(start_from, root) if start_from else None
-    run = existing(Path(root), name) if resume and name else None
-    config = settings_from(given, origin)
-    kept = run or origin
-    corpus = open_corpus(source, run.config if run else config, kept.tokenizer if kept else None)
-    if run is not None:
-        check_unchanged(run, given, corpus)
-    config = extended(run, given) if run else resolve(config, corpus, given)
+    prepared = prepare(
+        source, given, root=Path(root), name=name, resume=resume, replace=replace, start_from=start_from
+    )  # fmt: skip
+    config, corpus = prepared.config, prepared.corpus
     train = config.train
-    prepare_machine(train)
     state = TrainingState(config, corpus)
     rows, length = train.batch_size, train.sequence_length or 1
     if train.batching == "padded":

@@ -9,7 +9,8 @@ Moments are set in steps (`--eval-every 100`) or, by default, fall on equal shar
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 from glassloom.data.corpus import Corpus
 from glassloom.errors import GlassloomError, InputError, TrainingError
@@ -26,8 +27,9 @@ SAMPLES, LOGGED = 4, 500
 """How often over the budget, where no number of steps is set."""
 WARM_BRIEF = 256
 """In training the slice is cut into rows warmed up on so few tokens: 20 times faster, and stated in the protocol."""
-PATIENCE_ABOVE_UNIFORM = 100
-"""Steps in a row that the smoothed loss may be far above uniform."""
+MOST_PATIENCE, LEAST_PATIENCE, PATIENCE_SHARE = 100, 5, 0.2
+"""Steps in a row that the smoothed loss may be far above uniform: a fifth of all steps, but 5 at least and 100 at most.
+The loss is smoothed over a twentieth of that, so that a single leap does not stop a short run either."""
 
 
 def training(
@@ -61,8 +63,10 @@ def training(
             if last or due.now(settings.save_every or settings.eval_every, evaluations) or is_best(state):
                 yield from save(run, state)
     except TrainingError as error:
-        yield ended(run, state, "failed" if is_out_of_memory(error.__cause__) else "diverged", str(error))
-        raise
+        status = "failed" if is_out_of_memory(error.__cause__) else "diverged"
+        named = TrainingError(error.what, error.expected, f"{error.fix}; {way_back(run, state.model.vocabulary)}")
+        yield ended(run, state, status, str(named))
+        raise named from error
     used_up = budget_used(state, name, amount) >= 1
     yield ended(run, state, "finished", "the budget is used" if used_up else "validation loss no longer fell")
 
@@ -137,18 +141,53 @@ class Moments:
 
 def note_divergence(state: TrainingState, stepped: Stepped) -> None:
     """Stop when the smoothed loss stays far above that of a uniform guess."""
-    progress, uniform = state.progress, math.log(state.model.vocabulary)
-    old = progress.smooth_nats
-    progress.smooth_nats = stepped.train_nats if old is None else 0.95 * old + 0.05 * stepped.train_nats
-    far = progress.smooth_nats > uniform + max(1.0, uniform / 2)
+    progress, vocabulary = state.progress, state.model.vocabulary
+    patience = patience_above_uniform(stepped)
+    old, weight = progress.smooth_nats, LEAST_PATIENCE / patience
+    progress.smooth_nats = stepped.train_nats if old is None else (1 - weight) * old + weight * stepped.train_nats
+    far = is_far_above_uniform(progress.smooth_nats, vocabulary)
     progress.steps_above_uniform = progress.steps_above_uniform + 1 if far else 0
-    if state.config.train.stop_on_divergence and progress.steps_above_uniform > PATIENCE_ABOVE_UNIFORM:
+    if state.config.train.stop_on_divergence and progress.steps_above_uniform > patience:
         raise TrainingError(
             f"Training stopped at step {stepped.step:,}: the training loss is {progress.smooth_nats:.2f} nats a token, "
-            f"far above the {uniform:.2f} of a uniform guess",
+            f"far above the {math.log(vocabulary):.2f} of a uniform guess",
             "a falling loss",
-            "lower --lr or set --clip-norm 1; --no-stop-on-divergence goes on all the same",
+            "lower --lr or set --clip-norm 1, or go on all the same with --no-stop-on-divergence",
         )
+
+
+def patience_above_uniform(stepped: Stepped) -> int:
+    """How many steps in a row the loss may be far above uniform, by how many there will be at this pace."""
+    expected = stepped.step / stepped.progress if stepped.progress else math.inf
+    return int(max(LEAST_PATIENCE, min(MOST_PATIENCE, PATIENCE_SHARE * expected)))
+
+
+def is_far_above_uniform(nats: float, vocabulary: int) -> bool:
+    """Whether a loss is one that no sound training has: half as much again as a uniform guess's, or a nat more."""
+    uniform = math.log(vocabulary)
+    return not nats <= uniform + max(1.0, uniform / 2)
+
+
+def is_lost(progress: Mapping[str, Any], vocabulary: int) -> bool:
+    """Whether the loss was far above uniform when a checkpoint was taken."""
+    valid_nats = progress["valid_nats"]
+    return bool(progress["steps_above_uniform"]) or (
+        valid_nats is not None and is_far_above_uniform(valid_nats, vocabulary)
+    )
+
+
+def last_good(run: Run, vocabulary: int) -> int | None:
+    """The step of the newest whole checkpoint whose loss was not far above uniform; None where there is none."""
+    whole = (found for found in run.checkpoints() if not found.fault())
+    return next((found.step for found in whole if not is_lost(found.progress(), vocabulary)), None)
+
+
+def way_back(run: Run, vocabulary: int) -> str:
+    """Which checkpoint there is to go back to, as a clause."""
+    step = last_good(run, vocabulary)
+    if step is None:
+        return "no checkpoint is a good one"
+    return f"the last good checkpoint is that of step {step:,}{', the untrained model' if step == 0 else ''}"
 
 
 def log_step(run: Run, state: TrainingState, stepped: Stepped, used_before: float) -> None:
@@ -218,13 +257,15 @@ def is_best(state: TrainingState) -> bool:
 
 
 def save(run: Run, state: TrainingState) -> Iterator[Event]:
-    """Commit a checkpoint."""
+    """Commit a checkpoint; where the loss is lost, the last good one stays beside it."""
     progress = state.progress
     weights = state.weights()
     tensors, numbers = state.saved()
     if numbers["valid_nats"] is not None and not measured_here(state):
         numbers["valid_nats"] = None
-    run.commit(progress.step, weights, tensors, numbers)
+    vocabulary = state.model.vocabulary
+    good = last_good(run, vocabulary) if is_lost(numbers, vocabulary) else None
+    run.commit(progress.step, weights, tensors, numbers, good)
     yield Saved(progress.step)
 
 

@@ -11,7 +11,7 @@ import torch
 
 import glassloom
 from glassloom.config import Config, TrainSettings
-from glassloom.errors import SettingError
+from glassloom.errors import SettingError, notice
 
 
 def choose_device(wanted: str) -> str:
@@ -42,17 +42,34 @@ def resolve_machine(config: Config) -> Config:
     device = choose_device(train.device)
     if device == "mps" and train.precision == "float64":
         raise SettingError("mps has no float64", "float32 or bfloat16", "set --precision float32 or --device cpu")
+    if train.threads and train.threads > logical_cores():
+        raise SettingError(
+            f"threads is {train.threads:,}, more than this machine has cores to run them on",
+            f"at most {logical_cores()}",
+            "lower --threads, or leave it out",
+        )
     return config.with_train(
         device=device,
         precision=choose_precision(train.precision, device),
-        threads=train.threads or torch.get_num_threads(),
+        threads=train.threads or min(torch.get_num_threads(), logical_cores()),
     )
 
 
+def logical_cores() -> int:
+    """How many threads this machine can run at once, as far as the system tells; far more would only wait.
+
+    A container may be allowed fewer than it sees; that is a matter of speed, not of standing still.
+    """
+    return os.cpu_count() or 1
+
+
 def prepare_machine(train: TrainSettings) -> None:
-    """Set threads and determinism as the (resolved) settings say."""
-    if train.threads and train.threads != torch.get_num_threads():
-        torch.set_num_threads(train.threads)
+    """Set threads and determinism as the (resolved) settings say; no more threads than this machine can run."""
+    threads = min(train.threads or torch.get_num_threads(), logical_cores())
+    if train.threads and threads < train.threads:
+        notice(f"The run has {train.threads:,} threads, and this machine {threads} cores: {threads} threads are used.")
+    if threads != torch.get_num_threads():
+        torch.set_num_threads(threads)
     if train.deterministic:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
         torch.use_deterministic_algorithms(True)

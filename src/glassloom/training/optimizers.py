@@ -14,8 +14,8 @@ others it is an L2 penalty (g += decay theta).
 """
 
 import math
-from collections.abc import Callable, Mapping
-from typing import Any, overload
+from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -33,30 +33,25 @@ class Adagrad(Optimizer):
     def __init__(self, params: Any, lr: float, eps: float = 1e-8, weight_decay: float = 0.0) -> None:
         super().__init__(params, {"lr": lr, "eps": eps, "weight_decay": weight_decay})
 
-    @overload
-    def step(self, closure: None = None) -> None: ...
-    @overload
-    def step(self, closure: Callable[[], float]) -> float: ...
-    def step(self, closure: Callable[[], float] | None = None) -> float | None:
+    @torch.no_grad()
+    def step(self, closure: None = None) -> None:  # type: ignore[override]  # nobody here evaluates inside a step
         """One update of every parameter that has a gradient."""
-        loss = _evaluate(closure)
-        with torch.no_grad():
-            for group in self.param_groups:
-                for weights in group["params"]:
-                    if weights.grad is not None:
-                        self._update(weights, group)
-        return loss
+        for group in self.param_groups:
+            if moved := [weights for weights in group["params"] if weights.grad is not None]:
+                self._update(moved, group)
 
-    def _update(self, weights: Tensor, group: dict[str, Any]) -> None:
-        gradient = weights.grad
-        assert gradient is not None
+    def _update(self, moved: list[Tensor], group: dict[str, Any]) -> None:
+        gradients = [weights.grad for weights in moved if weights.grad is not None]
         if group["weight_decay"]:
-            gradient = gradient.add(weights, alpha=group["weight_decay"])
-        state = self.state[weights]
-        if not state:
-            state["sum"] = torch.zeros_like(weights)
-        state["sum"].addcmul_(gradient, gradient)
-        weights.addcdiv_(gradient, state["sum"].add(group["eps"]).sqrt_(), value=-group["lr"])
+            gradients = list(torch._foreach_add(gradients, moved, alpha=group["weight_decay"]))
+        for weights in moved:
+            if not self.state[weights]:
+                self.state[weights]["sum"] = torch.zeros_like(weights)
+        sums = [self.state[weights]["sum"] for weights in moved]
+        torch._foreach_addcmul_(sums, gradients, gradients)
+        roots = torch._foreach_add(sums, group["eps"])
+        torch._foreach_sqrt_(roots)
+        torch._foreach_addcdiv_(moved, gradients, roots, value=-group["lr"])
 
 
 class Muon(Optimizer):
@@ -82,20 +77,14 @@ class Muon(Optimizer):
         # "fused" tells load_state_dict that the count of steps belongs on the parameter's device
         super().__init__(params, {**constants, "gates": None, "fused": True})
 
-    @overload
-    def step(self, closure: None = None) -> None: ...
-    @overload
-    def step(self, closure: Callable[[], float]) -> float: ...
-    def step(self, closure: Callable[[], float] | None = None) -> float | None:
+    @torch.no_grad()
+    def step(self, closure: None = None) -> None:  # type: ignore[override]  # nobody here evaluates inside a step
         """One update of every parameter that has a gradient."""
-        loss = _evaluate(closure)
-        with torch.no_grad():
-            for group in self.param_groups:
-                if group["gates"] is None:
-                    self._adamw(group)
-                else:
-                    self._orthogonal(group)
-        return loss
+        for group in self.param_groups:
+            if group["gates"] is None:
+                self._adamw(group)
+            else:
+                self._orthogonal(group)
 
     def _orthogonal(self, group: dict[str, Any]) -> None:
         by_shape: dict[tuple[Any, ...], list[tuple[Tensor, Tensor]]] = {}
@@ -168,13 +157,6 @@ def orthogonalised(matrices: Tensor) -> Tensor:
         gram = torch.baddbmm(gram, gram, gram, beta=-4.7750, alpha=2.0315)
         matrices = torch.baddbmm(matrices, gram, matrices, beta=3.4445)
     return (matrices.mT if tall else matrices).to(dtype)
-
-
-def _evaluate(closure: Callable[[], float] | None) -> float | None:
-    if closure is None:
-        return None
-    with torch.enable_grad():
-        return closure()
 
 
 def build_optimizer(model: LanguageModel, settings: TrainSettings) -> Optimizer:

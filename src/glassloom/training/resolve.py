@@ -5,11 +5,11 @@ from typing import Any
 
 import numpy as np
 
-from glassloom.config import BUDGETS, Config, TrainSettings
-from glassloom.data.batches import largest_batch_size
+from glassloom.config import Config, TrainSettings
+from glassloom.data.batches import check_size, largest_batch_size
 from glassloom.data.corpus import Corpus, load_corpus
 from glassloom.data.tokenizers import Tokenizer
-from glassloom.errors import RunError, SettingError, notice
+from glassloom.errors import SettingError, notice
 from glassloom.models import architecture
 from glassloom.runs import Run
 from glassloom.training.machine import resolve_machine
@@ -20,9 +20,12 @@ LOGITS = 8_000_000
 SEQUENCE_LENGTH = 128
 """Tokens of a row in one step, for models whose reach has no bound."""
 
+LITTLE = 2000
+"""Tokens, about a page of text: with fewer to learn from there is a notice."""
+
 
 def settings_from(given: Mapping[str, Any], origin: Run | None) -> Config:
-    """The settings as given; with `origin` (`--from`), the model and tokenizer are that run's.
+    """The settings as given (by plain names); with `origin` (`--from`), the model and tokenizer are that run's.
 
     Raises:
         SettingError: a setting is unknown or out of bounds, or would change the other run's model or tokenizer.
@@ -66,9 +69,11 @@ def open_corpus(source: Any, config: Config, tokenizer: Tokenizer | None = None)
 def resolve(config: Config, corpus: Corpus, given: Mapping[str, Any]) -> Config:
     """The complete settings for a text: nothing is `auto` any more.
 
-    Rows and window are fitted to a short text where they were not asked for, with a notice.
+    Rows and window are fitted to a short text where they were not asked for. What is unusual is said once nothing is
+    refused any more.
 
     Raises:
+        CorpusError: the text is too short for a window that was asked for.
         SettingError: a setting does not go with the text or the machine.
     """
     train = config.train
@@ -85,11 +90,17 @@ def resolve(config: Config, corpus: Corpus, given: Mapping[str, Any]) -> Config:
             f"raise --context, or set --sequence-length {context}",
         )
     batch_size, max_tokens = train.batch_size, train.max_tokens
+    notices = [*little_text(corpus), *long_warmup(train)]
     if batching == "padded":
         batch_size, max_tokens = fitted_to_sequences(corpus, batch_size, max_tokens, given)
+        if max_tokens != train.max_tokens:
+            notices.append(f"The longest sequence has {max_tokens:,} tokens, and so have batches.")
     else:
-        batch_size = fewer_rows(batch_size, length * corpus.tokenizer.size, given)
-        length, batch_size = fitted(len(corpus.train.ids), length, batch_size, given)
+        tokens, rows = len(corpus.train.ids), fewer_rows(batch_size, length * corpus.tokenizer.size, given)
+        usual = (length, rows)
+        length, batch_size = fitted(tokens, length, rows, given)
+        if (length, batch_size) != usual:
+            notices.append(f"The text is short ({tokens:,} tokens): batches have {batch_size} rows of {length} tokens.")
     if train.eval_protocol == "streams" and not sequences:
         check_streams(corpus, train, batch_size, length)
     config = config.with_data(tokenizer=corpus.tokenizer.name)
@@ -101,7 +112,33 @@ def resolve(config: Config, corpus: Corpus, given: Mapping[str, Any]) -> Config:
         max_tokens=max_tokens,
         **{name: int(amount) if name in ("steps", "train_tokens") else amount},
     )
-    return resolve_machine(config)
+    config = resolve_machine(config)
+    for line in notices:
+        notice(line)
+    return config
+
+
+def little_text(corpus: Corpus) -> list[str]:
+    """One line where there is far too little to learn from."""
+    train, valid = (split.tokens + (split.sequences or 0) for split in (corpus.train, corpus.valid))
+    if train >= LITTLE:
+        return []
+    return [
+        f"The text is very short, {train:,} tokens to learn from and {valid:,} to be scored: a model learns it by "
+        "heart, and the figures say little. Some 100,000 characters make a good beginning."
+    ]
+
+
+def long_warmup(train: TrainSettings) -> list[str]:
+    """One line where the learning rate is still rising when a budget in steps is used."""
+    name, amount = train.budget()
+    if name != "steps" or train.warmup < max(amount, 1):
+        return []
+    reached = train.lr * min(1.0, amount / train.warmup)
+    return [
+        f"The warm-up takes {train.warmup:,.0f} steps and the budget is {amount:,.0f}: the learning rate rises to "
+        f"{reached:g} at the last step, and the schedule never begins. Lower --warmup, or make it a share below 1."
+    ]
 
 
 def check_streams(corpus: Corpus, train: TrainSettings, batch_size: int, length: int) -> None:
@@ -119,102 +156,31 @@ def check_streams(corpus: Corpus, train: TrainSettings, batch_size: int, length:
         )
 
 
-def asked_for(given: Mapping[str, Any]) -> set[str]:
-    """The settings that were given, by plain name."""
-    return {name.rpartition(".")[2].replace("-", "_") for name in given}
-
-
 def fewer_rows(batch_size: int, logits_of_a_row: int, given: Mapping[str, Any]) -> int:
     """The rows of a batch, fewer for a large vocabulary where they were not asked for."""
-    return batch_size if "batch_size" in asked_for(given) else max(1, min(batch_size, LOGITS // logits_of_a_row))
+    return batch_size if "batch_size" in given else max(1, min(batch_size, LOGITS // logits_of_a_row))
 
 
 def fitted(tokens: int, length: int, batch_size: int, given: Mapping[str, Any]) -> tuple[int, int]:
-    """Window and rows that a short text can fill, as far as they were not asked for."""
-    asked = asked_for(given)
-    before = (length, batch_size)
-    if asked.isdisjoint({"sequence_length", "context"}) and tokens > 1:
+    """Window and rows that a short text can fill, as far as they were not asked for.
+
+    Raises:
+        CorpusError: not even one window of the length that was asked for.
+        SettingError: not the rows that were asked for.
+    """
+    asked = [name for name in ("sequence_length", "context") if name in given]
+    if not asked and tokens > 1:
         length = min(length, max(1, tokens // 4 - 1))
-    if "batch_size" not in asked:
+    if "batch_size" not in given:
         batch_size = max(1, min(batch_size, largest_batch_size(tokens, length)))
-    if (length, batch_size) != before:
-        notice(f"The text is short ({tokens:,} tokens): batches have {batch_size} rows of {length} tokens.")
+    check_size(tokens, batch_size, length, named=asked[0] if asked else "sequence_length")
     return length, batch_size
 
 
 def fitted_to_sequences(corpus: Corpus, batch_size: int, max_tokens: int, given: Mapping[str, Any]) -> tuple[int, int]:
     """The limits of padded batches: rows only where asked for, and tokens that the longest sequence fits into."""
-    asked, starts = asked_for(given), corpus.train.starts
-    if starts is not None and "max_tokens" not in asked:
+    starts = corpus.train.starts
+    if starts is not None and "max_tokens" not in given:
         longest = int(np.diff(starts, append=len(corpus.train.ids)).max()) + 1
-        if longest > max_tokens:
-            notice(f"The longest sequence has {longest:,} tokens, and so have batches.")
-            max_tokens = longest
-    return batch_size if "batch_size" in asked else max_tokens, max_tokens
-
-
-def check_unchanged(run: Run, given: Mapping[str, Any], corpus: Corpus) -> None:
-    """A run goes on only with the settings and the text that it began with; its budget may change.
-
-    Raises:
-        RunError: a setting or the text differs (named).
-    """
-    stored = run.config.flat()
-    asked = Config.from_flat({"model": run.config.architecture, **given}).flat()
-    for key in given:
-        name = key.rpartition(".")[2].replace("-", "_")
-        if name in BUDGETS or asked[name] == "auto" or asked[name] == stored[name]:
-            continue
-        raise RunError(
-            f"Run {run.name} was begun with {name} {stored[name]}, not {asked[name]}",
-            "the settings that it was begun with",
-            f"drop --{name.replace('_', '-')}, or train under another --name without --resume",
-        )
-    if corpus.sha256 != run.corpus["sha256"]:
-        raise RunError(
-            f"Run {run.name} was begun on another text ({run.corpus['source']}, SHA-256 {run.corpus['sha256'][:12]})",
-            "the very same text",
-            "give that text, or begin a new run with --from",
-        )
-    if corpus.fingerprint != run.corpus["fingerprint"]:
-        raise RunError(
-            f"Run {run.name} was begun on the same text, but split or tokenized differently "
-            f"({run.corpus['split_rule']}; {run.corpus['tokenizer']})",
-            "the same tokens",
-            "drop the settings of the text, or begin a new run with --from",
-        )
-
-
-def used(run: Run, budget: str) -> float:
-    """How much of a kind of budget a run has used, by its newest checkpoint."""
-    progress = run.newest().progress()
-    batches = progress["batches"]
-    amounts = {
-        "steps": progress["step"],
-        "train_tokens": progress["tokens"],
-        "minutes": progress["seconds"] / 60,
-        "epochs": batches["steps"] / batches["steps_per_epoch"],
-    }
-    # the last step may go beyond, in tokens and minutes
-    return float(min(amounts[budget], run.config.train.budget()[1]))
-
-
-def extended(run: Run, given: Mapping[str, Any]) -> Config:
-    """The run's settings with another budget of the same kind, where one was given.
-
-    Raises:
-        RunError: the budget is of another kind, or less than what is used already.
-    """
-    asked = Config.from_flat({"model": run.config.architecture, **given}).train
-    name, amount = run.config.train.budget()
-    chosen = [budget for budget in BUDGETS if getattr(asked, budget) is not None]
-    if not chosen:
-        return run.config
-    if chosen != [name] or getattr(asked, name) < used(run, name):
-        raise RunError(
-            f"Run {run.name} was begun with {name} {amount:g} and has used {used(run, name):g}, which "
-            f"{chosen[0]} {getattr(asked, chosen[0]):g} does not go with",
-            f"the same, or more {name.replace('_', ' ')} to extend it",
-            "give that, or train under another --name without --resume",
-        )
-    return run.config.with_train(**{name: getattr(asked, name)})
+        max_tokens = max(max_tokens, longest)
+    return batch_size if "batch_size" in given else max_tokens, max_tokens

@@ -1,7 +1,6 @@
 """From a text and some settings to a trained run: new, resumed, or begun from another run's weights."""
 
 import dataclasses
-import re
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -11,13 +10,13 @@ from typing import Any
 from glassloom.config import Config
 from glassloom.data.baselines import BaselineJob, passed
 from glassloom.data.corpus import Corpus
-from glassloom.runs import Run, check_free, check_name, create_run, load_run
+from glassloom.runs import Run, create_run
 from glassloom.training.evaluation import evaluate_split
 from glassloom.training.events import Evaluated, Event, Finished
 from glassloom.training.foretell import estimated_seconds, evaluations
 from glassloom.training.loop import training
-from glassloom.training.machine import autocast, environment, prepare_machine
-from glassloom.training.resolve import check_unchanged, extended, open_corpus, resolve, settings_from
+from glassloom.training.machine import autocast, environment
+from glassloom.training.prepared import prepare
 from glassloom.training.state import TrainingState
 
 
@@ -76,58 +75,24 @@ def train(
         TrainingError: the loss became NaN or infinite, or stayed far above uniform; the last checkpoint stays.
     """
     root = Path(root)
-    origin = load_run(start_from, root) if start_from else None
-    config = settings_from(given, origin)
-    if name is not None:
-        check_name(name)
-        if not (resume or replace):
-            check_free(root, name)  # before a long text is read
-    early = existing(root, name) if resume and name else None
-    stored = early.tokenizer if early else origin.tokenizer if origin else None
-    corpus = open_corpus(source, early.config if early else config, stored)
-    name = name or default_name(root, f"{corpus.name}-{config.architecture}", resume)
-    run = existing(root, name) if resume else None
-    if run is not None and run.tokenizer.sha256 != corpus.tokenizer.sha256:  # found only now that the text has a name
-        corpus = open_corpus(source, run.config, run.tokenizer)
-    if run is not None:
-        check_unchanged(run, given, corpus)
-        config = extended(run, given)
-    else:
-        config = resolve(config, corpus, given)
-    prepare_machine(config.train)
+    prepared = prepare(
+        source, given, root=root, name=name, resume=resume, replace=replace, start_from=start_from
+    )  # fmt: skip
+    config, corpus = prepared.config, prepared.corpus
     with BaselineJob.start(corpus) if with_baselines else nullcontext() as job:
-        if run is not None:
-            return go_on(run, config, corpus, job, on_event, stop)
+        if prepared.run is not None:
+            return go_on(prepared.run, config, corpus, job, on_event, stop)
         state = TrainingState(config, corpus)
-        if origin is not None:
-            state.start_from(origin.best().weights(), str(origin.path))
+        if prepared.origin is not None:
+            state.start_from(prepared.origin.best().weights(), str(prepared.origin.path))
         config = config.with_train(evaluations=evaluations(state, corpus))
         tensors, numbers = state.saved()
         run = create_run(
-            root, name, config=config, tokenizer=corpus.tokenizer, corpus=corpus.describe(),
+            root, prepared.name, config=config, tokenizer=corpus.tokenizer, corpus=corpus.describe(),
             environment=environment(command), weights=state.weights(), state=tensors, progress=numbers, replace=replace,
         )  # fmt: skip
         with run.writing():
             return carry_out(run, corpus, state, job, on_event, stop)
-
-
-def existing(root: Path, name: str) -> Run | None:
-    """The run of that name, if there is one."""
-    return load_run(root / name) if (root / name).is_dir() else None
-
-
-def default_name(root: Path, base: str, resume: bool) -> str:
-    """`text-model`, with a number where that is taken; on resume the newest of them."""
-    base = re.sub(r"[^A-Za-z0-9._-]+", "-", base).strip("-._")[:56] or "run"
-    taken = [number for number in range(1, 1000) if (root / numbered(base, number)).exists()]
-    if resume:
-        return numbered(base, max(taken, default=1))
-    return numbered(base, max(taken, default=0) + 1)
-
-
-def numbered(base: str, number: int) -> str:
-    """The first keeps the plain name."""
-    return base if number == 1 else f"{base}-{number}"
 
 
 def go_on(

@@ -68,6 +68,7 @@ class TrainingState:
         self.model.to(self.device, self.dtype)
         self.generator = torch.Generator(self.device).manual_seed(train.seed + 1)
         self.model.generator = self.generator
+        self.parameters = list(self.model.parameters())
         self.optimizer = build_optimizer(self.model, train)
         self.schedule = Schedule(train)
         self.average = WeightAverage(self.model, train.ema) if train.ema else None
@@ -94,12 +95,14 @@ class TrainingState:
             TrainingError: the loss or a gradient is not finite; the weights are as they were before.
         """
         model, train = self.model, self.config.train
-        model.train()
+        if not model.training:
+            model.train()
         tokens = batch.tokens
         batch = batch.to(self.device)
         before = self._state_before(batch)
         total, after = 0.0, []
-        self.optimizer.zero_grad(set_to_none=True)
+        for weights in self.parameters:
+            weights.grad = None
         row = 0
         for part in batch.split(self.progress.parts):
             rows = part.inputs.shape[0]
@@ -115,7 +118,7 @@ class TrainingState:
         step = self.progress.step + 1
         if not math.isfinite(total):
             raise not_finite(self._unsound_weight() or "the training loss", step)
-        norms = clip_gradients(model.parameters(), norm=train.clip_norm, value=train.clip_value)
+        norms = clip_gradients(self.parameters, norm=train.clip_norm, value=train.clip_value)
         norm_before, norm_after = (float(norm) for norm in norms)
         if not math.isfinite(norm_before):
             raise not_finite(self._unsound_gradient(), step)
@@ -133,9 +136,11 @@ class TrainingState:
 
     def _state_before(self, batch: Batch) -> State | None:
         """The carried state with fresh rows begun anew; None where every row is fresh."""
-        if not self.carries or self.carried is None or bool(batch.fresh.all()):
+        if not self.carries or self.carried is None:
             return None
-        return self.model.restart(self.carried, batch.fresh) if bool(batch.fresh.any()) else self.carried
+        if not batch.fresh.any():
+            return self.carried
+        return None if batch.fresh.all() else self.model.restart(self.carried, batch.fresh)
 
     def _unsound_weight(self) -> str | None:
         name = first_unsound(self.model.named_parameters())
@@ -293,5 +298,5 @@ def not_finite(quantity: str, step: int) -> TrainingError:
     return TrainingError(
         f"Training stopped at step {step:,}: {quantity} became NaN or infinite",
         "finite numbers",
-        "lower --lr, set --clip-norm 1, or use --precision float32; the last checkpoint is good",
+        "lower --lr, set --clip-norm 1, or use --precision float32",
     )

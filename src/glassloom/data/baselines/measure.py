@@ -4,7 +4,8 @@
     unigram        how often each token occurs (Kneser-Ney of order 1, which has a share for tokens never seen)
     bigram         given the token before (modified Kneser-Ney of order 2)
     kneser-ney-5   given the four tokens before (modified Kneser-Ney of order 5)
-    xz             what xz needs for the held-out text after train: xz(train + held-out) - xz(train)
+    xz             what xz needs for the held-out text after train: xz(train + held-out) - xz(train), in whole bytes
+                   and so at least one
 
 A stream runs on over line ends and `<eos>`; in a corpus of sequences no context crosses from one into the next, each
 begins at .start and the .end after it is scored. At most the last 20 MB of train are counted and at most the first
@@ -26,7 +27,7 @@ from glassloom.data.store import locked, read_json, write_json
 from glassloom.errors import CorpusError, SettingError, nearest
 from glassloom.units import Figures, figures
 
-VERSION = 1
+VERSION = 2
 """Raised when the same text would get other figures: what was cached before is computed anew."""
 
 SPLITS = ("train", "valid", "test")
@@ -141,13 +142,17 @@ def kneser_ney_nats(task: Task, order: int) -> float:
 
 
 def xz_nats(task: Task) -> float:
-    """The bytes that the held-out text adds to the compressed train text; the window reaches back over all of it."""
+    """The bytes that the held-out text adds to the compressed train text; the window reaches back over all of it.
+
+    A text that repeats itself may add none, or seem to shrink what is before it: then it is one byte, which is as
+    little as xz can tell.
+    """
     train = task.train.text.encode()
     both = train + b"\n" * (task.train.starts is not None) + task.held_out.text.encode()
     window = max(4096, len(both))
     filters = [{"id": lzma.FILTER_LZMA2, "preset": 9, "dict_size": window}]
     sizes = [len(lzma.compress(text, lzma.FORMAT_RAW, filters=filters)) for text in (train, both)]
-    return max(0, sizes[1] - sizes[0]) * 8 * math.log(2)
+    return max(1, sizes[1] - sizes[0]) * 8 * math.log(2)
 
 
 METHODS: dict[str, Callable[[Task], float]] = {

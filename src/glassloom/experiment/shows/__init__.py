@@ -3,15 +3,36 @@
 from collections.abc import Callable
 
 from glassloom.exhibits import Exhibit
-from glassloom.experiment.shows import architectures, chapter, questions, stuck
+from glassloom.experiment.shows import (
+    architectures,
+    attention,
+    chapter,
+    drift,
+    gradient_flow,
+    losses,
+    memorised,
+    questions,
+    samples,
+    stuck,
+)
 
 SHOWS: dict[str, Callable[..., list[Exhibit]]] = {
     "reported-table": architectures.reported_table,
     "reported-curves": architectures.reported_curves,
     "architecture-questions": questions.questions,
+    "heads-and-corpus": questions.more,
+    "losses": losses.losses,
+    "results-table": losses.results_table,
+    "beside-report": losses.beside_report,
     "what-the-report-got-wrong": questions.mistakes,
+    "gradient-flow": gradient_flow.gradient_flow,
+    "attention": attention.attention,
+    "attention-heads": attention.attention_heads,
+    "memorised": memorised.memorised,
+    "samples": samples.samples,
+    "sample-quality": samples.sample_quality,
+    "drift": drift.drift_over_training,
     "memorising-error": chapter.training_error,
-    "memorising-continuations": chapter.continuations,
     "memorising-other-text": chapter.other_text,
     "doubled-softmax": stuck.sweep,
 }

@@ -1,4 +1,4 @@
-"""A chapter memorised: the training error over epochs with its floor, continuations that drift off, and other text."""
+"""A chapter memorised: the training error over epochs with its exact floor, and the loss on other text beside it."""
 
 import math
 from collections.abc import Sequence
@@ -6,20 +6,13 @@ from typing import Any
 
 from glassloom.data import DataSettings, load_corpus, load_text
 from glassloom.data.corpus import Corpus
-from glassloom.exhibits import Axis, Column, Exhibit, Lines, Prose, Series, Table, Text, Texts, Value
+from glassloom.exhibits import Axis, Column, Exhibit, Lines, Prose, Series, Table, Value
 from glassloom.experiment.experiment import Experiment
-from glassloom.generation import DecodingSettings, generate
-from glassloom.runs import Checkpoint, Run
+from glassloom.runs import Run
 from glassloom.views.memorising import Floor, floor, sequence_losses, sequences_of, unigram_nats
 
 Measured = list[dict[str, Any]]
 """Of each checkpoint, oldest first: epoch, step, seconds, error, tokens' mean, accuracy, and where it drifts off."""
-
-
-def epoch_of(checkpoint: Checkpoint) -> float:
-    """Passes over the text before a checkpoint."""
-    batches = checkpoint.progress()["batches"]
-    return float(batches["steps"] / batches["steps_per_epoch"])
 
 
 def history(experiment: Experiment, id: str) -> Measured:
@@ -33,10 +26,10 @@ def history(experiment: Experiment, id: str) -> Measured:
             drifts = [after for after in losses.drifts if after is not None]
             found.append(
                 {
-                    "epoch": epoch_of(checkpoint), "step": checkpoint.step,
+                    "epoch": checkpoint.epoch, "step": checkpoint.step,
                     "seconds": checkpoint.progress()["seconds"], "error": losses.mean_of_sequences,
                     "of_tokens": losses.mean_of_tokens, "accuracy": losses.accuracy,
-                    "whole": len(losses.drifts) - len(drifts), "drifts": drifts,
+                    "whole": len(losses.drifts) - len(drifts), "drifts": sorted(drifts),
                 }
             )  # fmt: skip
         return found
@@ -108,7 +101,7 @@ def ends(experiment: Experiment, measured: dict[str, Measured], told: dict[float
     """What each run came to, and what it took."""
     last = told[max(told)]
     rows: list[tuple[Value, ...]] = [
-        ("reported (LSTM)", max(told), None, None, None, last, last - lowest, None, None, None)
+        ("reported (LSTM)", max(told), None, None, None, last, last - lowest, None, None, None, None)
     ]
     for id, found in measured.items():
         one, row = found[-1], experiment.rows.get(id)
@@ -116,87 +109,22 @@ def ends(experiment: Experiment, measured: dict[str, Measured], told: dict[float
             (
                 id, one["epoch"], one["step"], one["seconds"] / 60, row.parameters if row else None, one["error"],
                 one["error"] - lowest, one["of_tokens"], one["accuracy"], one["whole"],
+                one["drifts"][len(one["drifts"]) // 2] + 1 if one["drifts"] else None,
             )
         )  # fmt: skip
     return Table(
         name="memorised",
         title="How well the chapter is known in the end",
         caption=f"Excess: the error above the exact floor of {lowest:.4f}. Whole: paragraphs whose most probable "
-        "continuation, 30 characters given, is right to the end.",
+        "continuation, 30 characters given, is right to the end; the others drift off at that character after these.",
         columns=(
             Column("run", numeric=False), Column("epochs", ",.0f"), Column("updates", ","), Column("minutes", ".1f"),
             Column("parameters", ","), Column("error", ".4f"), Column("excess", ".4f"),
             Column("mean of characters", ".4f"), Column("likeliest is right", ".2%"), Column("whole", ","),
+            Column("others drift off at, median", ","),
         ),
         rows=tuple(rows),
     )  # fmt: skip
-
-
-def continuations(
-    experiment: Experiment, *, runs: Sequence[str], epochs: Sequence[float], given: int = 30, length: int = 300
-) -> list[Exhibit]:
-    """The first paragraph's beginning, and how each run goes on after so many epochs, beside the truth; all drifts."""
-    texts, rows = [], []
-    for id, run in experiment.there(runs).items():
-        corpus = experiment.corpus(id)
-        paragraph = run.tokenizer.decode(sequences_of(corpus.train, corpus.tokenizer)[0])
-        prompt, truth = paragraph[:given], paragraph[given : given + length]
-        measured = {one["step"]: one for one in history(experiment, id)}
-        for checkpoint in nearest_to(run, epochs):
-            label = f"{id}, epoch {epoch_of(checkpoint):.0f}"
-            text = written(experiment, run, checkpoint, prompt, len(truth))
-            texts.append(beside(label, prompt, text, truth))
-            one = measured[checkpoint.step]
-            drifts = sorted(one["drifts"])
-            middle = drifts[len(drifts) // 2] + 1 if drifts else None
-            rows.append((label, one["whole"], middle, drifts[0] + 1 if drifts else None))
-    if not texts:
-        return []
-    name = "-".join(experiment.there(runs))
-    return [
-        Texts(
-            name=f"continuations-{name}", title="Thirty characters given, and what follows", texts=tuple(texts),
-            caption="The most probable continuation of the first paragraph's beginning, beside the text's own; marked "
-            "from where it drifts off.",
-        ),
-        Table(
-            name=f"drift-{name}", title="Where all paragraphs drift off",
-            caption=f"Every paragraph, its first {given} characters given: how many are continued rightly to their "
-            "end; of the others, the character (after those given) at which the continuation drifts off.",
-            columns=(
-                Column("run", numeric=False), Column("right to the end", ","), Column("drifts off at, median", ","),
-                Column("at the earliest", ","),
-            ),
-            rows=tuple(rows),
-        ),
-    ]  # fmt: skip
-
-
-def nearest_to(run: Run, epochs: Sequence[float]) -> list[Checkpoint]:
-    """For each of the epochs the run's checkpoint nearest to it, none twice, and the last one."""
-    kept = list(reversed(run.checkpoints()))
-    places = sorted({min(kept, key=lambda one: abs(epoch_of(one) - epoch)).step for epoch in epochs} | {kept[-1].step})
-    return [one for one in kept if one.step in places]
-
-
-def written(experiment: Experiment, run: Run, checkpoint: Checkpoint, prompt: str, length: int) -> str:
-    """The most probable continuation, kept."""
-
-    def write() -> str:
-        settings = DecodingSettings(length=length, greedy=True)
-        return generate(run.model(checkpoint), run.tokenizer, prompt, settings)[0].text
-
-    text: str = experiment.kept(f"continued-{run.name}-{checkpoint.step}", write, of=[run])
-    return text
-
-
-def beside(label: str, prompt: str, text: str, truth: str) -> Text:
-    """A continuation beside the truth, marked from where it drifts off."""
-    agreeing = next((at for at, (one, other) in enumerate(zip(text, truth, strict=False)) if one != other), len(truth))
-    if agreeing == len(truth):
-        return Text(label=label, prompt=prompt, text=text, truth=truth, note=f"right for all {agreeing:,} characters")
-    note = f"drifts off at character {agreeing + 1:,}"
-    return Text(label=label, prompt=prompt, text=text, truth=truth, note=note, marked=((agreeing, len(text)),))
 
 
 def other_text(experiment: Experiment, *, runs: Sequence[str], corpus: str, shortest: int = 125) -> list[Exhibit]:

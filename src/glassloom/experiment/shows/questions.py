@@ -134,6 +134,43 @@ def depth(known: Known) -> str:
     return f"{'; '.join(parts)}." if parts else "cannot be told."
 
 
+def more(experiment: Experiment, *, heads: Sequence[str], corpora: Sequence[str]) -> list[Exhibit]:
+    """Would more heads help, or a larger corpus? From the optional runs, where they were made."""
+    known = histories(experiment)
+    by_heads = sorted(
+        (experiment.runs[id].config.flat()["heads"], value) for id in heads if (value := best(known, id)) is not None
+    )
+    if len(by_heads) > 1:
+        count, lowest = min(by_heads, key=lambda one: one[1])
+        listing = listed([f"{value:.2f} with {number}" for number, value in by_heads])
+        first = f"Heads, all else equal: {listing}. The best number here is {count} ({lowest:.2f})."
+    else:
+        first = f"Heads: not yet run; --only heads trains {listed(list(heads))}."
+    found = {id: value for id in corpora if (value := best(known, id)) is not None}
+    if found:
+        named = listed([f"{id} {value:.2f}" for id, value in found.items()])
+        ratios = ratio_of(found, known)
+        second = "A larger corpus (WikiText-2, two million words, another vocabulary, so not to be compared with the "
+        second += f"perplexities above): {named}. {ratios}"
+    else:
+        second = f"A larger corpus: not yet run; --only wikitext-2 trains {listed(list(corpora))}."
+    title = "Would more heads or a larger corpus help?"
+    return [Prose(name="answer-heads-and-corpus", title=title, paragraphs=(first, second))]
+
+
+def ratio_of(found: dict[str, float], known: Known) -> str:
+    """How the transformer stands against the GRU on the larger text, and on the smaller one."""
+    pairs = (("wikitext-transformer", "wikitext-gru", found), ("3.4b", "3.2a", {id: best(known, id) for id in known}))
+    ratios = [values[a] / values[b] for a, b, values in pairs if values.get(a) and values.get(b)]  # type: ignore[operator]
+    if len(ratios) < 2:
+        return ""
+    verdict = "closes on" if ratios[0] < ratios[1] else "falls behind"
+    return (
+        f"The transformer's perplexity is {ratios[0]:.2f} times the GRU's there and {ratios[1]:.2f} times on Penn "
+        f"Treebank: with more text it {verdict} the GRU."
+    )
+
+
 def dropout_gap(experiment: Experiment, ids: Sequence[str]) -> Prose:
     """Why train and valid curves differ: the same training text scored with dropout on, and off."""
     lines = []

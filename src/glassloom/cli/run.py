@@ -1,0 +1,141 @@
+"""`glassloom run RECIPE`: a named experiment, or a TOML file of one."""
+
+import shlex
+import sys
+from typing import Annotated
+
+from glassloom.cli.flags import DEBUG, JSON, option, switch
+from glassloom.cli.output import aside, print_json, say, table
+from glassloom.cli.progress import Watchers
+from glassloom.cli.signals import interruptible
+from glassloom.errors import InputError
+from glassloom.recipes import Recipe, listed, load_recipe
+from glassloom.training.events import Began, Event
+
+
+def run(
+    recipe: str | None = None,
+    /,
+    *,
+    out: Annotated[
+        str | None, option("The folder for runs and page; runs/RECIPE if not given, runs/RECIPE-quick.", "DIR")
+    ] = None,
+    only: Annotated[str | None, option("Train these runs, groups or parts only, separated by commas.", "IDS")] = None,
+    epochs: Annotated[float | None, option("So many epochs instead of every run's own budget.", "X")] = None,
+    quick: Annotated[
+        bool, switch("A short version, within 10 minutes on two cores; it says what it left out.")
+    ] = False,
+    fit: Annotated[
+        str | None, option("Measure this machine and shrink every run to fit into a time, as 45min or 2h.", "TIME")
+    ] = None,
+    jobs: Annotated[int, option("Runs at once; the threads are divided among them.", "N")] = 1,
+    replace: Annotated[bool, switch("Begin anew what is in --out.")] = False,
+    list: Annotated[bool, switch("List the recipes: source, time, figures to reach.")] = False,
+    json: JSON = False,
+    debug: DEBUG = False,
+) -> int:
+    """Carry out a named experiment: train what is missing, skip what is done, write one page.
+
+    For example: glassloom run --list
+                 glassloom run ptb-architectures --quick
+                 glassloom run ptb-architectures --only 3.1d,3.2a --epochs 1 --out ptb
+
+    Parameters
+    ----------
+    recipe
+        A listed recipe, or a TOML file of one.
+    """
+    if list:
+        return show_list(json)
+    if recipe is None:
+        raise InputError("No recipe was named", f"one of {', '.join(listed())}, or a TOML file", "see --list")
+    chosen = load_recipe(recipe)
+    folder = out or f"runs/{chosen.name}{'-quick' if quick else ''}"
+    return carry_out(
+        chosen, folder, json, only=names(only), epochs=epochs, quick=quick, fit=fit, jobs=jobs, replace=replace
+    )
+
+
+def names(only: str | None) -> tuple[str, ...]:
+    """The names of a list with commas."""
+    return tuple(name.strip() for name in (only or "").split(",") if name.strip())
+
+
+def carry_out(
+    recipe: Recipe,
+    out: str,
+    as_json: bool,
+    *,
+    only: tuple[str, ...],
+    epochs: float | None,
+    quick: bool,
+    fit: str | None,
+    jobs: int,
+    replace: bool,
+) -> int:
+    """Run a recipe with everything on the screen that belongs there."""
+    from glassloom.experiment.planning import duration
+    from glassloom.experiment.run import run_recipe
+
+    command = shlex.join(["glassloom", *sys.argv[1:]])
+    watchers = Watchers()
+    with interruptible() as interrupt:
+
+        def watch(id: str, event: Event) -> None:
+            if isinstance(event, Began):
+                interrupt.defer()
+            watchers(id, event)
+
+        try:
+            found = run_recipe(
+                recipe, out, only=only, epochs=epochs, quick=quick, fit_seconds=duration(fit) if fit else None,
+                jobs=jobs, replace=replace, command=command, on_event=watch, stop=interrupt,
+            )  # fmt: skip
+        finally:
+            watchers.close()
+    if as_json:
+        print_json(found.as_dict())
+    else:
+        rows = [
+            [target.run or "-", target.figure, asked, shown, verdict]
+            for target, asked, shown, verdict in (
+                (one.target, one.asked, "-" if one.value is None else f"{one.value:.5g}", one.verdict)
+                for one in found.targets
+            )
+        ]
+        if rows:
+            say(table(rows, ["run", "figure", "asked for", "ours", "verdict"], texts=(0, 1, 2, 4)))
+        for sentence in found.left_out:
+            say(sentence)
+        say(f"\n{found.report}")
+    if interrupt():
+        aside("interrupted; the same command goes on with what is missing")
+        return interrupt.exit_code
+    return 0
+
+
+def show_list(as_json: bool) -> int:
+    """Every listed recipe: name, source, time, and the figures that it must reach."""
+    found = [load_recipe(name) for name in listed()]
+    if as_json:
+        print_json({"recipes": [recipe.model_dump(include=LISTED) for recipe in found]})
+        return 0
+    for recipe in found:
+        say(f"{recipe.name}: {recipe.title}")
+        say(f"  source  {recipe.source}")
+        times = f"{time_of(recipe.hours_cpu)} on two cores, {time_of(recipe.hours_gpu)} on a GPU"
+        say(f"  time    {times}; --quick at most 10 minutes on two cores")
+        for target in recipe.targets():
+            say(f"  must    {target.run or recipe.name}: {target.described}, {target.asked}")
+        say()
+    return 0
+
+
+LISTED = {"name", "title", "source", "hours_cpu", "hours_gpu", "target"}
+
+
+def time_of(hours: float | None) -> str:
+    """A recipe's time in words; nothing is guessed."""
+    if hours is None:
+        return "not yet measured"
+    return f"{hours * 60:.0f} minutes" if hours < 2 else f"{hours:.0f} hours"

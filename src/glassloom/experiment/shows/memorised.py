@@ -1,0 +1,76 @@
+"""How much of what runs write stands in their training text: over training, and of many samples at the end."""
+
+import dataclasses
+from collections.abc import Sequence
+
+from glassloom.exhibits import Column, Exhibit, Table, Value
+from glassloom.experiment.experiment import Experiment
+from glassloom.experiment.shows.keeping import Measured, checkpoint_of, keep, title_of
+from glassloom.generation import DecodingSettings, generate
+from glassloom.runs import Run
+from glassloom.views.memorisation import memorisation, memorisation_exhibits
+from glassloom.views.memorised import memorised as meter
+from glassloom.views.training_text import held_out, symbols_of
+
+
+def memorised(
+    experiment: Experiment,
+    *,
+    runs: Sequence[str],
+    count: int = 20,
+    length: int = 200,
+    temperature: float = 0.6,
+    checkpoint: str = "newest",
+) -> list[Exhibit]:
+    """The samples that each run wrote on its way, and `count` new ones of `length` tokens without a prompt.
+
+    Adds the figures `longest copy ID` and `share copied ID`, of the new samples.
+    """
+
+    def measure(there: dict[str, Run]) -> Measured:
+        exhibits: list[Exhibit] = []
+        rows: list[tuple[Value, ...]] = []
+        figures: dict[str, float] = {}
+        by_text: dict[str, dict[str, Run]] = {}
+        for id, run in there.items():
+            corpus, title = experiment.corpus(id), title_of(id, run)
+            by_text.setdefault(corpus.fingerprint, {})[id] = run
+            decoding = DecodingSettings(length=length, count=count, temperature=temperature)
+            samples = generate(run.model(checkpoint_of(run, checkpoint)), run.tokenizer, "", decoding)
+            texts = [sample.text for sample in samples]
+            real = held_out(corpus, [len(symbols_of(text, run.tokenizer)) for text in texts])
+            ours = meter(texts, corpus)
+            control: tuple[Value, ...] = (None, None)
+            if real:
+                theirs = meter(real, corpus)
+                control = (theirs.longest_copy, theirs.share)
+            rows.append((title, ours.unit, ours.at_least, ours.longest_copy, ours.share, *control, ours.by_chance))
+            figures |= {f"longest copy {id}": float(ours.longest_copy), f"share copied {id}": ours.share}
+        exhibits.append(
+            Table(
+                name="new-samples",
+                title="How much of new samples stands in the training text",
+                caption=f"{count} samples of {length} tokens at temperature {temperature:g}, without a prompt, from "
+                f"the {checkpoint} checkpoint; beside them held-out text of the same lengths, which nobody copied. By "
+                "chance: what unrelated symbols of the same frequencies would share.",
+                columns=(
+                    Column("run", numeric=False), Column("in", numeric=False), Column("copied from", ","),
+                    Column("longest copy", ","), Column("share copied", ".1%"),
+                    Column("longest, held-out", ","), Column("share, held-out", ".1%"),
+                    Column("longest, by chance", ".1f"),
+                ),
+                rows=tuple(rows),
+            )
+        )  # fmt: skip
+        for same in by_text.values():
+            corpus = experiment.corpus(next(iter(same)))
+            history = memorisation({title_of(id, run): run for id, run in same.items()}, corpus)
+            of = ", ".join(same) if len(by_text) > 1 else ""
+            exhibits += [
+                dataclasses.replace(exhibit, name=f"{exhibit.name} {of}", title=exhibit.title + (of and f": {of}"))
+                for exhibit in memorisation_exhibits(history)
+            ]
+        return exhibits, figures
+
+    arguments = [count, length, temperature, checkpoint]
+    return keep(experiment, "memorised", runs, {"arguments": arguments}, measure)

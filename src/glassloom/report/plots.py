@@ -1,0 +1,288 @@
+"""Lines and Bars as Vega-Lite specifications, composed and checked by Altair as in `charts`.
+
+A series is called "NAME · what": what shares its NAME shares its colour and its place in the legend.
+"""
+
+import json
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import altair as alt
+
+from glassloom.exhibits import Bars, Lines, Series
+from glassloom.report import series as curves
+from glassloom.report.charts import (
+    DASHES,
+    Specification,
+    baseline_data,
+    baseline_rules,
+    colour_scale,
+    framed,
+    legend_of,
+    short,
+)
+from glassloom.report.colours import INK, SOFT, colours_by_name
+from glassloom.report.series import POINTS_OF_A_FIGURE, Frame, labels_of, thin
+
+DOTTED = 60
+"""A curve of at most so many points shows them as dots."""
+
+NEARBY = 0.6
+"""A mark is drawn where it lies within this part of the curves' height above or below them."""
+
+BAR = 24
+"""The height of a bar with its room, in pixels."""
+
+
+@dataclass(frozen=True)
+class Named:
+    """A series with the entry of the legend that it belongs to, and what it is besides."""
+
+    series: Series
+    entry: str
+    what: str
+
+
+def named(series: Sequence[Series]) -> list[Named]:
+    """Which entry of the legend each series belongs to.
+
+    One solid and one dashed series may share an entry; where a name has more, each has an entry of its own.
+    """
+    parts = [one.name.partition(" · ") for one in series]
+    crowded = {
+        name for name, _, _ in parts
+        for dashed in (False, True)
+        if sum(part[0] == name and one.dashed == dashed for part, one in zip(parts, series, strict=True)) > 1
+    }  # fmt: skip
+    return [
+        Named(one, one.name if name in crowded else name, what)
+        for one, (name, _, what) in zip(series, parts, strict=True)
+    ]
+
+
+def drawable(value: float | None, log: bool) -> float | None:
+    """The value where an axis has a place for it: finite, and above 0 on a logarithmic one."""
+    if value is None or not math.isfinite(value) or (log and value <= 0):
+        return None
+    return float(value)
+
+
+def points_of(one: Series, lines: Lines, at_most: int) -> list[list[tuple[float, float]]]:
+    """The stretches of a curve between the gaps in it, thinned to about so many points in all."""
+    stretches: list[list[tuple[float, float]]] = [[]]
+    for given_x, given_y in zip(one.x, one.y, strict=True):
+        x, y = drawable(given_x, lines.x.log), drawable(given_y, lines.y.log)
+        if x is None or y is None:
+            stretches.append([])
+        else:
+            stretches[-1].append((x, y))
+    stretches = [stretch for stretch in stretches if stretch]
+    total = sum(map(len, stretches))
+    return [thin(stretch, max(4, at_most * len(stretch) // total)) for stretch in stretches]
+
+
+def frame_of_lines(lines: Lines) -> Frame | None:
+    """The range of y that holds every curve, its band, and the marks near them; None where nothing can be drawn."""
+    log = lines.y.log
+    there, back = (math.log, math.exp) if log else (float, float)
+    everything = [y for one in lines.series for y in (*one.y, *one.low, *one.high)]
+    values = [there(y) for value in everything if (y := drawable(value, log)) is not None]
+    marks = {name: y for name, value in lines.marks.items() if (y := drawable(value, log)) is not None}
+    if not values:
+        values = [there(y) for y in marks.values()]
+    if not values:
+        return None
+    low, high = min(values), max(values)
+    size = (high - low) or 0.1 * abs(high) or 1.0
+    inside = {
+        name: y for name, y in marks.items() if low - NEARBY * size <= there(y) <= high + NEARBY * size
+    }  # fmt: skip
+    nearby = [there(y) for y in inside.values()]
+    bottom, top = min([low, *nearby]) - 0.05 * size, max([high, *nearby]) + 0.05 * size
+    if not log and min([low, *nearby]) >= 0:
+        bottom = max(bottom, 0.0)
+    outside = {name: y for name, y in marks.items() if name not in inside}
+    return Frame(back(bottom), back(top), inside, outside, cut=False, log=log)
+
+
+def lines_chart(lines: Lines, frame: Frame, about: str) -> Specification:
+    """Curves over one axis; a click on an entry of the legend brings its curves out."""
+    of_series = named(lines.series)
+    colours = colours_by_name([one.entry for one in of_series])
+    at_most = max(8, POINTS_OF_A_FIGURE // max(1, len(of_series)))
+    data, bands, placed = [], [], []
+    xs = [x for one in lines.series for value in one.x if (x := drawable(value, lines.x.log)) is not None]
+    first, last = (min(xs), max(xs)) if xs else (0.0, 1.0)
+    for one in of_series:
+        fields = {"name": one.series.name, "entry": one.entry, "dashed": "train" if one.series.dashed else "valid"}
+        stretches = points_of(one.series, lines, at_most)
+        dots = sum(map(len, stretches)) <= DOTTED and not one.series.dashed
+        for number, stretch in enumerate(stretches):
+            alone = len(stretch) == 1
+            data += [
+                {"x": short(x), "y": short(y), "part": f"{one.series.name} {number}", "dot": int(dots or alone), **fields}
+                for x, y in stretch
+            ]  # fmt: skip
+            points = tuple((_along(x, first, last, lines.x.log), y) for x, y in stretch)
+            placed.append(curves.Series(one.series.name, one.entry, "valid", points))
+        bands += [{**band, **fields} for band in _band(one.series, lines)]
+    x_scale = alt.Scale(type="log" if lines.x.log else "linear", domain=_wide(first, last, lines.x.log), nice=False)
+    y_scale = alt.Scale(type="log" if frame.log else "linear", domain=[frame.low, frame.high], nice=False)
+    whole = bool(xs) and all(x == int(x) for x in xs)
+    x_axis = alt.Axis(tickMinStep=1, format=",d") if whole and not lines.x.log else alt.Axis()
+    x = alt.X("x:Q", title=lines.x.title, scale=x_scale, axis=x_axis)
+    y = alt.Y("y:Q", title=lines.y.title, scale=y_scale)
+    chosen = alt.selection_point(fields=["entry"], bind="legend", name="chosen")
+    visible = alt.condition(chosen, alt.value(1.0), alt.value(0.1))
+    entries = list(colours)
+    legend = legend_of(entries) if len(entries) > 1 or len(of_series) > 1 else None
+    colour = alt.Color("entry:N", title=None, scale=colour_scale(entries, colours), legend=legend)
+    base = alt.Chart(alt.NamedData("curves")).encode(x=x, y=y, color=colour, opacity=visible)
+    drawn = base.encode(detail="part:N")
+    tips = [
+        alt.Tooltip("name:N", title=" "),
+        alt.Tooltip("x:Q", title=lines.x.title, format=",.6~g"),
+        alt.Tooltip("y:Q", title=lines.y.title, format=",.5~g"),
+    ]
+    layers = []
+    if bands:
+        area = alt.Chart(alt.NamedData("bands")).mark_area(clip=True).encode(x=x, y=y, y2="high:Q", color=colour,
+            detail="name:N", opacity=alt.condition(chosen, alt.value(0.18), alt.value(0.03)))  # fmt: skip
+        layers.append(area.properties(name="bands"))
+    dashed = drawn.transform_filter("datum.dashed == 'train'").mark_line(clip=True, strokeWidth=1.2)
+    if words := _words_of_dashes(of_series):
+        dash = alt.StrokeDash(
+            "dashed:N",
+            title=None,
+            scale=alt.Scale(domain=["valid", "train"], range=[DASHES["valid"], DASHES["train"]]),
+            legend=alt.Legend(orient="top", symbolStrokeColor=SOFT, symbolType="stroke", labelExpr=words),
+        )
+        dashed = dashed.encode(strokeDash=dash)
+    else:
+        dashed = dashed.encode(strokeDash=alt.value(DASHES["train"]))
+    solid = drawn.transform_filter("datum.dashed == 'valid'").mark_line(clip=True, strokeWidth=2)
+    layers += [dashed.add_params(chosen).properties(name="dashed"), solid.properties(name="solid")]
+    dots_layer = base.transform_filter("datum.dot == 1").mark_circle(size=16).encode(tooltip=tips)
+    layers.append(dots_layer.properties(name="dots"))
+    hidden = base.mark_circle(size=90).encode(opacity=alt.value(0), tooltip=tips)
+    layers.append(hidden.properties(name="reach"))
+    labels = labels_of(frame, placed)
+    layers += baseline_rules(labels, y_scale)
+    more = {"bands": bands, "baselines": baseline_data(labels, written)}
+    return framed(alt.layer(*layers), 360, about, curves=data, **{name: rows for name, rows in more.items() if rows})
+
+
+def bars_chart(bars: Bars, about: str) -> Specification:
+    """Horizontal bars in the order given, each with its value at its end; marks are labelled vertical lines."""
+    log = bars.value.log
+    groups = list(dict.fromkeys(bar.group for bar in bars.bars))
+    labels = list(dict.fromkeys(bar.label for bar in bars.bars))
+    colours = colours_by_name(groups)
+    values = [value for bar in bars.bars if (value := drawable(bar.value, log)) is not None]
+    marks = {name: value for name, value in bars.marks.items() if drawable(value, log) is not None}
+    everything = [*values, *marks.values()] or [1.0]
+    low, high = min(everything), max(everything)
+    if log:
+        low, high = low / 1.5, high * (high / low) ** 0.12 * 1.1
+    else:
+        low, high = min(0.0, low * 1.15), max(0.0, high * 1.15)
+        low, high = (low, high) if high > low else (0.0, 1.0)
+    scale = alt.Scale(type="log" if log else "linear", domain=[low, high], nice=False)
+    foot = low if log else 0.0
+    data = [
+        {
+            "label": bar.label, "group": bar.group, "value": value, "foot": foot, "colour": colours[bar.group],
+            "end": foot if value is None else value, "written": written(bar.value),
+            "left": int(value is not None and value < 0),
+        }
+        for bar in bars.bars
+        for value in [drawable(bar.value, log)]
+    ]  # fmt: skip
+    crowded = len(data) > len({bar.label for bar in bars.bars})
+    limit = 190
+    y = alt.Y("label:N", sort=labels, title=None,
+              scale=alt.Scale(paddingInner=0.28 if crowded else 0.4, paddingOuter=0.15),
+              axis=alt.Axis(grid=False, domain=False, ticks=False, labelPadding=8, labelLimit=limit))  # fmt: skip
+    base = alt.Chart(alt.NamedData("bars")).encode(y=y)
+    if crowded:
+        base = base.encode(yOffset=alt.YOffset("group:N", sort=groups, scale=alt.Scale(paddingInner=0.12)))
+    chosen = alt.selection_point(fields=["group"], bind="legend", name="chosen")
+    faded = alt.condition(chosen, alt.value(1.0), alt.value(0.15))
+    several = len(groups) > 1
+    colour = alt.Color("group:N", title=None, scale=colour_scale(groups, colours),
+                       legend=legend_of(groups, "square") if several else None)  # fmt: skip
+    tips = [alt.Tooltip("label:N", title=" "), *([alt.Tooltip("group:N", title=" ")] if several else []),
+            alt.Tooltip("written:N", title=bars.value.title)]  # fmt: skip
+    x = alt.X("end:Q", title=bars.value.title, scale=scale)
+    drawn = base.mark_bar().encode(x=x, x2="foot:Q", color=colour, tooltip=tips)
+    if several:
+        drawn = drawn.encode(opacity=faded).add_params(chosen)
+    ends = base.encode(x=x, text="written:N")
+    right = ends.transform_filter("datum.left == 0").mark_text(align="left", dx=5, color=INK, fontSize=12)
+    left = ends.transform_filter("datum.left == 1").mark_text(align="right", dx=-5, color=INK, fontSize=12)
+    layers = [drawn.properties(name="bars"), right.properties(name="labels"), left.properties(name="labels_left")]
+    order = sorted(marks, key=lambda name: marks[name])
+    lines = [{"x": marks[name], "text": f"{name} {written(marks[name])}", "row": row} for row, name in enumerate(order)]
+    if lines:
+        rules = alt.Chart(alt.NamedData("marks")).encode(x=alt.X("x:Q", scale=scale))
+        layers.append(rules.mark_rule(color=SOFT, strokeWidth=1, strokeDash=[2, 2]).properties(name="baselines"))
+        middle = math.sqrt(low * high) if log else (low + high) / 2
+        for row, line in enumerate(lines):
+            at_right = float(str(line["x"])) > middle
+            name = rules.transform_filter(f"datum.row == {row}").mark_text(
+                align="right" if at_right else "left", dx=-4 if at_right else 4, color=SOFT, fontSize=11,
+                fontStyle="italic", baseline="bottom",
+            )  # fmt: skip
+            name = name.encode(y=alt.value(-3 - 14 * row), text="text:N")
+            layers.append(name.properties(name=f"baseline_labels_{row}"))
+    rows = len(data) if crowded else len(labels)
+    height = (20 * rows + 8 * len(labels)) if crowded else BAR * rows
+    return framed(alt.layer(*layers), max(40, height), about, bars=data, **({"marks": lines} if lines else {}))
+
+
+def written(value: float | None) -> str:
+    """A number as a figure writes it: four digits that count; a dash where there is none.
+
+    >>> written(12345.678), written(0.012345), written(None), written(3.0), written(float("inf"))
+    ('12,346', '0.01235', '–', '3', '∞')
+    """
+    if value is None or math.isnan(value):
+        return "–"
+    if math.isinf(value):
+        return "∞" if value > 0 else "−∞"
+    if 1000 <= abs(value) < 1e7:
+        return f"{value:,.0f}"
+    return f"{value:.4g}"
+
+
+def _band(one: Series, lines: Lines) -> Iterable[dict[str, Any]]:
+    for given_x, given_low, given_high in zip(one.x, one.low, one.high, strict=False):
+        x = drawable(given_x, lines.x.log)
+        low, high = drawable(given_low, lines.y.log), drawable(given_high, lines.y.log)
+        if x is not None and low is not None and high is not None:
+            yield {"x": short(x), "y": short(low), "high": short(high)}
+
+
+def _along(x: float, first: float, last: float, log: bool) -> float:
+    if last == first:
+        return 0.5
+    if log:
+        return math.log(x / first) / math.log(last / first)
+    return (x - first) / (last - first)
+
+
+def _wide(first: float, last: float, log: bool) -> list[float]:
+    if last > first:
+        return [first, last]
+    return [first / 2, first * 2] if log else [first - 0.5, first + 0.5]
+
+
+def _words_of_dashes(of_series: Sequence[Named]) -> str:
+    """What the legend calls solid and dashed, where all solid ones and all dashed ones are the same thing."""
+    kinds = {dashed: {one.what for one in of_series if one.series.dashed == dashed} for dashed in (False, True)}
+    if any(len(words) != 1 or words == {""} for words in kinds.values()):
+        return ""
+    solid, dashed = (json.dumps(next(iter(kinds[dashed]))) for dashed in (False, True))
+    return f"datum.label == 'valid' ? {solid} : {dashed}"

@@ -1,0 +1,85 @@
+"""What stands before the first step, of a training as of a dry run: complete settings, text as ids, the run's name."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from glassloom.config import Config, plain_names
+from glassloom.data.corpus import Corpus
+from glassloom.runs import Run, check_free, check_name, load_run
+from glassloom.training.continuing import check_unchanged, extended
+from glassloom.training.machine import prepare_machine
+from glassloom.training.resolve import open_corpus, resolve, settings_from
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A training that is about to begin, or to go on."""
+
+    config: Config
+    """Complete: nothing is `auto` any more."""
+    corpus: Corpus
+    name: str
+    run: Run | None
+    """The run that goes on, if it is one that exists."""
+    origin: Run | None
+    """The run whose weights a new one begins with, if any."""
+
+
+def prepare(
+    source: Any,
+    given: Mapping[str, Any],
+    *,
+    root: Path,
+    name: str | None = None,
+    resume: bool = False,
+    replace: bool = False,
+    start_from: str | Path | None = None,
+) -> Prepared:
+    """Everything that can be refused is refused here, and the machine is set up; see `train` for the arguments.
+
+    Raises:
+        InputError: the text or a setting cannot be used, the name is taken.
+    """
+    given = plain_names(given)
+    origin = load_run(start_from, root) if start_from else None
+    config = settings_from(given, origin)
+    if name is not None:
+        check_name(name)
+        if not (resume or replace):
+            check_free(root, name)  # before a long text is read
+    early = existing(root, name) if resume and name else None
+    stored = early.tokenizer if early else origin.tokenizer if origin else None
+    corpus = open_corpus(source, early.config if early else config, stored)
+    name = name or default_name(root, f"{corpus.name}-{config.architecture}", resume)
+    run = existing(root, name) if resume else None
+    if run is not None and run.tokenizer.sha256 != corpus.tokenizer.sha256:  # found only now that the text has a name
+        corpus = open_corpus(source, run.config, run.tokenizer)
+    if run is not None:
+        check_unchanged(run, given, corpus)
+        config = extended(run, given)
+    else:
+        config = resolve(config, corpus, given)
+    prepare_machine(config.train)
+    return Prepared(config, corpus, name, run, origin)
+
+
+def existing(root: Path, name: str) -> Run | None:
+    """The run of that name, if there is one."""
+    return load_run(root / name) if (root / name).is_dir() else None
+
+
+def default_name(root: Path, base: str, resume: bool) -> str:
+    """`text-model`, with a number where that is taken; on resume the newest of them."""
+    base = re.sub(r"[^A-Za-z0-9._-]+", "-", base).strip("-._")[:56] or "run"
+    taken = [number for number in range(1, 1000) if (root / numbered(base, number)).exists()]
+    if resume:
+        return numbered(base, max(taken, default=1))
+    return numbered(base, max(taken, default=0) + 1)
+
+
+def numbered(base: str, number: int) -> str:
+    """The first keeps the plain name."""
+    return base if number == 1 else f"{base}-{number}"

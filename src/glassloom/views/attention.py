@@ -1,0 +1,113 @@
+"""Where each head looks: its matrix over a text, rows the queries, columns the keys.
+
+A query is the position that takes, a key the position that is taken from; under the causal mask a query sees itself and
+what stands before it, never what comes after. Each row sums to 1. What heads do is measured in `heads`.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from glassloom.data.tokenizers import Tokenizer
+from glassloom.errors import InputError
+from glassloom.exhibits import Exhibit, Matrices, Matrix
+from glassloom.models.contract import LanguageModel
+from glassloom.models.inside import recording
+
+Floats = NDArray[np.float64]
+WEIGHTS = re.compile(r"layers\.(\d+)\.attention\.(\d+)\.weights\Z")
+
+
+@dataclass(frozen=True)
+class Head:
+    """Which head it is: layer, attention sublayer within it, and head, all counted from 1."""
+
+    layer: int
+    sublayer: int
+    head: int
+
+    def title(self, sublayers: int) -> str:
+        """`layer 1 head 2`; with the sublayer where a layer has several."""
+        middle = f" attention {self.sublayer}" if sublayers > 1 else ""
+        return f"layer {self.layer}{middle} head {self.head}"
+
+
+@dataclass(frozen=True)
+class Attention:
+    """What every head of a model does with a text: `weights` is `heads time keys`, in the order of `heads`."""
+
+    ids: tuple[int, ...]
+    labels: tuple[str, ...]
+    """One printable label a token."""
+    heads: tuple[Head, ...]
+    weights: Floats
+
+    @property
+    def sublayers(self) -> int:
+        """Attention sublayers in each layer."""
+        return max(head.sublayer for head in self.heads)
+
+
+def attention(model: LanguageModel, ids: Sequence[int], tokenizer: Tokenizer) -> Attention:
+    """Every head's weights over a text of ids, from its beginning.
+
+    Raises:
+        InputError: the text is empty, or the model has no attention.
+    """
+    if not len(ids):
+        raise InputError("There is no text to look at", "at least one token", "give some text")
+    device = next(model.parameters()).device
+    was_training = model.training
+    model.eval()
+    try:
+        with torch.inference_mode(), recording(model) as values:
+            model.hidden(torch.tensor([[int(index) for index in ids]], device=device))
+    finally:
+        model.train(was_training)
+    heads, weights = [], []
+    for name, value in values.items():
+        if found := WEIGHTS.match(name):
+            layer, sublayer = int(found[1]) + 1, int(found[2]) + 1
+            heads += [Head(layer, sublayer, head + 1) for head in range(value.shape[1])]
+            weights.append(value[0].double().cpu().numpy())
+    if not heads:
+        raise InputError(
+            f"A model of architecture {model.settings.architecture} has no attention",
+            "a transformer",
+            "look at its gradient flow, which every architecture has",
+        )
+    names = tokenizer.labels()
+    labels = tuple(names[int(index)] for index in ids)
+    return Attention(tuple(int(index) for index in ids), labels, tuple(heads), np.concatenate(weights))
+
+
+def attention_exhibits(found: Attention) -> list[Exhibit]:
+    """Every head's matrix, labelled by the tokens on both axes."""
+    numbered = tuple(f"{place} {label}" for place, label in enumerate(found.labels, start=1))
+    matrices = tuple(
+        Matrix(
+            title=head.title(found.sublayers),
+            rows=numbered,
+            columns=numbered,
+            values=tuple(
+                tuple(round(float(weight), 4) if key <= query else None for key, weight in enumerate(row))
+                for query, row in enumerate(weights)
+            ),
+        )
+        for head, weights in zip(found.heads, found.weights, strict=True)
+    )
+    return [
+        Matrices(
+            name="attention",
+            title="Attention of every layer and head",
+            caption="Rows are queries (the position that takes), columns are keys (the position that is taken from); "
+            "each row sums to 1. What lies right of the diagonal is hidden by the causal mask and left blank.",
+            row_axis="query",
+            column_axis="key",
+            matrices=matrices,
+        )
+    ]
