@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from glassloom.exhibits import Axis, Column, Exhibit, Lines, Prose, Series, Table
+from glassloom.exhibits import Axis, Column, Exhibit, Lines, Prose, Series, Table, Text, Texts
 from glassloom.experiment.experiment import Experiment
 from glassloom.models.transformer import TransformerSettings
 from glassloom.views.doubled_softmax import Guess, guesses, sure_loss
@@ -47,7 +47,8 @@ def sweep(experiment: Experiment, *, of: str, paragraphs: int = 196) -> list[Exh
     corpus = experiment.corpus(next(iter(found)))
     rules = guesses([corpus.tokenizer.decode(row) for row in sequences_of(corpus.train, corpus.tokenizer)])
     size = corpus.tokenizer.size
-    return [table(found, size), curve(found, rules, size), answer(found, rules, size, unigram_nats(corpus.train))]
+    said = samples(experiment, found)
+    return [table(found, size), curve(found, rules, size), said, answer(found, rules, size, unigram_nats(corpus.train))]
 
 
 def table(found: Measured, vocabulary: int) -> Table:
@@ -98,6 +99,21 @@ def curve(found: Measured, rules: Sequence[Guess], vocabulary: int) -> Lines:
         y=Axis("nats a character"),
         series=tuple(series),
         marks={**marks, "uniform": math.log(vocabulary)},
+    )
+
+
+def samples(experiment: Experiment, found: Measured) -> Texts:
+    """What each run wrote at its end."""
+    texts = []
+    for id in found:
+        for last in experiment.runs[id].samples()[-1:]:
+            texts.append(Text(label=id, prompt=last["prompt"], text=last["text"]))
+    return Texts(
+        name="stuck-samples",
+        title="What they write",
+        caption="The last sample of each run, as its settings ask for it: at temperature 0 the likeliest character "
+        "each time.",
+        texts=tuple(texts),
     )
 
 
