@@ -157,6 +157,7 @@ def made_up(
         rows=tuple(rows),
         curves=tuple(curves),
         samples=tuple(samples),
+        copies=(),
         recommendation=recommend(rows, facts, curves, baselines),
         environment={"python": "3.12.3", "torch": "2.13.0+cpu", "threads": 2, "device": "cpu", "precision": "float32"},
     )

@@ -23,7 +23,17 @@ _HOMES = {
     "write_report": "glassloom.api",
 }
 
-__all__ = ["compare", "evaluate", "generate", "gradcheck", "load_corpus", "load_run", "load_text", "train", "write_report"]
+__all__ = [
+    "compare",
+    "evaluate",
+    "generate",
+    "gradcheck",
+    "load_corpus",
+    "load_run",
+    "load_text",
+    "train",
+    "write_report",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -64,7 +64,13 @@ class Table(Exhibit):
 
 @dataclass(frozen=True, kw_only=True)
 class Series:
-    """One curve: as many y as x; a None interrupts it. `low` and `high` are a band around it."""
+    """One curve: as many y as x; a None interrupts it. `low` and `high` are a band around it.
+
+    `name` is unique in its figure and reads "NAME · what", as in "3.1a · valid" and "3.1a · train". A solid and a
+    dashed series of one NAME share its colour and its entry in the legend; where a NAME has several solid or several
+    dashed ones ("gru · layer 1", "gru · layer 2") each has its own. A NAME that is an architecture has that
+    architecture's colour. Without " · " the whole name is the NAME.
+    """
 
     name: str
     x: tuple[float, ...]
@@ -114,7 +120,11 @@ class Matrix:
 
 @dataclass(frozen=True, kw_only=True)
 class Matrices(Exhibit):
-    """Arrays side by side on one scale from `low` to `high`, with what the rows and the columns are."""
+    """Arrays side by side on one scale from `low` to `high`, with what the rows and the columns are.
+
+    Values beyond the scale take its end. Where `low` < 0 < `high` the colours part at zero. One or two are drawn large
+    with every label, more of them small; a click opens one.
+    """
 
     row_axis: str
     column_axis: str
@@ -125,7 +135,11 @@ class Matrices(Exhibit):
 
 @dataclass(frozen=True, kw_only=True)
 class Text:
-    """What a model wrote after a prompt, what really stands there, a remark; `marked` are stretches of `text`."""
+    """What a model wrote after a prompt, what really stands there, a remark; `marked` are stretches of `text`.
+
+    `text` and `truth` go on where `prompt` ends. A stretch is (first character, one after its last). Texts of the same
+    prompt and truth are shown together.
+    """
 
     label: str
     text: str

@@ -1,17 +1,22 @@
 """From run folders to the plain data of a comparison: rows, curves, samples."""
 
 import dataclasses
+import statistics
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from glassloom.comparison.results import ContinuedText, Curve, Point, Row, Status
+from glassloom.comparison.results import ContinuedText, Copies, Curve, Point, Row, Status
 from glassloom.data.corpus import Corpus
 from glassloom.generation import DecodingSettings, generate
 from glassloom.models.summary import parameter_count
 from glassloom.runs import Run
 from glassloom.training.loop import default_prompt
 from glassloom.units import in_unit
+from glassloom.views.memorisation import memorisation
 
 SAMPLE_LENGTH, TEMPERATURE = 300, 0.8
+MOST_TOKENS = 20_000_000
+"""Copies are looked for in no more than so many tokens of the training text."""
 
 
 def row_of(run: Run, id: str, setting: str, status: Status = "finished", reason: str | None = None) -> Row:
@@ -73,6 +78,30 @@ def sample_of(run: Run, id: str, corpus: Corpus) -> ContinuedText:
     settings = DecodingSettings(length=SAMPLE_LENGTH, temperature=TEMPERATURE, seed=0)
     text = generate(run.model(), tokenizer, prompt, settings, skip_unknown=True)[0].text
     return ContinuedText(id=id, prompt=prompt, text=text, truth=true_continuation(corpus, prompt))
+
+
+def copies_of(runs: Mapping[str, Run], corpus: Corpus) -> tuple[Copies, ...]:
+    """How much of each run's samples stands in its training text, over training (of a long text, in its beginning)."""
+    alike = {id: run for id, run in runs.items() if run.corpus["fingerprint"] == corpus.fingerprint}
+    found = memorisation(alike, corpus, most_tokens=MOST_TOKENS)
+    return tuple(
+        Copies(
+            id=id,
+            unit=one.written.unit,
+            at_least=one.written.at_least,
+            steps=one.steps,
+            longest=tuple(copy.longest_copy for copy in one.written.samples),
+            share=tuple(copy.share for copy in one.written.samples),
+            held_out_longest=mean([copy.longest_copy for copy in one.held_out.samples]),
+            held_out_share=one.held_out.share if one.held_out.samples else None,
+        )
+        for id, one in found.items()
+    )
+
+
+def mean(values: Sequence[float]) -> float | None:
+    """The mean; None of nothing."""
+    return statistics.fmean(values) if values else None
 
 
 def true_continuation(corpus: Corpus, prompt: str) -> str | None:

@@ -5,7 +5,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from glassloom.comparison.collect import curve_of, row_of, sample_of
+from glassloom.comparison.collect import copies_of, curve_of, row_of, sample_of
 from glassloom.comparison.execution import OnEvent, Outcome, execute
 from glassloom.comparison.grid import Planned, grid, has_budget, matched
 from glassloom.comparison.recommendation import recommend
@@ -132,6 +132,7 @@ def comparison(
         rows=rows,
         curves=curves,
         samples=tuple(sample_of(run, id, corpus) for id, run in there),
+        copies=copies_of(dict(there), corpus),
         recommendation=recommend(rows, facts, curves, figures),
         environment=environment(command),
     )

@@ -205,6 +205,30 @@ class ContinuedText:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class Copies:
+    """How much of what a row's model wrote on its way stands word for word in the training text.
+
+    Stretches of at least `at_least` of `unit` (characters, or words) count as copied; beside them the same figures of
+    held-out text of the samples' lengths, which nobody copied.
+    """
+
+    __pydantic_config__ = STRICT
+
+    id: str
+    """Of the row."""
+    unit: str
+    at_least: int
+    steps: tuple[int, ...]
+    longest: tuple[int, ...]
+    """The longest copy in the sample of that step."""
+    share: tuple[float, ...]
+    """The share of that sample that is copied."""
+    held_out_longest: float | None
+    """The mean over stretches of held-out text; None where there is none."""
+    held_out_share: float | None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Recommendation:
     """Which setting to take, computed from the rows; the names are those of settings."""
 
@@ -238,6 +262,7 @@ class Comparison:
     rows: tuple[Row, ...]
     curves: tuple[Curve, ...]
     samples: tuple[ContinuedText, ...]
+    copies: tuple[Copies, ...]
     recommendation: Recommendation
     environment: dict[str, Any]
 
@@ -267,7 +292,10 @@ class Comparison:
 
 
 _READER = TypeAdapter(Comparison)
-_PARTS = (Comparison, Row, CorpusFacts, Size, BaselineFigures, Protocols, Point, Curve, ContinuedText, Recommendation)
+_PARTS = (
+    Comparison, Row, CorpusFacts, Size, BaselineFigures, Protocols, Point, Curve, ContinuedText, Copies,
+    Recommendation,
+)  # fmt: skip
 _KEYS = sorted({field.name for part in _PARTS for field in dataclasses.fields(part)})
 
 

@@ -13,6 +13,7 @@ from glassloom.comparison import Candidate
 from glassloom.comparison.wording import UNITS, quality
 from glassloom.report.colours import INK, PAPER, RULE, SOFT
 from glassloom.report.series import Frame, Label, Over, Series
+from glassloom.report.writing import all_in_picture
 
 Specification: TypeAlias = dict[str, Any]
 
@@ -200,7 +201,7 @@ def framed(chart: alt.LayerChart, height: int, about: str, **data: list[dict[str
         .configure_legend(labelColor=INK, labelFontSize=13, symbolStrokeWidth=2.5, symbolSize=180, offset=8)
         .configure_text(fontSize=13)
     )  # fmt: skip
-    return {**framed.to_dict(), "datasets": data}
+    return dict(all_in_picture({**framed.to_dict(), "datasets": data}))
 
 
 def _scale(low: float, high: float, unit: str) -> alt.Scale:
@@ -222,11 +223,11 @@ def colour_scale(names: Sequence[str], colours: Mapping[str, str]) -> alt.Scale:
     return alt.Scale(domain=list(names), range=[colours[name] for name in names])
 
 
-def legend_of(names: Sequence[str], symbol: str = "stroke") -> alt.Legend:
+def legend_of(names: Sequence[str], symbol: str = "stroke", above: int = 8) -> alt.Legend:
     """The legend above a figure, in as many columns as there is room for."""
     wide = max(len(name) for name in names) * 7 + 50
     columns = alt.ExprRef(f"max(1, min({len(names)}, floor(width / {wide})))")
-    return alt.Legend(orient="top", symbolType=symbol, columns=columns)
+    return alt.Legend(orient="top", symbolType=symbol, columns=columns, symbolOpacity=1, offset=above)
 
 
 def short(value: float) -> float:

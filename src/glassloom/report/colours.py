@@ -19,21 +19,21 @@ INK, SOFT, RULE, PAPER = "#2b2722", "#6e675c", "#ddd5c6", "#fffdf8"
 """Of the figures as files; on the page the style sheet replaces them, light or dark."""
 
 PALETTE = {
-    "#0072b2": "#5f7ca4",
-    "#d55e00": "#e57431",
-    "#29937e": "#369375",
-    "#8d804f": "#ebd88a",
-    "#bc28a4": "#e17aca",
-    "#24229e": "#4f84fe",
-    "#551207": "#e62a38",
-    "#5e97cd": "#c9ebf9",
-    "#465400": "#b5d519",
-    "#805ef9": "#ada3ff",
-    "#75567c": "#8da692",
-    "#1c3e40": "#28d6df",
-    "#e9548d": "#fda9b8",
-    "#885e40": "#d3aa64",
-    "#380050": "#c452dd",
+    "#0072b2": "#4f9fe0",
+    "#d55e00": "#da7306",
+    "#29937e": "#137b5e",
+    "#8d804f": "#f6efa0",
+    "#bc28a4": "#b274a3",
+    "#24229e": "#6c60b5",
+    "#551207": "#d8122c",
+    "#5e97cd": "#adf2fd",
+    "#465400": "#a7ea1a",
+    "#805ef9": "#baaac4",
+    "#75567c": "#85a377",
+    "#1c3e40": "#47cffb",
+    "#e9548d": "#fbc1b5",
+    "#885e40": "#d3ac41",
+    "#380050": "#a457ef",
 }
 """Of up to 15 names, in their order: on light paper, and on dark."""
 

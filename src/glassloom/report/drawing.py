@@ -12,9 +12,12 @@ import vl_convert
 from glassloom.comparison.wording import visible
 from glassloom.exhibits import Bars, Column, Exhibit, Lines, Matrices, Prose, Table, Text, Texts, Value
 from glassloom.report import matrices
+from glassloom.report.bars import bars_chart
 from glassloom.report.document import as_links
 from glassloom.report.figures import Figure
-from glassloom.report.plots import bars_chart, drawable, frame_of_lines, lines_chart, written
+from glassloom.report.lines import frame_of_lines, lines_chart
+from glassloom.report.sheet import scale_bar, whole_svg
+from glassloom.report.writing import drawable, minus, written
 
 LONG = 900
 """A text of so many characters scrolls in its own box."""
@@ -45,7 +48,7 @@ def as_svg(shown: Shown) -> str | None:
     """A drawn exhibit as a file; None for what is not drawn."""
     if shown.figure is not None and shown.figure.spec:
         return str(vl_convert.vegalite_to_svg(shown.figure.spec))
-    return None if shown.kind != "matrices" else matrices.whole_svg(shown.exhibit, shown.content["drawings"])
+    return None if shown.kind != "matrices" else whole_svg(shown.exhibit, shown.content["drawings"])
 
 
 def _prose(exhibit: Prose) -> Shown:
@@ -85,9 +88,7 @@ def cell_text(value: Value, column: Column) -> str:
         return visible(value)
     if not math.isfinite(value):
         return written(value)
-    if column.format:
-        return format(value, column.format)
-    return format(value, "g") if isinstance(value, float) else str(value)
+    return minus(format(value, column.format or ("g" if isinstance(value, float) else "d")))
 
 
 def _sorted_by(value: Value) -> str:
@@ -166,7 +167,7 @@ def _undrawn(exhibit: Exhibit, words: Sequence[str], numbers: str) -> Shown:
 
 def _matrices(exhibit: Matrices) -> Shown:
     for one in exhibit.matrices:
-        assert one.rows and one.columns, f"{exhibit.name}, {one.title}: a matrix has a row and a column"
+        assert min(len(one.rows), len(one.columns)) > 0, f"{exhibit.name}, {one.title}: a row and a column at least"
         assert len(one.values) == len(one.rows), f"{exhibit.name}, {one.title}: as many rows of values as labels"
         for row in one.values:
             assert len(row) == len(one.columns), f"{exhibit.name}, {one.title}: as many values as columns"
@@ -183,11 +184,21 @@ def _matrices(exhibit: Matrices) -> Shown:
     content = {
         "drawings": drawings,
         "data": matrices.as_data(exhibit),
-        "scale": matrices.scale_bar(exhibit),
+        "scale": scale_bar(exhibit),
         "large": len(drawings) <= matrices.FEW,
+        "place": _place_of(len(drawings)),
     }
     figure = Figure(exhibit.name, exhibit.title, exhibit.caption, tuple(matrices.in_words(exhibit)), {})
     return Shown("matrices", exhibit, content, figure=figure, csv=numbers)
+
+
+def _place_of(count: int) -> str:
+    """How so many matrices are set: the class of their grid."""
+    if count <= matrices.FEW:
+        return "scroll"
+    if count > matrices.MANY:
+        return "many broad"
+    return "many by-three" if count % 4 and count != 7 else "many by-four"
 
 
 def _texts(exhibit: Texts) -> Shown:

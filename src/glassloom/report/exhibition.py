@@ -74,7 +74,7 @@ def exhibition_as_html(page: Page) -> str:
 
 
 def write_page(page: Page, folder: Path | str) -> Path:
-    """Write `report.html`, `figures/NAME.svg`, `.png` and `.csv`, `tables/NAME.csv`, and the downloads; the page's path.
+    """Write `report.html`, `figures/NAME.svg`, `.png`, `.csv`, `tables/NAME.csv`, and the downloads; the page's path.
 
     A comparison's figures and tables have the section's name before their own. The folders `figures` and `tables` are
     the page's own: what it does not show any more is taken away. Every file is written whole, the page last. Raises

@@ -62,7 +62,7 @@ function readable(svg, matrix, data) {
       ["", matrix.title],
       [data.row_axis, rows[row]],
       [data.column_axis, columns[column]],
-      ["value", value === null ? "–" : String(value)],
+      ["value", value === null ? "–" : String(value).replaceAll("-", "−")],
     ]);
   });
   svg.addEventListener("pointerleave", () => {

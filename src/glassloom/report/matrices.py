@@ -12,14 +12,16 @@ from markupsafe import Markup, escape
 
 from glassloom.comparison.wording import visible
 from glassloom.exhibits import Matrices, Matrix
-from glassloom.report.charts import FONT
 from glassloom.report.colours import INK, PAPER, RULE, SOFT
 from glassloom.report.document import in_base64
-from glassloom.report.pixels import as_indices, as_png, palette, scale_of
-from glassloom.report.plots import drawable, written
+from glassloom.report.pixels import as_indices, as_png, palette, strength
+from glassloom.report.writing import drawable, in_picture, written
 
 FEW = 2
 """So many matrices are drawn large, with every label; more are drawn small."""
+
+MANY = 8
+"""More than so many small ones are given the width of the window."""
 
 LETTER = 0.56
 """The width of a letter, as a part of the size of the type."""
@@ -48,7 +50,9 @@ class Drawing:
 
     title: str
     page: Markup
+    """A whole SVG."""
     file: str
+    """Its content alone."""
     width: float
     height: float
 
@@ -71,8 +75,8 @@ def sign(label: str) -> str:
 
 
 def xml(text: str) -> Markup:
-    """Text as SVG shows it; characters that XML cannot hold become signs."""
-    return escape("".join(c if c.isprintable() or c == " " else "�" for c in visible(text)))
+    """Text as SVG shows it."""
+    return escape(in_picture(text))
 
 
 def _draw(matrix: Matrix, exhibit: Matrices, layout: Layout) -> Drawing:
@@ -99,13 +103,13 @@ def _draw(matrix: Matrix, exhibit: Matrices, layout: Layout) -> Drawing:
     labels = _labels(matrix, layout, left, top, cell, tall, upright)
     if layout.axes:
         labels += _axes(exhibit, layout, left, top, width, height, total_height)
-        labels += _numbers(matrix, indices, left, top, cell, tall)
+        labels += _numbers(matrix, exhibit, indices, left, top, cell, tall)
     size = f'viewBox="0 0 {total_width:.1f} {total_height:.1f}" width="{total_width:.1f}" height="{total_height:.1f}"'
     both = picture.format(' class="in-light"', box, "pixelated", light) + picture.format(
         ' class="in-dark"', box, "pixelated", dark
     )
     alone = picture.format("", box, "optimizeSpeed", light)
-    name = escape(visible(matrix.title))
+    name = xml(matrix.title)
     page = f'<svg {size} role="img" aria-label="{name}">{"".join(parts)}{both}{frame}{labels}</svg>'
     return Drawing(matrix.title, Markup(page), f"{''.join(parts)}{alone}{frame}{labels}", total_width, total_height)
 
@@ -156,7 +160,13 @@ ROOM_FOR_NUMBERS = 34
 """A cell of so many pixels holds its value in figures."""
 
 
-def _numbers(matrix: Matrix, indices: Sequence[bytes], left: float, top: float, cell: float, tall: float) -> str:
+STRONG = 0.6
+"""From here on a cell's colour asks for letters in the colour of the paper."""
+
+
+def _numbers(
+    matrix: Matrix, exhibit: Matrices, indices: Sequence[bytes], left: float, top: float, cell: float, tall: float
+) -> str:
     if min(cell, tall) < ROOM_FOR_NUMBERS:
         return ""
     parts = []
@@ -165,53 +175,12 @@ def _numbers(matrix: Matrix, indices: Sequence[bytes], left: float, top: float, 
             if (known := drawable(value, log=False)) is None:
                 continue
             x, y = left + (column + 0.5) * cell, top + (row + 0.5) * tall + 4
-            strong = abs(indices[row][column] - 1) > 140
+            told = written(round(float(f"{known:.2g}"), 3))
+            strong = strength(indices[row][column], exhibit) > STRONG
             parts.append(f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="middle" font-size="11" '
                          f'class="{"on-strong" if strong else "on-weak"}" '
-                         f'fill="{PAPER if strong else INK}">{written(float(f"{known:.2g}"))}</text>')  # fmt: skip
+                         f'fill="{PAPER if strong else INK}">{told}</text>')  # fmt: skip
     return "".join(parts)
-
-
-def scale_bar(exhibit: Matrices) -> dict[str, Any]:
-    """The scale of colours: its pixels for light and dark, and what stands at its ends."""
-    low, high = scale_of(exhibit)
-    row = [bytes(range(1, 256))]
-    light, dark = (in_base64(as_png(row, palette(exhibit, dark=dark))) for dark in (False, True))
-    return {"light": light, "dark": dark, "low": written(low), "high": written(high)}
-
-
-def whole_svg(exhibit: Matrices, drawings: Sequence[Drawing]) -> str:
-    """All matrices in one SVG with title, axes and scale: the figure as a file."""
-    gap = 10.0
-    per_row = _per_row(len(drawings))
-    width = max((drawing.width for drawing in drawings), default=0.0) + gap
-    height = max((drawing.height for drawing in drawings), default=0.0) + gap
-    lines = math.ceil(len(drawings) / per_row)
-    head, total_width = 34.0, max(per_row * width + gap, 380.0)
-    total_height = head + lines * height + 34
-    placed = []
-    for place, drawing in enumerate(drawings):
-        x, y = gap + (place % per_row) * width, head + (place // per_row) * height
-        placed.append(f'<g transform="translate({x:.1f} {y:.1f})">{drawing.file}</g>')
-    scale = scale_bar(exhibit)
-    told = f"rows: {exhibit.row_axis}; columns: {exhibit.column_axis}"
-    y = total_height - 14
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {total_width:.1f} {total_height:.1f}" '
-        f'width="{total_width:.1f}" height="{total_height:.1f}" font-family="{escape(FONT)}">'
-        f'<rect width="100%" height="100%" fill="{PAPER}"/>'
-        f'<text x="{gap:g}" y="22" font-size="15" fill="{INK}">{xml(exhibit.title)}</text>{"".join(placed)}'
-        f'<text x="{gap:g}" y="{y:.1f}" font-size="11" fill="{SOFT}">{scale["low"]}</text>'
-        f'<image x="{gap + 34:g}" y="{y - 9:.1f}" width="120" height="10" preserveAspectRatio="none" '
-        f'href="data:image/png;base64,{scale["light"]}"/>'
-        f'<text x="{gap + 160:g}" y="{y:.1f}" font-size="11" fill="{SOFT}">{scale["high"]}</text>'
-        f'<text x="{gap + 200:g}" y="{y:.1f}" font-size="11" font-style="italic" fill="{SOFT}">{xml(told)}</text></svg>'
-    )
-
-
-def _per_row(count: int) -> int:
-    even = [number for number in (8, 7, 6, 5, 4) if count % number == 0]
-    return min(count, even[0] if even else 6) or 1
 
 
 def as_data(exhibit: Matrices) -> dict[str, Any]:

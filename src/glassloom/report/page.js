@@ -16,12 +16,18 @@ function save(view, name, kind) {
 
 // A rotated title of an axis is cut off by a narrow figure: the page gives a figure the width of its column.
 async function draw(figure) {
-  const spec = JSON.parse(figure.querySelector("script").textContent);
+  const chart = figure.querySelector(".chart");
+  // the lines of a legend are counted before the width is known, so it is foretold here: the first would be cut off
+  const room = `floor(${chart.clientWidth - 110} /`;
+  const spec = JSON.parse(figure.querySelector("script").textContent.replaceAll("floor(width /", room));
   spec.width = "container";
   spec.autosize = { type: "fit-x", contains: "padding" };
-  const chart = figure.querySelector(".chart");
   const narrow = chart.clientWidth < 480;
-  if (narrow) spec.height = Math.min(spec.height, 300);
+  if (narrow) {
+    spec.height = Math.min(spec.height, 300);
+    const legends = { top: { direction: "vertical", anchor: "start", margin: 4 } }; // below each other
+    spec.config.legend = { ...spec.config.legend, layout: legends };
+  }
   spec.config.axisX = { ...spec.config.axisX, tickCount: narrow ? 4 : 7 };
   chart.textContent = "";
   const { view } = await window.vegaEmbed(chart, spec, OPTIONS);

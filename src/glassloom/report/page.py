@@ -17,6 +17,7 @@ from glassloom.comparison.seeds import flat
 from glassloom.comparison.wording import count, listed, visible
 from glassloom.errors import sentence
 from glassloom.report.colours import colours_of
+from glassloom.report.copies import copies_figures
 from glassloom.report.document import as_links, render
 from glassloom.report.figures import Figure, figures_of
 
@@ -39,11 +40,16 @@ class Part:
     """One paragraph for somebody who opens the page and knows nothing."""
 
 
+def all_figures(comparison: Comparison) -> list[Figure]:
+    """Every figure that a comparison's page shows."""
+    return [*figures_of(comparison), *copies_figures(comparison)]
+
+
 def part_of(comparison: Comparison, figures: list[Figure] | None = None, prefix: str = "") -> Part:
     """Everything of a comparison that a page shows."""
     table = comparison_table(comparison)
     settings = settings_of(comparison.rows)
-    drawn = figures_of(comparison) if figures is None else figures
+    drawn = all_figures(comparison) if figures is None else figures
     files = {
         f"{prefix}results.csv": rows_as_csv(comparison.rows),
         f"{prefix}table.tex": table_as_latex(table),

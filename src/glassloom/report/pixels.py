@@ -9,7 +9,7 @@ import zlib
 from collections.abc import Sequence
 
 from glassloom.exhibits import Matrices, Matrix
-from glassloom.report.plots import drawable
+from glassloom.report.writing import drawable
 
 Colour = tuple[int, int, int]
 
@@ -24,7 +24,8 @@ def as_indices(matrix: Matrix, exhibit: Matrices) -> list[bytes]:
     """Each row's colours by number; what lies beyond the scale takes its end.
 
     >>> one = Matrix(title="", rows=("a",), columns=("b", "c", "d"), values=((0.0, 0.5, None),))
-    >>> [list(row) for row in as_indices(one, Matrices(name="m", title="", row_axis="", column_axis="", matrices=(one,)))]
+    >>> whole = Matrices(name="m", title="", row_axis="", column_axis="", matrices=(one,))
+    >>> [list(row) for row in as_indices(one, whole)]
     [[1, 128, 0]]
     """
     low, high = scale_of(exhibit)
@@ -47,13 +48,15 @@ def _index(value: float | None, low: float, high: float) -> int:
     return 1 + round(254 * min(1.0, max(0.0, part)))
 
 
+def strength(index: int, exhibit: Matrices) -> float:
+    """How far a colour is from that of no amount: 0 to 1."""
+    return abs(index - 128) / 127 if exhibit.low < 0 < exhibit.high else (index - 1) / 254
+
+
 def palette(exhibit: Matrices, dark: bool) -> list[Colour]:
     """The 256 colours of an exhibit."""
     above, below = (DARK, DARK_BELOW) if dark else (LIGHT, LIGHT_BELOW)
-    if exhibit.low < 0 < exhibit.high:
-        stops = (*reversed(below), *above[1:])
-    else:
-        stops = above
+    stops = (*reversed(below), *above[1:]) if exhibit.low < 0 < exhibit.high else above
     return [(0, 0, 0), *(_between(stops, place / 254) for place in range(255))]
 
 
@@ -73,7 +76,7 @@ def _parts(colour: str) -> Colour:
 def as_png(rows: Sequence[bytes], colours: Sequence[Colour]) -> bytes:
     """Rows of colour numbers as a PNG with a palette (PNG specification, colour type 3); colour 0 is clear."""
     width, height = len(rows[0]) if rows else 0, len(rows)
-    assert width and height, "a picture has a row and a column"
+    assert width * height > 0, "a picture has a row and a column"
     assert all(len(row) == width for row in rows), "the rows of a picture are equally long"
     head = struct.pack(">IIBBBBB", width, height, 8, 3, 0, 0, 0)
     scanlines = b"".join(b"\0" + row for row in rows)

@@ -6,12 +6,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from glassloom.config import Config, plain_names
+from glassloom.config import Config, TrainSettings, plain_names
 from glassloom.data.corpus import Corpus
+from glassloom.errors import notice
 from glassloom.runs import Run, check_free, check_name, load_run
 from glassloom.training.continuing import check_unchanged, extended
 from glassloom.training.machine import prepare_machine
 from glassloom.training.resolve import open_corpus, resolve, settings_from
+
+LITTLE = 2000
+"""Tokens, about a page of text: with fewer to learn from there is a notice."""
 
 
 @dataclass(frozen=True)
@@ -62,8 +66,33 @@ def prepare(
         config = extended(run, given)
     else:
         config = resolve(config, corpus, given)
+        for line in (*little_text(corpus), *long_warmup(config.train)):
+            notice(line)
     prepare_machine(config.train)
     return Prepared(config, corpus, name, run, origin)
+
+
+def little_text(corpus: Corpus) -> list[str]:
+    """One line where there is far too little to learn from."""
+    train, valid = (split.tokens + (split.sequences or 0) for split in (corpus.train, corpus.valid))
+    if train >= LITTLE:
+        return []
+    return [
+        f"The text is very short, {train:,} tokens to learn from and {valid:,} to be scored: a model learns it by "
+        "heart, and the figures say little. Some 100,000 characters make a good beginning."
+    ]
+
+
+def long_warmup(train: TrainSettings) -> list[str]:
+    """One line where the learning rate is still rising when a budget in steps is used."""
+    name, amount = train.budget()
+    if name != "steps" or train.warmup < max(amount, 1):
+        return []
+    reached = train.lr * min(1.0, amount / train.warmup)
+    return [
+        f"The warm-up takes {train.warmup:,.0f} steps and the budget is {amount:,.0f}: the learning rate rises to "
+        f"{reached:g} at the last step, and the schedule never begins. Lower --warmup, or make it a share below 1."
+    ]
 
 
 def existing(root: Path, name: str) -> Run | None:

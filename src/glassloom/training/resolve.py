@@ -20,9 +20,6 @@ LOGITS = 8_000_000
 SEQUENCE_LENGTH = 128
 """Tokens of a row in one step, for models whose reach has no bound."""
 
-LITTLE = 2000
-"""Tokens, about a page of text: with fewer to learn from there is a notice."""
-
 
 def settings_from(given: Mapping[str, Any], origin: Run | None) -> Config:
     """The settings as given (by plain names); with `origin` (`--from`), the model and tokenizer are that run's.
@@ -90,7 +87,7 @@ def resolve(config: Config, corpus: Corpus, given: Mapping[str, Any]) -> Config:
             f"raise --context, or set --sequence-length {context}",
         )
     batch_size, max_tokens = train.batch_size, train.max_tokens
-    notices = [*little_text(corpus), *long_warmup(train)]
+    notices = []
     if batching == "padded":
         batch_size, max_tokens = fitted_to_sequences(corpus, batch_size, max_tokens, given)
         if max_tokens != train.max_tokens:
@@ -116,29 +113,6 @@ def resolve(config: Config, corpus: Corpus, given: Mapping[str, Any]) -> Config:
     for line in notices:
         notice(line)
     return config
-
-
-def little_text(corpus: Corpus) -> list[str]:
-    """One line where there is far too little to learn from."""
-    train, valid = (split.tokens + (split.sequences or 0) for split in (corpus.train, corpus.valid))
-    if train >= LITTLE:
-        return []
-    return [
-        f"The text is very short, {train:,} tokens to learn from and {valid:,} to be scored: a model learns it by "
-        "heart, and the figures say little. Some 100,000 characters make a good beginning."
-    ]
-
-
-def long_warmup(train: TrainSettings) -> list[str]:
-    """One line where the learning rate is still rising when a budget in steps is used."""
-    name, amount = train.budget()
-    if name != "steps" or train.warmup < max(amount, 1):
-        return []
-    reached = train.lr * min(1.0, amount / train.warmup)
-    return [
-        f"The warm-up takes {train.warmup:,.0f} steps and the budget is {amount:,.0f}: the learning rate rises to "
-        f"{reached:g} at the last step, and the schedule never begins. Lower --warmup, or make it a share below 1."
-    ]
 
 
 def check_streams(corpus: Corpus, train: TrainSettings, batch_size: int, length: int) -> None:

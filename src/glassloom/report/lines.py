@@ -1,4 +1,4 @@
-"""Lines and Bars as Vega-Lite specifications, composed and checked by Altair as in `charts`.
+"""Lines as a Vega-Lite specification, composed and checked by Altair as in `charts`.
 
 A series is called "NAME · what": what shares its NAME shares its colour and its place in the legend.
 """
@@ -11,7 +11,7 @@ from typing import Any
 
 import altair as alt
 
-from glassloom.exhibits import Bars, Lines, Series
+from glassloom.exhibits import Lines, Series
 from glassloom.report import series as curves
 from glassloom.report.charts import (
     DASHES,
@@ -23,8 +23,9 @@ from glassloom.report.charts import (
     legend_of,
     short,
 )
-from glassloom.report.colours import INK, SOFT, colours_by_name
+from glassloom.report.colours import SOFT, colours_by_name
 from glassloom.report.series import POINTS_OF_A_FIGURE, Frame, labels_of, thin
+from glassloom.report.writing import drawable, written
 
 DOTTED = 60
 """A curve of at most so many points shows them as dots."""
@@ -32,8 +33,8 @@ DOTTED = 60
 NEARBY = 0.6
 """A mark is drawn where it lies within this part of the curves' height above or below them."""
 
-BAR = 24
-"""The height of a bar with its room, in pixels."""
+LOG_AXIS = alt.Axis(labelExpr="datum.label == '' ? '' : format(datum.value, abs(log(datum.value)) < 7 ? ',~g' : '~e')")
+"""Of a logarithmic axis: the labels that Vega has room for, from a thousandth to a thousand written out."""
 
 
 @dataclass(frozen=True)
@@ -60,13 +61,6 @@ def named(series: Sequence[Series]) -> list[Named]:
         Named(one, one.name if name in crowded else name, what)
         for one, (name, _, what) in zip(series, parts, strict=True)
     ]
-
-
-def drawable(value: float | None, log: bool) -> float | None:
-    """The value where an axis has a place for it: finite, and above 0 on a logarithmic one."""
-    if value is None or not math.isfinite(value) or (log and value <= 0):
-        return None
-    return float(value)
 
 
 def points_of(one: Series, lines: Lines, at_most: int) -> list[list[tuple[float, float]]]:
@@ -121,10 +115,10 @@ def lines_chart(lines: Lines, frame: Frame, about: str) -> Specification:
         dots = sum(map(len, stretches)) <= DOTTED and not one.series.dashed
         for number, stretch in enumerate(stretches):
             alone = len(stretch) == 1
+            part = f"{one.series.name} {number}"
             data += [
-                {"x": short(x), "y": short(y), "part": f"{one.series.name} {number}", "dot": int(dots or alone), **fields}
-                for x, y in stretch
-            ]  # fmt: skip
+                {"x": short(x), "y": short(y), "part": part, "dot": int(dots or alone), **fields} for x, y in stretch
+            ]
             points = tuple((_along(x, first, last, lines.x.log), y) for x, y in stretch)
             placed.append(curves.Series(one.series.name, one.entry, "valid", points))
         bands += [{**band, **fields} for band in _band(one.series, lines)]
@@ -133,7 +127,7 @@ def lines_chart(lines: Lines, frame: Frame, about: str) -> Specification:
     whole = bool(xs) and all(x == int(x) for x in xs)
     x_axis = alt.Axis(tickMinStep=1, format=",d") if whole and not lines.x.log else alt.Axis()
     x = alt.X("x:Q", title=lines.x.title, scale=x_scale, axis=x_axis)
-    y = alt.Y("y:Q", title=lines.y.title, scale=y_scale)
+    y = alt.Y("y:Q", title=lines.y.title, scale=y_scale, **({"axis": LOG_AXIS} if frame.log else {}))
     chosen = alt.selection_point(fields=["entry"], bind="legend", name="chosen")
     visible = alt.condition(chosen, alt.value(1.0), alt.value(0.1))
     entries = list(colours)
@@ -172,89 +166,6 @@ def lines_chart(lines: Lines, frame: Frame, about: str) -> Specification:
     layers += baseline_rules(labels, y_scale)
     more = {"bands": bands, "baselines": baseline_data(labels, written)}
     return framed(alt.layer(*layers), 360, about, curves=data, **{name: rows for name, rows in more.items() if rows})
-
-
-def bars_chart(bars: Bars, about: str) -> Specification:
-    """Horizontal bars in the order given, each with its value at its end; marks are labelled vertical lines."""
-    log = bars.value.log
-    groups = list(dict.fromkeys(bar.group for bar in bars.bars))
-    labels = list(dict.fromkeys(bar.label for bar in bars.bars))
-    colours = colours_by_name(groups)
-    values = [value for bar in bars.bars if (value := drawable(bar.value, log)) is not None]
-    marks = {name: value for name, value in bars.marks.items() if drawable(value, log) is not None}
-    everything = [*values, *marks.values()] or [1.0]
-    low, high = min(everything), max(everything)
-    if log:
-        low, high = low / 1.5, high * (high / low) ** 0.12 * 1.1
-    else:
-        low, high = min(0.0, low * 1.15), max(0.0, high * 1.15)
-        low, high = (low, high) if high > low else (0.0, 1.0)
-    scale = alt.Scale(type="log" if log else "linear", domain=[low, high], nice=False)
-    foot = low if log else 0.0
-    data = [
-        {
-            "label": bar.label, "group": bar.group, "value": value, "foot": foot, "colour": colours[bar.group],
-            "end": foot if value is None else value, "written": written(bar.value),
-            "left": int(value is not None and value < 0),
-        }
-        for bar in bars.bars
-        for value in [drawable(bar.value, log)]
-    ]  # fmt: skip
-    crowded = len(data) > len({bar.label for bar in bars.bars})
-    limit = 190
-    y = alt.Y("label:N", sort=labels, title=None,
-              scale=alt.Scale(paddingInner=0.28 if crowded else 0.4, paddingOuter=0.15),
-              axis=alt.Axis(grid=False, domain=False, ticks=False, labelPadding=8, labelLimit=limit))  # fmt: skip
-    base = alt.Chart(alt.NamedData("bars")).encode(y=y)
-    if crowded:
-        base = base.encode(yOffset=alt.YOffset("group:N", sort=groups, scale=alt.Scale(paddingInner=0.12)))
-    chosen = alt.selection_point(fields=["group"], bind="legend", name="chosen")
-    faded = alt.condition(chosen, alt.value(1.0), alt.value(0.15))
-    several = len(groups) > 1
-    colour = alt.Color("group:N", title=None, scale=colour_scale(groups, colours),
-                       legend=legend_of(groups, "square") if several else None)  # fmt: skip
-    tips = [alt.Tooltip("label:N", title=" "), *([alt.Tooltip("group:N", title=" ")] if several else []),
-            alt.Tooltip("written:N", title=bars.value.title)]  # fmt: skip
-    x = alt.X("end:Q", title=bars.value.title, scale=scale)
-    drawn = base.mark_bar().encode(x=x, x2="foot:Q", color=colour, tooltip=tips)
-    if several:
-        drawn = drawn.encode(opacity=faded).add_params(chosen)
-    ends = base.encode(x=x, text="written:N")
-    right = ends.transform_filter("datum.left == 0").mark_text(align="left", dx=5, color=INK, fontSize=12)
-    left = ends.transform_filter("datum.left == 1").mark_text(align="right", dx=-5, color=INK, fontSize=12)
-    layers = [drawn.properties(name="bars"), right.properties(name="labels"), left.properties(name="labels_left")]
-    order = sorted(marks, key=lambda name: marks[name])
-    lines = [{"x": marks[name], "text": f"{name} {written(marks[name])}", "row": row} for row, name in enumerate(order)]
-    if lines:
-        rules = alt.Chart(alt.NamedData("marks")).encode(x=alt.X("x:Q", scale=scale))
-        layers.append(rules.mark_rule(color=SOFT, strokeWidth=1, strokeDash=[2, 2]).properties(name="baselines"))
-        middle = math.sqrt(low * high) if log else (low + high) / 2
-        for row, line in enumerate(lines):
-            at_right = float(str(line["x"])) > middle
-            name = rules.transform_filter(f"datum.row == {row}").mark_text(
-                align="right" if at_right else "left", dx=-4 if at_right else 4, color=SOFT, fontSize=11,
-                fontStyle="italic", baseline="bottom",
-            )  # fmt: skip
-            name = name.encode(y=alt.value(-3 - 14 * row), text="text:N")
-            layers.append(name.properties(name=f"baseline_labels_{row}"))
-    rows = len(data) if crowded else len(labels)
-    height = (20 * rows + 8 * len(labels)) if crowded else BAR * rows
-    return framed(alt.layer(*layers), max(40, height), about, bars=data, **({"marks": lines} if lines else {}))
-
-
-def written(value: float | None) -> str:
-    """A number as a figure writes it: four digits that count; a dash where there is none.
-
-    >>> written(12345.678), written(0.012345), written(None), written(3.0), written(float("inf"))
-    ('12,346', '0.01235', '–', '3', '∞')
-    """
-    if value is None or math.isnan(value):
-        return "–"
-    if math.isinf(value):
-        return "∞" if value > 0 else "−∞"
-    if 1000 <= abs(value) < 1e7:
-        return f"{value:,.0f}"
-    return f"{value:.4g}"
 
 
 def _band(one: Series, lines: Lines) -> Iterable[dict[str, Any]]:
