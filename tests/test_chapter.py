@@ -18,7 +18,7 @@ source = "nobody"
 about = "For tests."
 [settings]
 sequences = "lines"
-marks = "none"
+marks = "text"
 lowercase = true
 split = "all"
 threads = 1
@@ -109,7 +109,8 @@ def test_the_error_comes_down_to_the_exact_floor_beside_the_reported_points(exhi
 def test_other_text_is_not_known_by_heart_and_its_unknown_symbols_are_left_out(exhibits: dict[str, Any]) -> None:
     table = exhibits["other-text"]
     assert column(table, "error, other text")[0] > 20 * column(table, "error, trained on")[0]
-    assert column(table, "right") == [pytest.approx(1, abs=0.06), pytest.approx(0.5, abs=0.35)]
+    assert column(table, "right, trained on")[0] > 0.94  # all but the places where lines part
+    assert 0.1 < column(table, "right, other text")[0] < 0.85
 
 
 def test_the_broken_transformers_loss_is_the_one_foretold_and_the_mended_one_goes_below_it(

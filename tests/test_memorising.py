@@ -16,7 +16,7 @@ from glassloom.training.evaluation import evaluate_split
 from glassloom.views.memorising import floor, sequence_losses, sequences_of, unigram_nats
 from trainings import small, train
 
-BY_HEART = {"sequences": "lines", "marks": "none", "split": "all"}
+BY_HEART = {"sequences": "lines", "marks": "text", "split": "all"}
 
 
 def chapter(data_folder: Path) -> Corpus:

@@ -97,7 +97,7 @@ DATA = {
     "minimum_count": Pair(1, 13, {"tokenizer": "word"}),
     "vocabulary_size": Pair(None, 5, {"tokenizer": "word"}),
     "sequences": Pair("stream", "lines"),
-    "marks": Pair("special", "none", {"sequences": "lines"}),
+    "marks": Pair("special", "text", {"sequences": "lines"}),
     "samples": Pair(20, 30, {"source": "ndfa"}),
     "language_seed": Pair(0, 1, {"source": "ndfa", "samples": 20}),
     "skip_unknown": Pair(False, True, {"known": "Simple is better than complx,"}),

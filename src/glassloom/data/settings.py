@@ -63,10 +63,10 @@ class DataSettings(BaseModel):
         description="Whether the text is one stream, or each line or paragraph is a sequence of its own; "
         "auto: a stream, but lines for reviews and the formal languages",
     )
-    marks: Literal["special", "none"] = Field(
+    marks: Literal["special", "text"] = Field(
         default="special",
-        description="Around a sequence: a .start, which is given, and an .end, which is scored; or none: the first "
-        "symbol is given, and a line or paragraph ends with its line end",
+        description="What a sequence begins and ends with. special: a .start, which is given, and an .end, which is "
+        "scored; text: its own first symbol is given, and a line or paragraph ends with its line end",
     )
     samples: int = Field(
         default=10_000,

@@ -154,8 +154,8 @@ def other_text(experiment: Experiment, *, runs: Sequence[str], corpus: str, shor
             f"out. A uniform guess costs {costs[0]:.3f} there, the frequencies of its own symbols {costs[1]:.3f}: what "
             "is known by heart is not learned.",
             columns=(
-                Column("run", numeric=False), Column("error, trained on", ".4f"), Column("right", ".1%"),
-                Column("error, other text", ".3f"), Column("right", ".1%"),
+                Column("run", numeric=False), Column("error, trained on", ".4f"), Column("right, trained on", ".1%"),
+                Column("error, other text", ".3f"), Column("right, other text", ".1%"),
             ),
             rows=tuple(rows),
         )
@@ -165,7 +165,7 @@ def other_text(experiment: Experiment, *, runs: Sequence[str], corpus: str, shor
 def other_paragraphs(name: str, trained: Corpus, settings: DataSettings, count: int, shortest: int) -> Corpus:
     """The first so many paragraphs of another corpus, in the symbols of the one that was trained on."""
     other = load_corpus(name, DataSettings(lowercase=settings.lowercase))
-    end = "\n" if settings.marks == "none" else ""
+    end = "\n" if settings.marks == "text" else ""
     lines = (line for split in ("train", "valid", "test") for line in other.text(split).split("\n"))
     kept = [trained.tokenizer.drop_unknown(line) + end for line in lines if len(line) >= shortest][:count]
     own = DataSettings(sequences="lines", split="all", marks=settings.marks)
