@@ -50,7 +50,8 @@ class Corpus:
 
     `sha256` is that of the prepared text, `fingerprint` that of everything that decides the ids; `cache` is the folder
     they lie in. `entropy_nats_per_sequence` is known for formal languages only, and `language` what else is known of
-    one: see `glassloom.data.drawn.language_facts`.
+    one: see `glassloom.data.drawn.language_facts`. Where `memorises`, valid is the very text of train, and its loss
+    says nothing of other text.
     """
 
     name: str
@@ -65,6 +66,7 @@ class Corpus:
     cache: Path
     entropy_nats_per_sequence: float | None = None
     language: Mapping[str, Any] = field(default_factory=dict)
+    memorises: bool = False
 
     def split(self, name: str) -> Split:
         """The split of that name. Raises SettingError naming the nearest one."""

@@ -7,6 +7,7 @@ file's size, times and inode led to is remembered, and so is what a text's hash 
 
 import hashlib
 import re
+import shutil
 import time
 from array import array
 from collections.abc import Iterable, Iterator, Mapping
@@ -130,7 +131,8 @@ def make(
             facts = encode_splits(reader, tokenizer, filling, scan.sha256, leaving_out=lacking)
             with storing(filling):
                 (filling / "tokenizer.json").write_bytes(canonical(tokenizer.to_json()))
-            seal(filling, {"version": VERSION, "fingerprint": fingerprint, "sha256": scan.sha256, "splits": facts})
+            made = {"version": VERSION, "fingerprint": fingerprint, "sha256": scan.sha256, "splits": facts}
+            seal(filling, {**made, "memorises": settings.memorises})
     corpus = open_prepared(folder, fingerprint, source, reader.rule())
     assert corpus is not None
     return corpus, notices
@@ -146,7 +148,7 @@ def learn(source: Source, settings: DataSettings, reader: Reader, scan: Scan) ->
         argument,
         settings.minimum_count,
         settings.vocabulary_size,
-        MARKS if reader.in_sequences else (),
+        MARKS if reader.in_sequences and settings.marks == "special" else (),
     )
     return kind.learn(evidence)
 
@@ -217,6 +219,8 @@ def encode_splits(
         raise CorpusError(
             f"{reader.source.where} changed while it was being read", "a text that stays the same", "run it again"
         )
+    if reader.settings.memorises:
+        facts["valid"] = copy_split(folder, facts["train"])
     for split, least in (("train", 2), ("valid", 2)):
         if facts[split]["tokens"] < (1 if reader.in_sequences else least):
             raise too_small(split, reader, facts)
@@ -263,6 +267,14 @@ def encode_sequences(
             facts[split]["sequences"] = len(places)
 
 
+def copy_split(folder: Path, facts: dict[str, int]) -> dict[str, int]:
+    """Let valid be a copy of train; what is in it."""
+    with storing(folder):
+        for file in folder.glob("train.*"):
+            shutil.copyfile(file, folder / f"valid{file.suffix}")
+    return dict(facts)
+
+
 def too_small(split: str, reader: Reader, facts: dict[str, dict[str, int]]) -> CorpusError:
     """The error for a split that holds nothing to learn from, or to be scored."""
     tokens = facts[split]["tokens"]
@@ -301,6 +313,7 @@ def open_prepared(folder: Path, fingerprint: str, source: Source, split_rule: st
         cache=place,
         entropy_nats_per_sequence=source.entropy_nats,
         language=source.language,
+        memorises=facts.get("memorises", False),
     )
 
 

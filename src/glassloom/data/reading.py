@@ -111,7 +111,9 @@ class Reader:
         if self.kind == "stream":
             yield from chunks
         else:
-            yield from (sequence for sequence in cut_at(chunks, "\n" if self.kind == "lines" else "\n\n") if sequence)
+            end = "" if self.settings.marks == "special" else "\n"
+            cuts = cut_at(chunks, "\n" if self.kind == "lines" else "\n\n")
+            yield from (sequence + end for sequence in cuts if sequence)
 
     def split_units(self, doing: str) -> Iterator[tuple[str, str]]:
         """The text as (split, chunk or sequence), by the corpus's own splits or by the shares."""
@@ -161,8 +163,10 @@ class Reader:
         first = (
             f"; of the {'train' if self.own else 'whole'} text the first {shortened:,} characters" if shortened else ""
         )
-        if self.own:
+        if self.own and not self.settings.memorises:
             return (self.source.split_rule or "the corpus's own") + first
+        if self.settings.memorises:
+            return "all of it to train on, and the very same text to validate on: memorisation" + first
         shares = "/".join(f"{100 * share:g}" for share in self.shares if share)
         kind = f", whole {self.kind if self.kind != 'stream' else 'sequences'}" if self.in_sequences else ""
         return f"{shares}, {'spread evenly' if self.source.spread else 'contiguous'}{kind}{first}"

@@ -9,6 +9,9 @@ from glassloom.errors import SettingError
 
 Shares = tuple[float, float, float]
 
+ALL = "all"
+"""The split that trains on everything and validates on the same."""
+
 
 class DataSettings(BaseModel):
     """How a text becomes ids.
@@ -26,7 +29,8 @@ class DataSettings(BaseModel):
     )
     split: str | None = Field(
         default=None,
-        description="Shares of train, valid and, if wanted, test, as 90,10 or 90,5,5; the corpus's own if not given",
+        description="Shares of train, valid and, if wanted, test, as 90,10 or 90,5,5; the corpus's own if not given. "
+        "all: train on the whole text and validate on that very text, which measures memorising, not learning",
         json_schema_extra={"unit": "percent"},
     )
     lowercase: bool = Field(default=False, description="Turn every letter into its lower case")
@@ -58,6 +62,11 @@ class DataSettings(BaseModel):
         default="auto",
         description="Whether the text is one stream, or each line or paragraph is a sequence of its own; "
         "auto: a stream, but lines for reviews and the formal languages",
+    )
+    marks: Literal["special", "text"] = Field(
+        default="special",
+        description="What a sequence begins and ends with. special: a .start, which is given, and an .end, which is "
+        "scored; text: its own first symbol is given, and a line or paragraph ends with its line end",
     )
     samples: int = Field(
         default=10_000,
@@ -99,13 +108,20 @@ class DataSettings(BaseModel):
         """The shares of train, valid and test asked for, summing to one; None for the corpus's own."""
         return None if self.split is None else parse_shares(self.split)
 
+    @property
+    def memorises(self) -> bool:
+        """Whether the training text is the validation text too."""
+        return self.split == ALL
+
 
 def parse_shares(text: str) -> Shares:
-    """The shares that `90,10` or `90,5,5` asks for, summing to one. Raises SettingError.
+    """The shares that `90,10` or `90,5,5` asks for, summing to one; `all` is all for train. Raises SettingError.
 
     >>> parse_shares("90,5,5")
     (0.9, 0.05, 0.05)
     """
+    if text == ALL:
+        return 1.0, 0.0, 0.0
     try:
         numbers = [float(part) for part in text.split(",")]
     except ValueError:
@@ -114,7 +130,7 @@ def parse_shares(text: str) -> Shares:
     if not sound or not (abs(sum(numbers) - 100) < 0.01 or abs(sum(numbers) - 1) < 1e-4):
         raise SettingError(
             f"The split {text!r} cannot be used",
-            "two or three shares that sum to 100, for train, valid and test, such as 90,10 or 90,5,5",
+            "two or three shares that sum to 100, for train, valid and test, such as 90,10 or 90,5,5; or all",
             "say --split 90,10",
         )
     whole = 100 if sum(numbers) > 2 else 1

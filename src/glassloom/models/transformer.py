@@ -68,6 +68,11 @@ class TransformerSettings(ModelSettings):
     feedforward_bias: bool = Field(True, description="Biases of the feed-forward.")
     norm_bias: bool = Field(True, description="Biases of the norms.")
     output_bias: bool = Field(True, description="Bias of the output layer.")
+    output: Literal["logits", "probabilities"] = Field(
+        "logits",
+        description="What goes to the loss, which takes the softmax; probabilities: a softmax before it, too, a common "
+        "mistake that keeps the loss near ln(e + vocabulary - 1), for study.",
+    )
     dropout: float = Field(0.0, ge=0, lt=1, description="Share of entries dropped, but for attention weights.")
     dropout_embedding: float | None = Field(None, ge=0, lt=1, description="Dropout on the embedding; none: dropout.")
     dropout_residual: float | None = Field(None, ge=0, lt=1, description="Dropout on each sublayer; none: dropout.")
@@ -289,7 +294,8 @@ class Transformer(LanguageModel):
         return None if self.probe is None else lambda name, value: self.see(prefix + name, value)
 
     def logits(self, hidden: Hidden) -> Logits:
-        return F.linear(hidden, self.output_weight, self.output.bias)
+        logits = F.linear(hidden, self.output_weight, self.output.bias)
+        return logits if self.settings.output == "logits" else logits.softmax(-1)
 
     @property
     def output_weight(self) -> Tensor:

@@ -19,6 +19,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from glassloom.config import all_settings
 from glassloom.errors import InputError, nearest
 from glassloom.recipes.lines import line_of
 
@@ -201,15 +202,18 @@ def perplexity_in(table: str, run: str, epoch: int | None) -> float:
 def merged(*settings: Mapping[str, Any]) -> Settings:
     """Later settings replace earlier ones, a budget one of any kind; the word none takes a setting back.
 
-    >>> merged({"epochs": 20, "eval_every": 207}, {"minutes": 1, "eval_every": "none"})
-    {'minutes': 1}
+    Where none is one of a setting's own values, it is that value.
+
+    >>> merged({"epochs": 20, "eval_every": 207, "positions": "none"}, {"minutes": 1, "eval_every": "none"})
+    {'positions': 'none', 'minutes': 1}
     """
+    own = {setting.name for setting in all_settings() if "none" in setting.choices}
     result: Settings = {}
     for one in settings:
         if any(name in BUDGETS for name in one):
             result = {name: value for name, value in result.items() if name not in BUDGETS}
         result |= one
-    return {name: value for name, value in result.items() if value != "none"}
+    return {name: value for name, value in result.items() if value != "none" or name in own}
 
 
 def listed() -> dict[str, Path]:

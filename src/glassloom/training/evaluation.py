@@ -101,6 +101,8 @@ def evaluate_split(
         pieces = carried(model, Line(token_before(corpus, split), ids), rows, warm)
         named = "fair: every token once, state carried"
         named += f" ({rows} rows, each warmed up on the {warm:,} tokens before it)" if rows > 1 else ""
+    if corpus.memorises and split == "valid":
+        where += ", the very text that was trained on: memorisation"
     nats, count = total(model, pieces, autocast or nullcontext())
     characters, utf8_bytes = spelt(corpus, part, ids)
     scored = min(1.0, count / len(ids)) if starts is None else 1.0

@@ -302,8 +302,13 @@ def sample(run: Run, corpus: Corpus, state: TrainingState) -> Event:
 
 
 def default_prompt(corpus: Corpus) -> str:
-    """The first words of the held-out text, so that a sample can be read beside its true continuation."""
-    if corpus.valid.starts is not None:
+    """The first words of the held-out text, so that a sample can be read beside its true continuation.
+
+    Nothing where sequences have a .start of their own, which is given.
+    """
+    if ".start" in corpus.tokenizer.specials:
         return ""
-    words = corpus.text("valid", 0, 60).split(" ")
+    starts = corpus.valid.starts
+    end = 60 if starts is None or len(starts) < 2 else min(60, int(starts[1]) - 1)
+    words = corpus.text("valid", 0, end).split(" ")
     return " ".join(words[:6])[:60]

@@ -6,6 +6,7 @@ from glassloom.exhibits import Exhibit
 from glassloom.experiment.shows import (
     architectures,
     attention,
+    chapter,
     drift,
     gradient_flow,
     language_floor,
@@ -15,6 +16,7 @@ from glassloom.experiment.shows import (
     novel,
     questions,
     samples,
+    stuck,
 )
 
 SHOWS: dict[str, Callable[..., list[Exhibit]]] = {
@@ -46,6 +48,9 @@ SHOWS: dict[str, Callable[..., list[Exhibit]]] = {
     "synthesis": novel.synthesis,
     "novel-recipes": novel.recipes,
     "drift": drift.drift_over_training,
+    "memorising-error": chapter.training_error,
+    "memorising-other-text": chapter.other_text,
+    "doubled-softmax": stuck.sweep,
 }
 """By the name that a recipe asks for; what else it writes there are the function's keyword arguments."""
 
