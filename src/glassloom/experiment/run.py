@@ -44,6 +44,7 @@ class Results:
     report: Path
     date: str
     command: str
+    environment: dict[str, Any]
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data; `rows` are those of all parts, as `compare` has them."""
@@ -61,7 +62,7 @@ class Results:
             "exhibits": [
                 {"section": title, **as_dict(exhibit)} for title, exhibits in self.exhibits for exhibit in exhibits
             ],
-            "environment": environment(self.command),
+            "environment": self.environment,
             "report": str(self.report),
         }
 
@@ -167,15 +168,16 @@ def show(
     shown = [(entry, SHOWS[entry.show](experiment, **entry.arguments)) for entry in recipe.page]
     reached = judged(experiment)
     sections = page_sections(recipe, comparisons, shown, reached, left_out)
+    machine = environment(command)
     date = datetime.now().astimezone().isoformat(timespec="seconds")
     page = Page(
         title=recipe.title, about=f"{recipe.about} Source: {recipe.source}.", date=date, command=command,
-        sections=tuple(sections), environment=environment(command),
+        sections=tuple(sections), environment=machine,
     )  # fmt: skip
     report = write_page(page, out)
     results = Results(
         recipe, comparisons, tuple((section.title, section.exhibits) for section in sections), tuple(reached),
-        tuple(left_out), report, date, command,
+        tuple(left_out), report, date, command, machine,
     )  # fmt: skip
     with storing(out):
         content = json.dumps(results.as_dict(), ensure_ascii=False, allow_nan=False, indent=1)
