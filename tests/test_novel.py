@@ -15,7 +15,7 @@ from commands import Commands
 from glassloom.config import Config
 from glassloom.models import build
 from glassloom.models.summary import parameter_count
-from glassloom.recipes import listed
+from glassloom.recipes import listed, load_recipe
 from glassloom.views.progress import mean_of_last_pass, smoothed_loss
 from trainings import prepared, steps, stream, train
 
@@ -141,3 +141,18 @@ def test_the_page_shows_gradients_and_losses_beside_the_reported_ones(tmp_path: 
     verdicts = {target["figure"]: target["verdict"] for target in found["targets"]}
     assert verdicts["worst relative error of a gradient"] == "reached"
     assert verdicts["ours: mean of the last pass"] == "reached"
+
+
+def test_the_recipe_trains_the_network_of_the_description() -> None:
+    recipe = load_recipe("novel-rnn")
+    for part, run in recipe.runs():
+        config = Config.from_flat(recipe.given(part, run))
+        assert parameter_count(build(config.model, 73)) == 100 * 100 + 100 * 73 + 100 + 73 * 100 + 73
+        train = config.train
+        assert (train.batch_size, train.sequence_length, train.clip_norm, train.smoothing) == (1, 25, None, 0.999)
+        if run.id == "adagrad":
+            assert (train.optimizer, train.lr, train.schedule, train.steps) == ("adagrad", 0.1, "constant", 300_000)
+            assert 25 * (train.clip_value or 0) == pytest.approx(5)
+            assert 625 * train.epsilon == pytest.approx(1e-8)
+        else:
+            assert (train.clip_value, train.steps) == (None, 150_000)

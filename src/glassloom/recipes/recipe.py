@@ -200,20 +200,28 @@ def perplexity_in(table: str, run: str, epoch: int | None) -> float:
 
 
 def merged(*settings: Mapping[str, Any]) -> Settings:
-    """Later settings replace earlier ones, a budget one of any kind; the word none takes a setting back.
+    """Later settings replace earlier ones, a budget one of any kind; the word none unsets what may be unset.
 
-    Where none is one of a setting's own values, it is that value.
+    Where none is one of a setting's own values, it is that value; any other setting is taken back by it.
 
-    >>> merged({"epochs": 20, "eval_every": 207, "positions": "none"}, {"minutes": 1, "eval_every": "none"})
-    {'positions': 'none', 'minutes': 1}
+    >>> merged({"epochs": 20, "clip_norm": 1.0, "forget_bias": 0.0}, {"minutes": 1, "clip_norm": "none"})
+    {'clip_norm': None, 'forget_bias': 0.0, 'minutes': 1}
+    >>> merged({"forget_bias": 0.0, "positions": "none"}, {"model": "lstm", "forget_bias": "none"})
+    {'positions': 'none', 'model': 'lstm'}
     """
-    own = {setting.name for setting in all_settings() if "none" in setting.choices}
     result: Settings = {}
     for one in settings:
         if any(name in BUDGETS for name in one):
             result = {name: value for name, value in result.items() if name not in BUDGETS}
         result |= one
-    return {name: value for name, value in result.items() if value != "none" or name in own}
+    for setting in all_settings():
+        if result.get(setting.name) == "none" and "none" not in setting.choices:
+            there = setting.section != "model" or result.get("model", "gru") in setting.by_architecture
+            if there and setting.default is None:
+                result[setting.name] = None
+            else:
+                del result[setting.name]
+    return result
 
 
 def listed() -> dict[str, Path]:

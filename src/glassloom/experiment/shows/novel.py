@@ -89,9 +89,9 @@ def synthesis(
     experiment: Experiment, *, name: str, title: str, run: str, length: int = 1000, seed: int = 0
 ) -> list[Exhibit]:
     """What a run wrote on the way, and at the end more of it by its best checkpoint, at temperature 1."""
-    if run not in experiment.runs:
+    there = experiment.runs.get(run)
+    if there is None or not there.samples():  # training ended before the first
         return []
-    there = experiment.runs[run]
     corpus = experiment.corpus(run)
 
     def long() -> dict[str, Any]:
