@@ -22,8 +22,27 @@ def told() -> list[list[str]]:
     return [shlex.split(line)[1:] for line in lines if line.startswith(".venv/bin/glassloom ")]
 
 
+TINY = """
+name = "tiny"
+title = "Tiny"
+source = "nobody"
+about = "The README's recipes, smaller."
+settings = { width = 16, layers = 1, batch_size = 4, sequence_length = 16, eval_tokens = 200, sample_length = 10 }
+[[part]]
+name = "words"
+title = "Words"
+corpus = "novel.txt"
+runs = [{ id = "3.2a", model = "gru", steps = 10, threads = 1 }]
+"""
+"""Stands for each of the listed recipes, whose own commands take minutes; it has the run that the README names."""
+
+
 def smaller(words: list[str]) -> list[str]:
     """The same command with so small a model and budget that it takes a moment."""
+    if words[0] == "run" and "--list" not in words:
+        return ["run", "tiny.toml", *words[2:], "--out", f"runs/{words[1]}"]
+    if words[0] == "gradcheck":
+        return [*words, "--model", "rnn"]
     if words[0] not in ("train", "compare"):
         return words
     if "--minutes" in words:
@@ -37,15 +56,25 @@ def test_every_command_of_the_readme_works(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     Path("novel.txt").write_text(tiny_text, encoding="utf-8")
+    Path("tiny.toml").write_text(TINY, encoding="utf-8")
     assert command(["train", "novel.txt", "--name", "gru", "--runs", "runs/demo", "--steps", "10", *SMALL]) == 0
     commands = told()
-    assert {words[0] for words in commands} == {"generate", "evaluate", "train", "compare", "corpora"}
+    assert {words[0] for words in commands} == {
+        "generate",
+        "evaluate",
+        "train",
+        "compare",
+        "corpora",
+        "run",
+        "gradcheck",
+    }
     for words in commands:
         assert command(smaller(words)) == 0, (words, capsys.readouterr().err)
     run = load_run("novel-lstm")
     assert run.newest().step == 20, "resumed and extended"
     assert len(list(Path("novel").glob("*-seed*"))) == 12, "two models, two rates, three seeds"
     assert Path("novel/report.html").is_file()
+    assert {path.parent.name for path in Path("runs").glob("*/report.html")} >= {"novel-rnn", "ptb-architectures"}
     printed = capsys.readouterr().out
     assert "kneser-ney-5" in printed
     assert "def " in printed
