@@ -112,8 +112,8 @@ class Target(Strict):
         if self.at_most is not None:
             return f"at most {self.at_most:g}"
         if self.either_way:
-            return f"within {self.within:.0%} of {self.reported:g}"
-        return f"at most {self.within:.0%} above {self.reported:g}" if self.within else f"at most {self.reported:g}"
+            return f"within {100 * self.within:g}% of {self.reported:g}"
+        return f"at most {100 * self.within:g}% above {self.reported:g}" if self.within else f"at most {self.reported:g}"
 
     @property
     def described(self) -> str:
