@@ -113,7 +113,9 @@ class Target(Strict):
             return f"at most {self.at_most:g}"
         if self.either_way:
             return f"within {100 * self.within:g}% of {self.reported:g}"
-        return f"at most {100 * self.within:g}% above {self.reported:g}" if self.within else f"at most {self.reported:g}"
+        return (
+            f"at most {100 * self.within:g}% above {self.reported:g}" if self.within else f"at most {self.reported:g}"
+        )
 
     @property
     def described(self) -> str:
