@@ -85,6 +85,7 @@ def trade_off(
         {
             "seconds": short(point.seconds), "loss": short(point.loss), "setting": point.name,
             "front": "on the front" if point.name in names else "beaten on both",
+            "below": _crowded(point, points),
         }
         for point in points
     ]  # fmt: skip
@@ -117,13 +118,24 @@ def trade_off(
         )
         .properties(name="dots")
     )
-    left = base.transform_filter(f"datum.seconds > {0.72 * right}")
-    away = base.transform_filter(f"datum.seconds <= {0.72 * right}")
-    labels = [
-        away.mark_text(align="left", dx=10, dy=-9, color=INK).encode(text="setting:N").properties(name="labels"),
-        left.mark_text(align="right", dx=-10, dy=-9, color=INK).encode(text="setting:N").properties(name="labels_left"),
-    ]
+    labels = []
+    for side, sign, there in (("labels", 1, "<="), ("labels_left", -1, ">")):
+        for below in (False, True):
+            some = base.transform_filter(f"datum.seconds {there} {0.72 * right} && datum.below == {str(below).lower()}")
+            text = some.mark_text(
+                align="left" if sign > 0 else "right", dx=10 * sign, dy=13 if below else -9, color=INK
+            )
+            labels.append(text.encode(text="setting:N").properties(name=f"{side}_below" if below else side))
     return framed(alt.layer(line, dots, *labels), 320, about, settings=data, steps=steps)
+
+
+def _crowded(point: Candidate, points: Sequence[Candidate]) -> bool:
+    """Whether a label above the point would lie on that of another one, a little worse and as fast."""
+    losses, furthest = [other.loss for other in points], max(other.seconds for other in points)
+    room = 0.08 * (max(losses) - min(losses))
+    return any(
+        0 < other.loss - point.loss < room and abs(other.seconds - point.seconds) < 0.15 * furthest for other in points
+    )
 
 
 def ladder(
