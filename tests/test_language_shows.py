@@ -9,7 +9,7 @@ from glassloom.exhibits import Lines, Prose, Table, Texts
 from glassloom.experiment.run import Results, run_recipe
 from glassloom.experiment.shows.language_floor import carried_sentence, floor_sentence
 from glassloom.experiment.shows.languages import layers_sentence, repeated_pairs, repetition_sentence
-from glassloom.recipes.recipe import parse
+from glassloom.recipes import parse
 
 RECIPE = """
 name = "tiny-languages"

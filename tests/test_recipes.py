@@ -88,9 +88,25 @@ def test_a_missing_key_is_named() -> None:
     assert "source is missing" in refusal(TINY.replace('source = "nobody"', ""))
 
 
-def test_an_unknown_setting_of_a_run_is_refused_by_the_run_and_the_nearest_name() -> None:
-    recipe = parse(TINY.replace("lr = 1e-3", "lrr = 1e-3"))
-    with pytest.raises(InputError, match=r"Run one of tiny: There is no setting lrr; did you mean lr\?"):
+@pytest.mark.parametrize(
+    ("before", "after", "line"),
+    [
+        ("lr = 1e-3", "lrr = 1e-3", 17),
+        ("seed = 3", "seeed = 3", 8),
+        ("wide = { width = 16 }", "wide = { widht = 16 }", 10),
+        ("settings = { steps = 10 }", "settings = { stepss = 10 }", 22),
+    ],
+)
+def test_an_unknown_setting_is_refused_with_its_line_and_the_nearest_name(before: str, after: str, line: int) -> None:
+    assert before in TINY
+    said = refusal(TINY.replace(before, after))
+    assert f"my.toml, line {line}: there is no setting" in said
+    assert "did you mean" in said
+
+
+def test_a_setting_that_does_not_fit_is_refused_by_the_run_and_what_was_expected() -> None:
+    recipe = parse(TINY.replace("lr = 1e-3", "lr = -1"))
+    with pytest.raises(InputError, match="Run one of tiny: lr"):
         plan(recipe)
 
 

@@ -12,7 +12,7 @@ from glassloom.exhibits import Exhibit, Lines, Matrices, Prose, Table, Texts, as
 from glassloom.experiment.experiment import Experiment
 from glassloom.experiment.shows import SHOWS
 from glassloom.experiment.shows.samples import first_words
-from glassloom.recipes.recipe import parse
+from glassloom.recipes import parse
 from glassloom.runs import Run
 from glassloom.views.gradient_flow import run_gradient_flow
 from trainings import small, train

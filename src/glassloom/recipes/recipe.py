@@ -8,22 +8,17 @@
     [[target]]                      a figure to reach: run, figure, epoch, at_most | at_least | reported and within
     [[page]]                        what the page shows, in order: show, and the arguments of that show function
 
-Nothing in a recipe is code. An unknown key is refused with its line.
+Nothing in a recipe is code; `glassloom.recipes.reading` refuses what is wrong in one with its line.
 """
 
-import csv
-import tomllib
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from glassloom.config import all_settings
-from glassloom.errors import InputError, nearest
-from glassloom.recipes.lines import line_of
+from glassloom.recipes.tables import perplexity_in
 
-FOLDER = Path(__file__).parent
 RESERVED = ("id", "group", "title")
 BUDGETS = ("epochs", "steps", "train_tokens", "minutes")
 
@@ -177,30 +172,6 @@ class Recipe(Strict):
         return merged(given, self.quick.settings, self.quick.runs.get(run.id, {})) if quick else given
 
 
-def rows_of(table: str) -> list[dict[str, str]]:
-    """A table of figures as they were reported elsewhere: `ptb`, `other`.
-
-    Raises:
-        InputError: there is none of that name.
-    """
-    path = FOLDER / "reported" / f"{table}.csv"
-    if not path.is_file():
-        known = [found.stem for found in (FOLDER / "reported").glob("*.csv")]
-        raise InputError(f"There is no table of reported figures {table}", "one that there is", nearest(table, known))
-    return list(csv.DictReader(path.read_text(encoding="utf-8").splitlines()))
-
-
-def perplexity_in(table: str, run: str, epoch: int | None) -> float:
-    """A run's reported validation perplexity after an epoch, or its lowest.
-
-    >>> perplexity_in("ptb", "3.2a", 1), perplexity_in("ptb", "3.2a", None)
-    (284.31, 110.22)
-    """
-    [row] = [row for row in rows_of(table) if row["id"] == run and row["split"] == "valid"]
-    values = {int(name[6:]): float(value) for name, value in row.items() if name.startswith("epoch_") and value}
-    return values[epoch] if epoch else min(values.values())
-
-
 def merged(*settings: Mapping[str, Any]) -> Settings:
     """Later settings replace earlier ones, a budget one of any kind; the word none unsets what may be unset.
 
@@ -224,94 +195,3 @@ def merged(*settings: Mapping[str, Any]) -> Settings:
             else:
                 del result[setting.name]
     return result
-
-
-def listed() -> dict[str, Path]:
-    """The recipes that come with Glassloom, by name."""
-    return {path.stem: path for path in sorted(FOLDER.glob("*.toml"))}
-
-
-def load_recipe(named: str | Path) -> Recipe:
-    """The recipe of a listed name, or of a TOML file.
-
-    >>> load_recipe("ptb-architectures").part[0].corpus
-    'ptb'
-
-    Raises:
-        InputError: there is none (the nearest is offered), or the file is no recipe (the line is named).
-    """
-    known, path = listed(), Path(named)
-    if str(named) in known:
-        path = known[str(named)]
-    elif path.suffix != ".toml":
-        raise InputError(
-            f"There is no recipe {named}", f"{', '.join(known)}, or a TOML file", nearest(str(named), known)
-        )
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} cannot be read: {error}", "a TOML file in UTF-8", "give another one") from None
-    return parse(text, str(path))
-
-
-def parse(text: str, where: str = "the recipe") -> Recipe:
-    """A recipe from TOML.
-
-    Raises:
-        InputError: it is no TOML, a key is unknown, missing or of another type; the line is named.
-    """
-    try:
-        recipe = Recipe.model_validate(tomllib.loads(text))
-    except tomllib.TOMLDecodeError as error:
-        raise InputError(f"{where} is no TOML: {error}", "TOML", "mend that line") from None
-    except ValidationError as error:
-        raise refusal(error, text, where) from None
-    check_ids(recipe, text, where)
-    return recipe
-
-
-def refusal(error: ValidationError, text: str, where: str) -> InputError:
-    """What is wrong with a recipe, with its line: an unknown key before all else, for it is why another is missing."""
-    first = min(error.errors(), key=lambda one: one["type"] != "extra_forbidden")
-    path = list(first["loc"])
-    line = line_of(text, path)
-    at = f"{where}, line {line}" if line else where
-    key = str(path[-1])
-    if first["type"] == "extra_forbidden":
-        known = keys_at(path)
-        return InputError(f"{at}: unknown key {key}", f"one of {', '.join(known)}", nearest(key, known))
-    if first["type"] == "missing":
-        return InputError(f"{at}: {key} is missing", "every key that a recipe needs", f"add {key} = ...")
-    shown = ".".join(str(part) for part in path)
-    return InputError(f"{at}: {shown} does not fit: {first['msg']}", "a value that fits", "mend that line")
-
-
-def keys_at(path: list[Any]) -> list[str]:
-    """The keys that are known where an unknown one stands."""
-    kinds: dict[Any, type[BaseModel]] = {"part": Part, "quick": Quick, "target": Target, "runs": PlannedRun}
-    for name in reversed(path[:-1]):
-        if name in kinds:
-            return list(kinds[name].model_fields)
-    return list(Recipe.model_fields)
-
-
-def check_ids(recipe: Recipe, text: str, where: str) -> None:
-    """Every run has an id of its own, and what names a run names one that there is.
-
-    Raises:
-        InputError: an id is there twice, or a target or the quick version names none.
-    """
-    ids: list[str] = []
-    for at, part in enumerate(recipe.part):
-        for number, run in enumerate(part.runs):
-            if run.id in ids:
-                line = line_of(text, ["part", at, "runs", number, "id"])
-                raise InputError(f"{where}, line {line}: two runs are called {run.id}", "an id of its own for each", "")
-            ids.append(run.id)
-    named = [run for target in recipe.target for run in (*target.runs, target.run) if run] + [
-        *recipe.quick.only,
-        *recipe.quick.runs,
-    ]
-    for name in named:
-        if name not in ids and name not in {part.name for part in recipe.part}:
-            raise InputError(f"{where}: there is no run {name}", "the id of a run or part", nearest(name, ids))
