@@ -191,3 +191,13 @@ def test_every_reported_history_has_its_epochs() -> None:
 def test_a_recipe_file_that_is_not_there_is_said(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="cannot be read"):
         load_recipe(tmp_path / "mine.toml")
+
+
+def test_the_table_in_the_readme_comes_from_the_results(monkeypatch: pytest.MonkeyPatch) -> None:
+    root = Path(__file__).parent.parent
+    monkeypatch.syspath_prepend(str(root / "benchmarks"))
+    import recipes
+
+    readme = (root / "README.md").read_text(encoding="utf-8")
+    told = readme.split(recipes.BEGIN)[1].split(recipes.END)[0].strip()
+    assert told == recipes.table(), "write it anew: python benchmarks/recipes.py"
