@@ -3,7 +3,7 @@
 import inspect
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -214,14 +214,14 @@ def page_sections(
             sections.append(Section(title=entry.section or recipe.title, exhibits=tuple(exhibits)))
         else:
             last = sections.pop()
-            sections.append(Section(title=last.title, exhibits=(*last.exhibits, *exhibits), comparison=last.comparison))
+            sections.append(replace(last, exhibits=(*last.exhibits, *exhibits)))
     return [section for section in sections if section.exhibits or section.comparison]
 
 
 def part_section(part: Part, found: Comparison, own: Sequence[Exhibit]) -> Section:
     """One part: what it is about, its table and curves, what is shown of it."""
     about = [Prose(name=f"{part.name}-about", title="", paragraphs=(part.about,))] if part.about else []
-    return Section(title=part.title, exhibits=(*about, *own), comparison=found)
+    return Section(name=part.name, title=part.title, exhibits=(*about, *own), comparison=found)
 
 
 def check_shows(recipe: Recipe) -> None:
