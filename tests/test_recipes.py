@@ -131,6 +131,12 @@ def test_later_settings_replace_earlier_ones_and_a_budget_any_budget() -> None:
     assert plan(recipe, only=["wide"], epochs=2).runs[0].given == {"seed": 3, "model": "gru", "width": 16, "epochs": 2}
 
 
+def test_a_name_that_is_a_run_and_a_group_names_the_run() -> None:
+    recipe = parse(TINY.replace("wide", "one"))
+    assert [run.id for run in plan(recipe, only=["one"]).runs] == ["one"]
+    assert [run.id for run in plan(recipe, only=["words"]).runs] == ["one", "two"]
+
+
 def seconds_for(costs: dict[str, tuple[float, float]]):
     return lambda run: costs[run.id]
 

@@ -35,11 +35,12 @@ def plan(recipe: Recipe, *, only: Sequence[str] = (), epochs: float | None = Non
         InputError: `only` names nothing of the recipe (the nearest is offered); a setting is unknown or out of bounds.
     """
     check_names(recipe, only)
+    ids = {run.id for _, run in recipe.runs()}
     parts, skipped, changed = [], [], []
     for part in recipe.part:
         runs = []
         for run in part.runs:
-            names = {run.id, run.group, part.name}
+            names = {run.id, *({run.group, part.name} - ids)}  # what is a run's id names that run alone
             if only and not names & set(only):
                 continue
             left_out = part.optional or (quick and recipe.quick.only and not names & set(recipe.quick.only))
