@@ -9,12 +9,10 @@ from cyclopts import Parameter
 from glassloom.api import compare as run_comparison
 from glassloom.cli.flags import DEBUG, JSON, all_flags, given, option, switch
 from glassloom.cli.output import aside, print_json, say
-from glassloom.cli.progress import Watchers
-from glassloom.cli.signals import interruptible
+from glassloom.cli.progress import watched
 from glassloom.comparison import comparison_table, table_as_text
 from glassloom.errors import SettingError
 from glassloom.models import ARCHITECTURES
-from glassloom.training.events import Began, Event
 
 Settings: Any = all_flags()
 NOTHING_GIVEN = Settings()
@@ -72,18 +70,8 @@ def compare(
 
 def carry_out(*, as_json: bool, out: str, command: str, **arguments: Any) -> int:
     """Run a comparison with everything on the screen that belongs there."""
-    watchers = Watchers()
-    with interruptible() as interrupt:
-
-        def watch(id: str, event: Event) -> None:
-            if isinstance(event, Began):
-                interrupt.defer()
-            watchers(id, event)
-
-        try:
-            found = run_comparison(out=out, command=command, on_event=watch, stop=interrupt, **arguments)
-        finally:
-            watchers.close()
+    with watched() as (watch, interrupt):
+        found = run_comparison(out=out, command=command, on_event=watch, stop=interrupt, **arguments)
     if as_json:
         print_json(found.as_dict())
     else:

@@ -1,6 +1,8 @@
 """Training as one sees it: a live line on a terminal, plain lines elsewhere."""
 
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from rich.console import Console, Group
@@ -9,6 +11,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 from rich.text import Text
 
 from glassloom.cli.output import duration, printable
+from glassloom.cli.signals import Interrupt, interruptible
 from glassloom.training.events import Began, Evaluated, Event, Finished, Sampled, Saved, Stepped
 from glassloom.units import Unit, in_unit, unit_of
 
@@ -158,3 +161,20 @@ class Watchers:
     def close(self) -> None:
         for watcher in self.of.values():
             watcher.close()
+
+
+@contextmanager
+def watched() -> Iterator[tuple[Callable[[str, Event], None], Interrupt]]:
+    """Several runs on the screen while the block runs: what to tell events, and whether a signal asked for the end."""
+    watchers = Watchers()
+    with interruptible() as interrupt:
+
+        def watch(id: str, event: Event) -> None:
+            if isinstance(event, Began):
+                interrupt.defer()
+            watchers(id, event)
+
+        try:
+            yield watch, interrupt
+        finally:
+            watchers.close()

@@ -6,11 +6,9 @@ from typing import Annotated
 
 from glassloom.cli.flags import DEBUG, JSON, option, switch
 from glassloom.cli.output import aside, print_json, say, table
-from glassloom.cli.progress import Watchers
-from glassloom.cli.signals import interruptible
+from glassloom.cli.progress import watched
 from glassloom.errors import InputError
 from glassloom.recipes import Recipe, listed, load_recipe
-from glassloom.training.events import Began, Event
 
 
 def run(
@@ -77,31 +75,19 @@ def carry_out(
     from glassloom.experiment.run import run_recipe
 
     command = shlex.join(["glassloom", *sys.argv[1:]])
-    watchers = Watchers()
-    with interruptible() as interrupt:
-
-        def watch(id: str, event: Event) -> None:
-            if isinstance(event, Began):
-                interrupt.defer()
-            watchers(id, event)
-
-        try:
-            found = run_recipe(
-                recipe, out, only=only, epochs=epochs, quick=quick, fit_seconds=duration(fit) if fit else None,
-                jobs=jobs, replace=replace, command=command, on_event=watch, stop=interrupt,
-            )  # fmt: skip
-        finally:
-            watchers.close()
+    with watched() as (watch, interrupt):
+        found = run_recipe(
+            recipe, out, only=only, epochs=epochs, quick=quick, fit_seconds=duration(fit) if fit else None,
+            jobs=jobs, replace=replace, command=command, on_event=watch, stop=interrupt,
+        )  # fmt: skip
     if as_json:
         print_json(found.as_dict())
     else:
         rows = [
-            [target.run or "-", target.figure, asked, shown, verdict]
-            for target, asked, shown, verdict in (
-                (one.target, one.asked, "-" if one.value is None else f"{one.value:.5g}", one.verdict)
-                for one in found.targets
-            )
-        ]
+            [one.target.run or "-", one.target.figure, one.asked, "-" if one.value is None else f"{one.value:.5g}",
+             one.verdict]
+            for one in found.targets
+        ]  # fmt: skip
         if rows:
             say(table(rows, ["run", "figure", "asked for", "ours", "verdict"], texts=(0, 1, 2, 4)))
         for sentence in found.left_out:
