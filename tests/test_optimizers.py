@@ -5,12 +5,14 @@ Also what happens to the gradients before (clipping) and to the weights after (a
 
 import json
 import math
+from typing import Any
 
 import pytest
 import torch
 from safetensors.torch import load, save
 from torch import Tensor, nn
 
+from glassloom.config import Config
 from glassloom.config.training import TrainSettings
 from glassloom.errors import RunError
 from glassloom.models.contract import LanguageModel
@@ -371,3 +373,12 @@ def test_a_saved_average_goes_on_bit_by_bit() -> None:
     assert all(torch.equal(a, resumed.state()[0][name]) for name, a in average.state()[0].items())
     with pytest.raises(RunError, match="does not fit weight"):
         WeightAverage(nn.Linear(4, 2), decay=0.9).restore(*average.state())
+
+
+def test_an_architectures_own_weight_decay_is_no_penalty_under_another_optimizer() -> None:
+    def decay(**given: Any) -> float:
+        return Config.from_flat({"model": "transformer", **given}).train.weight_decay
+
+    assert decay() == decay(optimizer="adamw") == decay(optimizer="muon") == 0.1
+    assert decay(optimizer="adam") == decay(optimizer="sgd") == 0.0
+    assert decay(optimizer="adam", weight_decay=0.2) == 0.2

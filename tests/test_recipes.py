@@ -181,6 +181,13 @@ def test_the_fifteen_settings_have_the_sizes_that_the_reference_gives() -> None:
     assert parameters(runs["3.1a"]) == recurrent(1) == 8_019_856
 
 
+def test_the_fifteen_settings_have_no_decay_and_no_warm_up_of_ours() -> None:
+    for run in plan(load_recipe("ptb-architectures"), only=["words"]).runs:
+        train = Config.from_flat(run.given).train
+        assert (train.weight_decay, train.warmup, train.momentum, train.ema) == (0, 0, 0, None), run.id
+        assert (train.clip_norm, train.schedule, train.beta1, train.beta2) == (0.25, "constant", 0.9, 0.999), run.id
+
+
 def test_every_reported_history_has_its_epochs() -> None:
     from glassloom.experiment.history import reported_history
     from glassloom.recipes import rows_of

@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from glassloom.models.contract import ModelSettings
 
 
+DECOUPLED = ("adamw", "muon")
+"""Optimizers whose weight decay is apart from the gradient (Loshchilov and Hutter 2019)."""
+
+
 @dataclass(frozen=True)
 class Config:
     """One run's settings, all of them: text, architecture by name with its own settings, training.
@@ -59,6 +63,8 @@ class Config:
         usual = dict(own.training)
         if "context" in sections["model"]:
             usual.pop("sequence_length", None)  # a step is then as long as the context that was asked for
+        if sections["train"].get("optimizer", "adamw") not in DECOUPLED:
+            usual.pop("weight_decay", None)  # meant as decay apart from the gradient, not as a penalty in it
         return cls(
             checked(DataSettings, sections["data"]),
             name,

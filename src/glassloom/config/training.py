@@ -53,7 +53,11 @@ class TrainSettings(BaseModel):
     beta1: float = setting(0.9, "Decay of adam's mean of gradients.", ge=0, lt=1)
     beta2: float = setting(0.99, "Decay of adam's and rmsprop's mean of squared gradients.", ge=0, lt=1)
     epsilon: float = setting(1e-8, "Added to the root of the second moment (inside the root in adagrad).", gt=0)
-    weight_decay: float = setting(0.0, "Decoupled for adamw and muon (matrices only), an L2 penalty elsewhere.", ge=0)
+    weight_decay: float = setting(
+        0.0,
+        "Decoupled for adamw and muon (matrices only; a model's own default is for these), an L2 penalty elsewhere.",
+        ge=0,
+    )
     clip_norm: float | None = setting(None, "Scale the gradient down to this global norm.", gt=0)
     clip_value: float | None = setting(None, "Clip every element of the gradient to [-value, value].", gt=0)
     ema: float | None = setting(
