@@ -7,6 +7,7 @@ Every figure in the table comes from those files; what nobody has run is written
 """
 
 import json
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ def take_in(folder: Path) -> Path:
     """Store a recipe's results, without curves and samples."""
     found = json.loads((folder / "results.json").read_text(encoding="utf-8"))
     kept = {name: found[name] for name in KEPT}
+    kept["command"] = kept["environment"]["command"] = re.sub(r" --out \S+", "", found["command"])
     kept["rows"] = [{name: row[name] for name in OF_A_ROW} for row in found["rows"]]
     quick = "-quick" if "--quick" in found["command"] else ""
     path = RESULTS / f"recipe-{found['recipe']}{quick}.json"
@@ -44,7 +46,7 @@ def table() -> str:
         where = f"{found['environment'].get('processor', '?')}, {found['date'][:10]}"
         waiting = []
         for target in found["targets"]:
-            if target["value"] is None:
+            if target["verdict"] not in ("reached", "missed"):
                 waiting.append(target)
                 continue
             lines.append(f"| {found['recipe']} | {described(target)} | {asked(target)} | {reached(target)} | {where} |")

@@ -102,6 +102,14 @@ def test_the_quick_version_says_what_it_left_out(recipe: Path, commands: Command
     ]  # fmt: skip
 
 
+def test_a_run_of_another_length_is_not_judged_by_its_end(recipe: Path, commands: Commands) -> None:
+    found = commands.done(
+        "run", str(recipe), "--only", "one", "--epochs", "0.02", "--out", str(recipe.parent / "out"), "--json"
+    ).json
+    assert found["targets"][0]["verdict"] == "not at full length"
+    assert found["targets"][0]["value"] == found["rows"][0]["valid_perplexity"]
+
+
 def test_only_trains_what_is_named_and_shows_what_is_there(recipe: Path, commands: Commands) -> None:
     out = recipe.parent / "out"
     commands.done("run", str(recipe), "--only", "two", "--out", str(out))

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from glassloom.comparison import Comparison, Row
+from glassloom.config import Config
 from glassloom.data.corpus import Corpus
 from glassloom.recipes import Recipe, rows_of
 from glassloom.runs import Run
@@ -44,6 +45,11 @@ class Experiment:
     def there(self, ids: Sequence[str] = ()) -> dict[str, Run]:
         """Those of the runs (all, where none is named) that exist, in order."""
         return {id: self.runs[id] for id in (ids or self.runs) if id in self.runs}
+
+    def is_full(self, id: str) -> bool:
+        """Whether a run has the whole budget that the recipe gives it."""
+        asked = next(self.recipe.given(part, run) for part, run in self.recipe.runs() if run.id == id)
+        return self.runs[id].config.train.budget() == Config.from_flat(asked).train.budget()
 
     def reported(self, file: str) -> list[dict[str, str]]:
         """The rows of a table of reported figures (`ptb`, `other`)."""

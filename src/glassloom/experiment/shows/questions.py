@@ -7,7 +7,6 @@ import torch
 
 from glassloom.comparison import Candidate, front
 from glassloom.comparison.wording import listed
-from glassloom.config import Config
 from glassloom.data.corpus import Corpus
 from glassloom.exhibits import Exhibit, Prose
 from glassloom.experiment.experiment import Experiment
@@ -25,7 +24,7 @@ def questions(experiment: Experiment, *, file: str) -> list[Exhibit]:
     """Each question with its answer; first from the reported figures, then from our own runs."""
     reported = told(experiment, file)
     every = histories(experiment)
-    ours = {id: history for id, history in every.items() if is_full(experiment, id)}
+    ours = {id: history for id, history in every.items() if experiment.is_full(id)}
     answers = [
         ("time-or-generalization", "Which setting for time, which for generalization?", time_or_generalization),
         ("learning-rate", "How do SGD and Adam react to the learning rate?", learning_rates),
@@ -42,12 +41,6 @@ def questions(experiment: Experiment, *, file: str) -> list[Exhibit]:
             paragraphs.append("In our runs: not yet run at full length.")
         exhibits.append(Prose(name=f"answer-{name}", title=title, paragraphs=tuple(paragraphs)))
     return [*exhibits, dropout_gap(experiment, list(every))]
-
-
-def is_full(experiment: Experiment, id: str) -> bool:
-    """Whether a run has the whole budget that the recipe gives it."""
-    asked = next(experiment.recipe.given(part, run) for part, run in experiment.recipe.runs() if run.id == id)
-    return experiment.runs[id].config.train.budget() == Config.from_flat(asked).train.budget()
 
 
 def told(experiment: Experiment, file: str) -> Known:
