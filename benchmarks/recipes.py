@@ -51,7 +51,7 @@ def table() -> str:
                 continue
             lines.append(f"| {found['recipe']} | {described(target)} | {asked(target)} | {reached(target)} | {where} |")
         if waiting:
-            lines.append(f"| {found['recipe']} | {len(waiting)} more figures | | not yet run | |")
+            lines.append(f"| {found['recipe']} | {len(waiting)} more | | not yet run | |")
     return "\n".join(lines)
 
 
@@ -67,6 +67,8 @@ def asked(target: dict[str, Any]) -> str:
         return f"≥ {target['at_least']:g}"
     if target["at_most"] is not None:
         return f"≤ {target['at_most']:g}"
+    if not target["within"]:
+        return f"≤ {target['reported']:g}"
     return f"{'±' if target['either_way'] else '≤ +'}{target['within']:.0%} of {target['reported']:g}"
 
 
