@@ -86,6 +86,7 @@ def page(*exhibits: Exhibit, text: str = "A page", compared: bool = False) -> Pa
     whole = made_up(seeds=1, points=6, models=("gru", "rnn"), diverged=False) if compared else None
     return Page(
         title=text, about=text, date="2026-11-21T09:00:00+00:00", command=f"glassloom run {text}",
-        sections=(Section(title="Words", comparison=whole), Section(title=text, name="exhibits", exhibits=exhibits)),
+        sections=(Section(title="Words", about=f"Of words {text}.", comparison=whole),
+                  Section(title=text, name="exhibits", exhibits=exhibits)),
         environment={text: text}, downloads={"rows.csv": text},
     )  # fmt: skip

@@ -1,5 +1,6 @@
 """A page of exhibits in a real browser: it draws, it reads out values, it follows the theme, and it fits a phone."""
 
+import csv
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -8,6 +9,7 @@ from playwright.sync_api import Browser
 
 from comparisons import HEBREW, MARKUP
 from glassloom.report import write_page
+from glassloom.report.matrices import sign
 from pages import every_kind, matrices, page
 from test_report_browser import Visit, browser
 
@@ -88,6 +90,15 @@ def test_matrices_and_numbers_can_be_taken_along(visit: Callable[..., Visit], wr
     with page.expect_download() as download:
         page.locator("#figure-curves a[download='curves.csv']").click()
     assert Path(download.value.path()).read_bytes() == (written.parent / "figures" / "curves.csv").read_bytes()
+    with page.expect_download() as download:
+        page.locator("#figure-many button[data-kind=csv]").click()
+    saved, beside = (
+        [[sign(cell) for cell in row] for row in csv.reader(path.read_text(encoding="utf-8").splitlines())]
+        for path in (Path(download.value.path()), written.parent / "figures" / "many.csv")
+    )
+    assert len(saved) == 1 + 16 * 2 * 3
+    assert [row[:3] for row in saved] == [row[:3] for row in beside]
+    assert [row[3] and float(row[3]) for row in saved[1:]] == [row[3] and float(row[3]) for row in beside[1:]]
 
 
 def test_light_and_dark_exchange_the_pixels_and_the_colours(visit: Callable[..., Visit]) -> None:

@@ -11,6 +11,7 @@ import torch
 
 from glassloom.errors import RunError
 from glassloom.runs import load_run
+from glassloom.runs.checkpoint import Checkpoint
 from trainings import differences, everything, language, small, stop_at, stream, train
 
 CASES: dict[str, dict[str, Any]] = {
@@ -74,6 +75,22 @@ def test_the_cases_are_unlike_so_that_equality_means_something(tiny_text: str, t
     for name, changes in {"seed": {"seed": 1}, "dropout": {"dropout": 0.2}, "ema": {"ema": 0.5}}.items():
         other = train(corpus, tmp_path, name, **small(**{"steps": 6, "dropout": 0.3, **changes}))
         assert "weights output.weight" in differences(everything(one.run), everything(other.run))
+
+
+def test_a_run_begun_before_losses_were_smoothed_goes_on(
+    tiny_text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    corpus, settings = stream(tiny_text), small(steps=9)
+    whole = train(corpus, tmp_path, "whole", **settings)
+    watch, stop = stop_at(5)
+    train(corpus, tmp_path, "part", stop=stop, on_event=watch, **settings)
+    now = Checkpoint.progress
+    monkeypatch.setattr(
+        Checkpoint, "progress", lambda self: {k: v for k, v in now(self).items() if k != "smoothed_nats"}
+    )
+    resumed = train(corpus, tmp_path, "part", resume=True, **settings)
+    same = ["metrics"]  # the running mean begins anew; weights, optimizer and all else are those of the whole run
+    assert differences(everything(whole.run), everything(resumed.run)) == same
 
 
 def test_a_fresh_process_goes_on_to_the_last_bit(tiny_text: str, tmp_path: Path) -> None:

@@ -220,8 +220,7 @@ def page_sections(
 
 def part_section(part: Part, found: Comparison, own: Sequence[Exhibit]) -> Section:
     """One part: what it is about, its table and curves, what is shown of it."""
-    about = [Prose(name=f"{part.name}-about", title="", paragraphs=(part.about,))] if part.about else []
-    return Section(name=part.name, title=part.title, exhibits=(*about, *own), comparison=found)
+    return Section(name=part.name, title=part.title, about=part.about, exhibits=tuple(own), comparison=found)
 
 
 def check_shows(recipe: Recipe) -> None:

@@ -31,6 +31,8 @@ class Section:
     exhibits: tuple[Exhibit, ...] = ()
     comparison: Comparison | None = None
     name: str = ""
+    about: str = ""
+    """What it is about, in prose below the title."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,6 +64,7 @@ class Stretch:
 
     name: str
     title: str
+    about: str
     part: Part | None
     first_figure: int
     """The number of the comparison's first figure."""
@@ -131,7 +134,7 @@ def _stretches(page: Page) -> list[Stretch]:
             figures += shown.figure is not None
             tables += shown.kind == "table"
             made.append(replace(shown, number=figures if shown.figure is not None else tables))
-        stretches.append(Stretch(name, section.title, part, first, made))
+        stretches.append(Stretch(name, section.title, section.about, part, first, made))
     _check_names(stretches)
     return stretches
 

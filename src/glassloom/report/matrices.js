@@ -193,6 +193,24 @@ function saveMatrices(figure, kind) {
   picture.src = address;
 }
 
+// 64 matrices are some megabytes of CSV: it is written when it is asked for, from the values that the page has anyway
+function asCsv(data) {
+  const cell = (value) => (/[",\n]/.test(value) ? `"${String(value).replaceAll('"', '""')}"` : value);
+  const lines = [["matrix", data.row_axis, data.column_axis, "value"]];
+  for (const { title, rows, columns, values } of data.matrices) {
+    const [down, across] = [data.labels[rows], data.labels[columns]];
+    values.forEach((value, place) => {
+      lines.push([title, down[Math.floor(place / across.length)], across[place % across.length], value ?? ""]);
+    });
+  }
+  return lines.map((line) => line.map(cell).join(",")).join("\n") + "\n";
+}
+
+function saveCsv(figure, data) {
+  const file = new Blob([asCsv(data)], { type: "text/csv" });
+  download(URL.createObjectURL(file), `${figure.dataset.name}.csv`);
+}
+
 function drawMatrices(figure) {
   const data = JSON.parse(figure.querySelector("script").textContent);
   const frames = [...figure.querySelectorAll(".matrix")];
@@ -202,7 +220,8 @@ function drawMatrices(figure) {
   });
   for (const button of figure.querySelectorAll(".save button")) {
     button.hidden = false;
-    button.addEventListener("click", () => saveMatrices(figure, button.dataset.kind));
+    const { kind } = button.dataset;
+    button.addEventListener("click", () => (kind === "csv" ? saveCsv(figure, data) : saveMatrices(figure, kind)));
   }
   figure.dataset.drawn = "yes";
 }

@@ -26,7 +26,7 @@ from glassloom.training.state import TrainingState, not_finite
 SAMPLES, LOGGED = 4, 500
 """How often over the budget, where no number of steps is set."""
 WARM_BRIEF = 256
-"""In training the slice is cut into rows warmed up on so few tokens: 20 times faster, and stated in the protocol."""
+"""In training the slice is cut into rows warmed up on so few tokens, which the protocol states."""
 MOST_PATIENCE, LEAST_PATIENCE, PATIENCE_SHARE = 100, 5, 0.2
 """Steps in a row that the smoothed loss may be far above uniform: a fifth of all steps, but 5 at least and 100 at most.
 The loss is smoothed over a fifth of that, so that a single leap does not stop a short run either."""

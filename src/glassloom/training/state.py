@@ -259,6 +259,7 @@ class TrainingState:
         self.generator.set_state(tensors["generator"])
         carried = under(tensors, "carried/")
         self.carried = tuple(carried[str(i)].to(self.device) for i in range(len(carried))) or None
+        numbers.setdefault("smoothed_nats", None)  # runs begun before there was one
         self.progress = Progress(**{name: numbers[name] for name in vars(Progress())})
 
     def start_from(self, weights: Mapping[str, Tensor], where: str) -> None:
