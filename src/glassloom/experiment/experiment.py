@@ -13,6 +13,9 @@ from glassloom.recipes import Recipe, rows_of
 from glassloom.runs import Run
 from glassloom.storage import replace_file, storing
 
+ENDED = ("finished", "diverged")
+"""How a run ends that was not cut off."""
+
 KEPT = "kept"
 """The folder of what was measured for the page."""
 
@@ -47,21 +50,25 @@ class Experiment:
         return {id: self.runs[id] for id in (ids or self.runs) if id in self.runs}
 
     def is_full(self, id: str) -> bool:
-        """Whether a run has the whole budget that the recipe gives it."""
-        asked = next(self.recipe.given(part, run) for part, run in self.recipe.runs() if run.id == id)
-        return self.runs[id].config.train.budget() == Config.from_flat(asked).train.budget()
+        """Whether a run has the whole budget that the recipe gives it, and came to its end."""
+        run = self.runs.get(id)
+        if run is None or (run.result() or {}).get("status") not in ENDED:
+            return False
+        asked = next(self.recipe.given(part, planned) for part, planned in self.recipe.runs() if planned.id == id)
+        return run.config.train.budget() == Config.from_flat(asked).train.budget()
 
     def reported(self, file: str) -> list[dict[str, str]]:
         """The rows of a table of reported figures (`ptb`, `other`)."""
         return rows_of(file)
 
-    def kept(self, name: str, compute: Callable[[], Any], *, of: Sequence[Run] = ()) -> Any:
+    def kept(self, name: str, compute: Callable[[], Any], *, of: Sequence[Run] = (), asked: Any = None) -> Any:
         """What `compute` gives (plain data), computed once and kept in the experiment's folder.
 
-        `of` are the runs that it is made from: it is computed anew where one of them has other checkpoints.
+        It is computed anew where something that it is made from differs: `of`, the settings and weights of the runs, or
+        `asked`, what else was asked for (plain data).
         """
         path = self.folder / KEPT / f"{name}.json"
-        made_from = [[run.name, [checkpoint.step for checkpoint in run.checkpoints()]] for run in of]
+        made_from = json.loads(json.dumps([[made(run) for run in of], asked]))
         if path.exists():
             stored = json.loads(path.read_text(encoding="utf-8"))
             if stored["made_from"] == made_from:
@@ -71,3 +78,8 @@ class Experiment:
             path.parent.mkdir(parents=True, exist_ok=True)
         replace_file(path, json.dumps({"made_from": made_from, "value": value}).encode())
         return value
+
+
+def made(run: Run) -> list[Any]:
+    """What tells a run from another of its name: its settings, and the digest of each checkpoint's weights."""
+    return [run.name, run.config.flat(), [[one.step, one.digest()] for one in run.checkpoints()]]

@@ -42,7 +42,8 @@ def judge(target: Target, experiment: Experiment) -> Reached:
         return Reached(target, None, NOT_YET)
     if experiment.quick and not target.quick:
         return Reached(target, value, "not asked of the short version")
-    if target.run and target.epoch is None and not experiment.is_full(target.run):
+    about = target.run or target.of
+    if about and target.epoch is None and not target.quick and not experiment.is_full(about):
         return Reached(target, value, "not at full length")
     low = -math.inf if target.lowest is None else target.lowest
     high = math.inf if target.limit is None else target.limit

@@ -73,6 +73,8 @@ class Target(Strict):
     runs: tuple[str, ...] = ()
     """The same for each of these."""
     figure: str
+    of: str = ""
+    """The run that a show's number is about: it counts only at full length."""
     epoch: int | None = None
     at_most: float | None = None
     at_least: float | None = None

@@ -52,6 +52,13 @@ class Checkpoint:
             return f"it is incomplete ({error})"
         return None
 
+    def digest(self) -> str | None:
+        """The SHA-256 that the manifest gives the weights; None where it cannot be read."""
+        try:
+            return str(read_json(self.path / MANIFEST)["files"][MODEL]["sha256"])
+        except (RunError, KeyError, TypeError):
+            return None
+
     def progress(self) -> dict[str, Any]:
         """Where training stood."""
         return read_json(self.path / PROGRESS)

@@ -139,7 +139,7 @@ def other_text(experiment: Experiment, *, runs: Sequence[str], corpus: str, shor
             losses = sequence_losses(run.model(run.newest()), paragraphs.train, run.tokenizer)
             return [losses.mean_of_sequences, losses.accuracy]
 
-        nats, accuracy = experiment.kept(f"other-text-{id}", measure, of=[run])
+        nats, accuracy = experiment.kept(f"other-text-{id}", measure, of=[run], asked=[corpus, count, shortest])
         own = history(experiment, id)[-1]
         experiment.figures[f"{id} held out"] = nats
         rows.append((id, own["error"], own["accuracy"], nats, accuracy))

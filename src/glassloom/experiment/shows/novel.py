@@ -101,7 +101,7 @@ def synthesis(
         text = generate(there.model(best), corpus.tokenizer, prompt, decoding, skip_unknown=True)[0].text
         return {"step": best.step, "prompt": prompt, "text": text}
 
-    best = experiment.kept(f"{name}-{run}", long, of=[there])
+    best = experiment.kept(f"{name}-{run}", long, of=[there], asked=[length, seed])
     found = [(f"after {one['step']:,} updates", one) for one in there.samples()]
     found.append((f"the best, of update {best['step']:,}: {length:,} characters", best))
     texts = [Text(label=label, prompt=one["prompt"], text=one["text"]) for label, one in found]
@@ -120,6 +120,7 @@ def recipes(
         window, last = run.config.train.sequence_length or 1, mean_of_last_pass(run)
         if last.whole:
             experiment.figures[f"{id}: mean of the last pass"] = last.nats
+        experiment.figures[f"{id}: minutes for 100,000 updates"] = 1e5 * seconds_of_an_update(run) / 60
         held = experiment.kept(f"held-out-{id}", partial(held_out, experiment, id, run), of=[run])
         experiment.figures[f"{id}: held out"] = held["tenth"]
         low, text, mean = smoothed_loss(run).best[0], experiment.corpus(id).name, last.nats if last.whole else None
@@ -142,6 +143,12 @@ def recipes(
             rows=tuple(rows),
         )
     ]  # fmt: skip
+
+
+def seconds_of_an_update(run: Run) -> float:
+    """Seconds of training an update took, the pauses for evaluation left out."""
+    newest = run.newest()
+    return float(newest.progress()["seconds"]) / max(newest.step, 1)
 
 
 def held_out(experiment: Experiment, id: str, run: Run) -> dict[str, float]:

@@ -141,7 +141,7 @@ def depth(known: Known) -> str:
 
 def more(experiment: Experiment, *, heads: Sequence[str], corpora: Sequence[str]) -> list[Exhibit]:
     """Would more heads help, or a larger corpus? From the optional runs, where they were made."""
-    known = histories(experiment)
+    known = {id: history for id, history in histories(experiment).items() if experiment.is_full(id)}
     by_heads = sorted(
         (experiment.runs[id].config.flat()["heads"], value) for id in heads if (value := best(known, id)) is not None
     )

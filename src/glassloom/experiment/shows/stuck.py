@@ -29,7 +29,7 @@ def measured(experiment: Experiment, runs: Sequence[str], paragraphs: int) -> Me
             losses = sequence_losses(model, corpus.train, run.tokenizer, first=paragraphs)
             return [losses.mean_of_sequences, losses.accuracy_of_sequences, float(run.newest().step)]
 
-        loss, right, updates = experiment.kept(f"stuck-{id}", measure, of=[run])
+        loss, right, updates = experiment.kept(f"stuck-{id}", measure, of=[run], asked=paragraphs)
         found[id] = {
             "loss": loss, "right": right, "updates": int(updates), "lr": run.config.train.lr,
             "broken": settings.output == "probabilities", "bias": settings.attention_bias,
