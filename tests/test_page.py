@@ -16,7 +16,7 @@ from hypothesis import example, given, settings
 
 from comparisons import MARKUP, made_up
 from glassloom.errors import StorageError
-from glassloom.exhibits import Axis, Bar, Bars, Column, Lines, Matrices, Matrix, Series, Table
+from glassloom.exhibits import Axis, Bar, Bars, Column, Lines, Matrices, Matrix, Series, Table, Text, Texts
 from glassloom.report import Section, exhibition_as_html, write_page
 from glassloom.report.colours import PALETTE, PAPER, colours_by_name
 from glassloom.report.drawing import cell_text, show
@@ -381,3 +381,12 @@ def test_fifteen_colours_are_told_apart_by_any_eyes_on_light_and_on_dark(vision:
 def test_names_beyond_fifteen_still_differ() -> None:
     names = [f"s{place}" for place in range(40)]
     assert len(set(colours_by_name([*names, "gru", "lstm"]).values())) == 42
+
+
+def test_many_samples_are_folded_away_below_their_title() -> None:
+    text = Text(label="one", text="to be")
+    both = [Texts(name=name, title=name, texts=(text,), folded=name == "all") for name in ("best", "all")]
+    whole = exhibition_as_html(page(*both))
+    fold = whole[whole.index('id="all"') :]
+    assert re.search(r'<details class="more"><summary[^>]*>all</summary>.*to be.*</details>', fold, re.DOTALL)
+    assert "<details" not in whole[whole.index('id="best"') : whole.index('id="all"')]

@@ -151,9 +151,10 @@ class Text:
 
 @dataclass(frozen=True, kw_only=True)
 class Texts(Exhibit):
-    """Samples in the order given."""
+    """Samples in the order given; where there are many of them they are `folded` away below their title."""
 
     texts: tuple[Text, ...]
+    folded: bool = False
 
 
 KINDS: dict[str, type[Exhibit]] = {kind.__name__: kind for kind in (Prose, Table, Lines, Bars, Matrices, Texts)}

@@ -239,7 +239,7 @@ def legend_of(names: Sequence[str], symbol: str = "stroke", above: int = 8) -> a
     """The legend above a figure, in as many columns as there is room for."""
     wide = max(len(name) for name in names) * 7 + 50
     columns = alt.ExprRef(f"max(1, min({len(names)}, floor(width / {wide})))")
-    return alt.Legend(orient="top", symbolType=symbol, columns=columns, symbolOpacity=1, offset=above)
+    return alt.Legend(orient="top", symbolType=symbol, columns=columns, symbolOpacity=1, offset=above, labelLimit=wide)
 
 
 def short(value: float) -> float:

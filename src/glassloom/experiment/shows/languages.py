@@ -113,6 +113,7 @@ def samples(
                 caption=f"{count} samples after each epoch, one a line, to their end or {longest} tokens. At "
                 "temperature 0 every one is the same.",
                 texts=tuple(Text(**text) for text in texts),
+                folded=len(texts) > 6,
             )
         )
     return exhibits

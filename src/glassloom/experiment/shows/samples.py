@@ -81,7 +81,10 @@ def samples(
             texts = tuple(Text(label=each.label, prompt=each.prompt, text=each.text) for each in drawn)
             caption = "The most probable token at each step, after the first word of a line of held-out text."
             exhibits.append(
-                Texts(name=f"all-{id}", title=f"All samples of {title_of(id, there[id])}", caption=caption, texts=texts)
+                Texts(
+                    name=f"all-{id}", title=f"All {len(texts)} samples of {title_of(id, there[id])}", caption=caption,
+                    texts=texts, folded=True,
+                )
             )
         return exhibits, {}
 
