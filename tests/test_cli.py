@@ -204,7 +204,7 @@ def test_results_go_to_one_stream_and_progress_to_the_other(commands: Commands) 
     assert "tokens/s" not in outcome.out
     assert outcome.notices == outcome.lines[:1], "the text is a tiny one"
     assert "SHA-256" in outcome.lines[1]
-    for fact in ("gru:", "parameters on cpu in float32", "1 threads, seed 0", "-> runs/plain"):
+    for fact in ("gru:", "parameters on cpu in float32", "1 threads", "kernels", "seed 0", "-> runs/plain"):
         assert fact in outcome.lines[2]
     assert [
         line for line in outcome.lines if re.match(r"step 2  train .* valid .* bits/char .* tokens/s  .* left", line)

@@ -1,7 +1,7 @@
 """Training as one sees it: a live line on a terminal, plain lines elsewhere."""
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -141,12 +141,20 @@ def opening(event: Began) -> list[str]:
         f"{facts['corpus']}: {sizes} tokens ({facts['tokenizer']}, vocabulary {facts['vocabulary']:,}; "
         f"{facts['split_rule']}), SHA-256 {facts['sha256'][:12]}",
         f"{facts['model']}: {facts['parameters']:,} parameters on {facts['device']} in {facts['precision']}, "
-        f"{facts['threads']} threads, seed {facts['seed']}; about {duration(facts['estimated_seconds'])} "
-        f"-> {facts['run']}",
+        f"{facts['threads']} threads{kernels(facts)}, seed {facts['seed']}; "
+        f"about {duration(facts['estimated_seconds'])} -> {facts['run']}",
     ]
     if event.resumed:
         lines.append(f"goes on from the checkpoint at step {event.step:,}")
     return lines
+
+
+def kernels(facts: Mapping[str, Any]) -> str:
+    """What computes recurrent layers on a CPU: the instruction set, or plain torch where nothing was compiled."""
+    if facts["model"] == "transformer" or facts["device"] != "cpu":
+        return ""
+    name = facts["kernels"]
+    return f", {name} kernels" if name else ", plain torch (slower; no kernels were compiled at installation)"
 
 
 class Watchers:

@@ -38,9 +38,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from glassloom.kernels import native
 from glassloom.kernels.products import (
     accumulate,
     input_gradients,
+    private,
     product,
     product_dtype,
     project,
@@ -54,6 +56,7 @@ from glassloom.kernels.products import (
 from glassloom.kernels.rnn import See
 
 Reset: TypeAlias = Literal["before", "after"]
+CELLS = {"before": native.Cell.GRU_RESET_BEFORE, "after": native.Cell.GRU_RESET_AFTER}
 
 
 def gru(
@@ -82,61 +85,69 @@ def gru(
     with without_autocast(inputs):
         if dtype != inputs.dtype or dtype != initial.dtype:
             inputs, initial = inputs.to(bias.dtype), initial.to(bias.dtype)
-        arguments = inputs, input_weight, recurrent_weight, bias, initial, recurrent_bias, dtype
-        function = GRUBefore if reset == "before" else GRUAfter
+        arguments = inputs, input_weight, recurrent_weight, bias, initial, reset, recurrent_bias, dtype
         if torch.is_grad_enabled():
-            outputs, final = function.apply(*arguments)
+            outputs, final = GRUFunction.apply(*arguments)
             return outputs, final
-        states = (run_before if reset == "before" else run_after)(*arguments)[0]
+        states = run(*arguments)[0]
         return states[1:], states[-1].clone()
 
 
-def run_before(
+def run(
     inputs: Tensor,
     input_weight: Tensor | None,
     recurrent_weight: Tensor,
     bias: Tensor,
     initial: Tensor,
-    recurrent_bias: Tensor | None,
-    dtype: torch.dtype,
-) -> tuple[Tensor, Tensor]:
-    """The forward pass, reset before: states `time+1 batch width` and gates `time batch gates`."""
-    width = initial.shape[-1]
-    gates = project(inputs, input_weight, bias, dtype)
-    states = states_from(initial, len(inputs))
-    to_gates, to_candidate = recurrent_weight.to(dtype).t().split([2 * width, width], 1)
-    hidden, *rest = states.unbind(0)
-    both, reset, update, candidate = gates_by_step(gates, width)
-    for t, after in enumerate(rest):
-        accumulate(both[t], hidden, to_gates).sigmoid_()
-        accumulate(candidate[t], reset[t] * hidden, to_candidate).tanh_()
-        hidden = torch.lerp(hidden, candidate[t], update[t], out=after)
-    return states, gates
-
-
-def run_after(
-    inputs: Tensor,
-    input_weight: Tensor | None,
-    recurrent_weight: Tensor,
-    bias: Tensor,
-    initial: Tensor,
+    reset: Reset,
     recurrent_bias: Tensor | None,
     dtype: torch.dtype,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """The forward pass, reset after: states, gates, and u (the candidate's recurrent product), `time batch width`."""
-    assert recurrent_bias is not None
-    width = initial.shape[-1]
+    """The forward pass: states `time+1 batch width`, gates `time batch gates`, and what stands beside them.
+
+    That is, `time batch width`, with reset before: r h; after: u, the candidate's recurrent product.
+    """
     gates = project(inputs, input_weight, bias, dtype)
     states = states_from(initial, len(inputs))
-    recurrent = recurrent_bias.expand(len(inputs), *initial.shape).contiguous()
-    to_gates, to_candidate = recurrent_weight.to(dtype).t().split([2 * width, width], 1)
+    beside = torch.empty_like(states[1:])
+    if native.serves(gates, dtype):
+        more = {} if recurrent_bias is None else {"recurrent_bias": recurrent_bias.contiguous()}
+        native.run(CELLS[reset], recurrent_weight, dtype, native.FORWARD,
+                   gates=gates, states=states, beside=beside, **more)  # fmt: skip
+    else:
+        recurrent = recurrent_weight.to(dtype).t()
+        if recurrent_bias is None:
+            forward_before(gates, states, beside, recurrent)
+        else:
+            forward_after(gates, states, beside, recurrent, recurrent_bias)
+    return states, gates, beside
+
+
+def forward_before(gates: Tensor, states: Tensor, product_of_reset: Tensor, recurrent: Tensor) -> None:
+    """Every gate's argument becomes its value, step by step; the states and r h are filled in."""
+    width = states.shape[-1]
+    to_gates, to_candidate = recurrent.split([2 * width, width], 1)
     hidden, *rest = states.unbind(0)
     both, reset, update, candidate = gates_by_step(gates, width)
     for t, after in enumerate(rest):
         accumulate(both[t], hidden, to_gates).sigmoid_()
-        candidate[t].addcmul_(reset[t], accumulate(recurrent[t], hidden, to_candidate)).tanh_()
+        accumulate(candidate[t], torch.mul(reset[t], hidden, out=product_of_reset[t]), to_candidate).tanh_()
+        hidden = torch.lerp(hidden, candidate[t], update[t], out=after)
+
+
+def forward_after(
+    gates: Tensor, states: Tensor, candidates_product: Tensor, recurrent: Tensor, recurrent_bias: Tensor
+) -> None:
+    """Every gate's argument becomes its value, step by step; the states and u are filled in."""
+    width = states.shape[-1]
+    to_gates, to_candidate = recurrent.split([2 * width, width], 1)
+    candidates_product.copy_(recurrent_bias.expand_as(candidates_product))
+    hidden, *rest = states.unbind(0)
+    both, reset, update, candidate = gates_by_step(gates, width)
+    for t, after in enumerate(rest):
+        accumulate(both[t], hidden, to_gates).sigmoid_()
+        candidate[t].addcmul_(reset[t], accumulate(candidates_product[t], hidden, to_candidate)).tanh_()
         hidden = torch.lerp(candidate[t], hidden, update[t], out=after)
-    return states, gates, recurrent
 
 
 def gates_by_step(gates: Tensor, width: int) -> Iterator[tuple[Tensor, ...]]:
@@ -145,94 +156,101 @@ def gates_by_step(gates: Tensor, width: int) -> Iterator[tuple[Tensor, ...]]:
     return (gates[..., part].unbind(0) for part in parts)
 
 
-class GRUBefore(torch.autograd.Function):
-    """The left column of this file's head."""
+def backward_before(
+    gates: Tensor, states: Tensor, from_outputs: Tensor, incoming: Tensor, recurrent: Tensor
+) -> tuple[Tensor, Tensor]:
+    """The left column of this file's head: the gradients of the gates' arguments, and of the first state."""
+    width, before = states.shape[-1], states[:-1]
+    reset, update, candidate = gates.split(width, -1)
+    reset_steps, kept_steps = reset.unbind(0), (1 - update).unbind(0)
+    derivative = torch.empty_like(gates)  # at first the local factors, in the loop times g or e
+    sigmoid_slope(before, reset, out=derivative[..., :width])
+    sigmoid_slope(candidate - before, update, out=derivative[..., width : 2 * width])
+    tanh_slope(update, candidate, out=derivative[..., 2 * width :])
+    to_gates, to_candidate = recurrent.split([2 * width, width])
+    from_reset = derivative[..., :width].unbind(0)
+    from_gates, from_candidate = (part.unbind(0) for part in derivative.split([2 * width, width], -1))
+    times_incoming = derivative.unflatten(-1, (3, width))[..., 1:, :].unbind(0)
+    for t in reversed(range(len(gates))):
+        incoming = incoming + from_outputs[t]
+        times_incoming[t].mul_(incoming.unsqueeze(1))
+        through_reset = product(from_candidate[t], to_candidate)
+        from_reset[t].mul_(through_reset)
+        incoming.mul_(kept_steps[t]).addcmul_(through_reset, reset_steps[t])
+        accumulate(incoming, from_gates[t], to_gates)
+    return derivative, incoming
+
+
+def backward_after(
+    gates: Tensor, states: Tensor, beside: Tensor, from_outputs: Tensor, incoming: Tensor, recurrent: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    """The right column of this file's head: the gradients of the gates' arguments, of u, and of the first state."""
+    width = states.shape[-1]
+    reset, update, candidate = gates.split(width, -1)
+    update_steps = update.unbind(0)
+    # In the order u, r, z, n: the first three meet the recurrent weights, the last three the input weights.
+    derivative = gates.new_empty(*beside.shape[:2], 4 * width)
+    local = derivative.split(width, -1)
+    tanh_slope(1 - update, candidate, out=local[3])
+    sigmoid_slope(states[:-1] - candidate, update, out=local[2])
+    sigmoid_slope(local[3] * beside, reset, out=local[1])
+    torch.mul(local[3], reset, out=local[0])
+    gates_to_states = recurrent.roll(width, 0)
+    times_incoming = derivative.unflatten(-1, (4, width)).unbind(0)
+    recurrent_steps = derivative[..., : 3 * width].unbind(0)
+    for t in reversed(range(len(gates))):
+        incoming = incoming + from_outputs[t]
+        times_incoming[t].mul_(incoming.unsqueeze(1))
+        accumulate(incoming.mul_(update_steps[t]), recurrent_steps[t], gates_to_states)
+    return derivative[..., width:], local[0], incoming
+
+
+class GRUFunction(torch.autograd.Function):
+    """The equations of this file's head."""
 
     @staticmethod
     def forward(ctx: Any, *arguments: Any) -> tuple[Tensor, Tensor]:
-        inputs, input_weight, recurrent_weight, _, _, _, ctx.dtype = arguments
-        states, gates = run_before(*arguments)
-        ctx.save_for_backward(inputs, input_weight, recurrent_weight, states, gates)
+        inputs, input_weight, recurrent_weight, bias, _, ctx.reset, recurrent_bias, ctx.dtype = arguments
+        ctx.overwritten = False
+        kept = run(*arguments)
+        ctx.save_for_backward(inputs, input_weight, recurrent_weight, bias, recurrent_bias, *kept)
+        states, _, _ = kept
         return states[1:], states[-1].clone()
 
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, from_outputs: Tensor, from_final: Tensor) -> tuple[Tensor | None, ...]:
-        inputs, input_weight, recurrent_weight, states, gates = ctx.saved_tensors
-        width = states.shape[-1]
+        inputs, input_weight, recurrent_weight, bias, recurrent_bias, states, gates, beside = ctx.saved_tensors
+        width, before, is_after = states.shape[-1], states[:-1], ctx.reset == "after"
         with without_autocast(states):
-            before = states[:-1]
-            reset, update, candidate = gates.split(width, -1)
-            reset_steps, kept_steps = reset.unbind(0), (1 - update).unbind(0)
-            derivative = torch.empty_like(gates)  # at first the local factors, in the loop times g or e
-            sigmoid_slope(before, reset, out=derivative[..., :width])
-            sigmoid_slope(candidate - before, update, out=derivative[..., width : 2 * width])
-            tanh_slope(update, candidate, out=derivative[..., 2 * width :])
-            to_gates, to_candidate = recurrent_weight.to(ctx.dtype).split([2 * width, width])
-            from_reset = derivative[..., :width].unbind(0)
-            from_gates, from_candidate = (part.unbind(0) for part in derivative.split([2 * width, width], -1))
-            times_incoming = derivative.unflatten(-1, (3, width))[..., 1:, :].unbind(0)
-            incoming = from_final
-            for t in reversed(range(len(inputs))):
-                incoming = incoming + from_outputs[t]
-                times_incoming[t].mul_(incoming.unsqueeze(1))
-                through_reset = product(from_candidate[t], to_candidate)
-                from_reset[t].mul_(through_reset)
-                incoming.mul_(kept_steps[t]).addcmul_(through_reset, reset_steps[t])
-                accumulate(incoming, from_gates[t], to_gates)
+            if ctx.overwritten:  # a second backward pass over the same forward pass
+                again = inputs, input_weight, recurrent_weight, bias, states[0], ctx.reset, recurrent_bias, ctx.dtype
+                states, gates, beside = run(*again)
+            ctx.overwritten = native.serves(gates, ctx.dtype)
+            if ctx.overwritten:
+                derivative, incoming, from_product = gates, private(from_final), beside
+                native.run(CELLS[ctx.reset], recurrent_weight, ctx.dtype, native.BACKWARD,
+                           gates=gates, states=states, beside=beside, from_outputs=from_outputs.contiguous(),
+                           incoming=incoming, cell_incoming=torch.empty_like(incoming))  # fmt: skip
+            else:
+                recurrent = recurrent_weight.to(ctx.dtype)
+                if is_after:
+                    derivative, from_product, incoming = backward_after(
+                        gates, states, beside, from_outputs, from_final, recurrent
+                    )
+                else:
+                    derivative, incoming = backward_before(gates, states, from_outputs, from_final, recurrent)
             from_inputs, from_weight, from_bias = input_gradients(
                 derivative, inputs, input_weight, ctx.dtype, ctx.needs_input_grad[0]
             )
-            from_recurrent = torch.cat(
-                [
-                    weight_gradient(derivative[..., : 2 * width], before, ctx.dtype),
-                    weight_gradient(derivative[..., 2 * width :], reset * before, ctx.dtype),
-                ]
-            )
-        return from_inputs, from_weight, from_recurrent, from_bias, incoming, None, None
-
-
-class GRUAfter(torch.autograd.Function):
-    """The right column of this file's head."""
-
-    @staticmethod
-    def forward(ctx: Any, *arguments: Any) -> tuple[Tensor, Tensor]:
-        inputs, input_weight, recurrent_weight, _, _, _, ctx.dtype = arguments
-        states, gates, recurrent = run_after(*arguments)
-        ctx.save_for_backward(inputs, input_weight, recurrent_weight, states, gates, recurrent)
-        return states[1:], states[-1].clone()
-
-    @staticmethod
-    @torch.autograd.function.once_differentiable
-    def backward(ctx: Any, from_outputs: Tensor, from_final: Tensor) -> tuple[Tensor | None, ...]:
-        inputs, input_weight, recurrent_weight, states, gates, recurrent = ctx.saved_tensors
-        width = states.shape[-1]
-        with without_autocast(states):
-            before = states[:-1]
-            reset, update, candidate = gates.split(width, -1)
-            update_steps = update.unbind(0)
-            # In the order u, r, z, n: the first three meet the recurrent weights, the last three the input weights.
-            derivative = gates.new_empty(*before.shape[:2], 4 * width)
-            of_recurrent, of_inputs = derivative[..., : 3 * width], derivative[..., width:]
-            local = derivative.split(width, -1)
-            tanh_slope(1 - update, candidate, out=local[3])
-            sigmoid_slope(before - candidate, update, out=local[2])
-            sigmoid_slope(local[3] * recurrent, reset, out=local[1])
-            torch.mul(local[3], reset, out=local[0])
-            gates_to_states = recurrent_weight.to(ctx.dtype).roll(width, 0)
-            times_incoming = derivative.unflatten(-1, (4, width)).unbind(0)
-            recurrent_steps = of_recurrent.unbind(0)
-            incoming = from_final
-            for t in reversed(range(len(inputs))):
-                incoming = incoming + from_outputs[t]
-                times_incoming[t].mul_(incoming.unsqueeze(1))
-                accumulate(incoming.mul_(update_steps[t]), recurrent_steps[t], gates_to_states)
-            from_inputs, from_weight, from_bias = input_gradients(
-                of_inputs, inputs, input_weight, ctx.dtype, ctx.needs_input_grad[0]
-            )
-            from_recurrent = weight_gradient(of_recurrent, before, ctx.dtype).roll(-width, 0)
-            from_recurrent_bias = local[0].sum((0, 1))
-        return from_inputs, from_weight, from_recurrent, from_bias, incoming, from_recurrent_bias, None
+            met_states = weight_gradient(derivative[..., : 2 * width], before, ctx.dtype)
+            if is_after:
+                met_product = weight_gradient(from_product, before, ctx.dtype)
+            else:
+                met_product = weight_gradient(derivative[..., 2 * width :], beside, ctx.dtype)
+            from_recurrent_bias = from_product.sum((0, 1)) if is_after else None
+        from_recurrent = torch.cat([met_states, met_product])
+        return from_inputs, from_weight, from_recurrent, from_bias, incoming, None, from_recurrent_bias, None
 
 
 def gru_steps(

@@ -26,9 +26,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from glassloom.kernels import native
 from glassloom.kernels.products import (
     accumulate,
     input_gradients,
+    private,
     product,
     product_dtype,
     project,
@@ -81,11 +83,20 @@ def run(
     dtype: torch.dtype,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """The forward pass: states and cells (`time+1 batch width`), tanh(c') and the gates (`time batch gates`)."""
-    width = initial.shape[-1]
     gates = project(inputs, input_weight, bias, dtype)
     states, cells = states_from(initial, len(inputs)), states_from(initial_cell, len(inputs))
     shown = torch.empty_like(states[1:])
-    recurrent = recurrent_weight.to(dtype).t()
+    if native.serves(gates, dtype):
+        native.run(native.Cell.LSTM, recurrent_weight, dtype, native.FORWARD,
+                   gates=gates, states=states, cells=cells, beside=shown)  # fmt: skip
+    else:
+        forward_steps(gates, states, cells, shown, recurrent_weight.to(dtype).t())
+    return states, cells, shown, gates
+
+
+def forward_steps(gates: Tensor, states: Tensor, cells: Tensor, shown: Tensor, recurrent: Tensor) -> None:
+    """Every gate's argument becomes its value, step by step; the states, cells and tanh(c') are filled in."""
+    width = states.shape[-1]
     enter_and_forget = gates[..., : 2 * width].unbind(0)
     enter, forget, candidate, output = (part.unbind(0) for part in gates.split(width, -1))
     hidden, cell = states[0], cells[0]
@@ -98,7 +109,34 @@ def run(
         output[t].sigmoid_()
         cell = torch.mul(forget[t], cell, out=cell_after).addcmul_(enter[t], candidate[t])
         hidden = torch.mul(output[t], torch.tanh(cell, out=shown_after), out=hidden_after)
-    return states, cells, shown, gates
+
+
+def backward_steps(
+    gates: Tensor, cells: Tensor, shown: Tensor, from_outputs: Tensor, incoming: Tensor, cell: Tensor, recurrent: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    """The gradients of the gates' arguments, of the first state and of the first cell."""
+    width = shown.shape[-1]
+    enter, forget, candidate, output = gates.split(width, -1)
+    derivative = torch.empty_like(gates)  # at first the local factors, in the loop times k or g
+    of_enter, of_forget, of_candidate, of_output = derivative.split(width, -1)
+    sigmoid_slope(candidate, enter, out=of_enter)
+    sigmoid_slope(cells[:-1], forget, out=of_forget)
+    tanh_slope(enter, candidate, out=of_candidate)
+    sigmoid_slope(shown, output, out=of_output)
+    hidden_to_cell = torch.empty_like(shown)
+    tanh_slope(output, shown, out=hidden_to_cell)
+    times_cell = derivative.unflatten(-1, (4, width))[..., :3, :].unbind(0)
+    times_hidden, steps = of_output.unbind(0), derivative.unbind(0)
+    into_cell, kept = hidden_to_cell.unbind(0), forget.unbind(0)
+    cell = cell.clone()
+    for t in reversed(range(len(gates))):
+        incoming = incoming + from_outputs[t]
+        times_hidden[t].mul_(incoming)
+        cell.addcmul_(incoming, into_cell[t])
+        times_cell[t].mul_(cell.unsqueeze(1))
+        cell.mul_(kept[t])
+        incoming = product(steps[t], recurrent)
+    return derivative, incoming, cell
 
 
 class LSTMFunction(torch.autograd.Function):
@@ -106,38 +144,31 @@ class LSTMFunction(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, *arguments: Any) -> tuple[Tensor, Tensor, Tensor]:
-        inputs, input_weight, recurrent_weight, _, _, _, ctx.dtype = arguments
-        states, cells, shown, gates = run(*arguments)
-        ctx.save_for_backward(inputs, input_weight, recurrent_weight, states, cells, shown, gates)
+        inputs, input_weight, recurrent_weight, bias, _, _, ctx.dtype = arguments
+        ctx.overwritten = False
+        kept = run(*arguments)
+        ctx.save_for_backward(inputs, input_weight, recurrent_weight, bias, *kept)
+        states, cells, _, _ = kept
         return states[1:], states[-1].clone(), cells[-1].clone()
 
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, from_outputs: Tensor, from_hidden: Tensor, from_cell: Tensor) -> tuple[Tensor | None, ...]:
-        inputs, input_weight, recurrent_weight, states, cells, shown, gates = ctx.saved_tensors
-        width = states.shape[-1]
+        inputs, input_weight, recurrent_weight, bias, states, cells, shown, gates = ctx.saved_tensors
         with without_autocast(states):
-            enter, forget, candidate, output = gates.split(width, -1)
-            derivative = torch.empty_like(gates)  # at first the local factors, in the loop times k or g
-            of_enter, of_forget, of_candidate, of_output = derivative.split(width, -1)
-            sigmoid_slope(candidate, enter, out=of_enter)
-            sigmoid_slope(cells[:-1], forget, out=of_forget)
-            tanh_slope(enter, candidate, out=of_candidate)
-            sigmoid_slope(shown, output, out=of_output)
-            hidden_to_cell = torch.empty_like(shown)
-            tanh_slope(output, shown, out=hidden_to_cell)
-            times_cell = derivative.unflatten(-1, (4, width))[..., :3, :].unbind(0)
-            times_hidden, steps = of_output.unbind(0), derivative.unbind(0)
-            into_cell, kept = hidden_to_cell.unbind(0), forget.unbind(0)
-            recurrent = recurrent_weight.to(ctx.dtype)
-            incoming, cell = from_hidden, from_cell.clone()
-            for t in reversed(range(len(inputs))):
-                incoming = incoming + from_outputs[t]
-                times_hidden[t].mul_(incoming)
-                cell.addcmul_(incoming, into_cell[t])
-                times_cell[t].mul_(cell.unsqueeze(1))
-                cell.mul_(kept[t])
-                incoming = product(steps[t], recurrent)
+            if ctx.overwritten:  # a second backward pass over the same forward pass
+                first = states[0], cells[0]
+                states, cells, shown, gates = run(inputs, input_weight, recurrent_weight, bias, *first, ctx.dtype)
+            ctx.overwritten = native.serves(gates, ctx.dtype)
+            if ctx.overwritten:
+                derivative, incoming, cell = gates, private(from_hidden), private(from_cell)
+                native.run(native.Cell.LSTM, recurrent_weight, ctx.dtype, native.BACKWARD,
+                           gates=gates, states=states, cells=cells, beside=shown,
+                           from_outputs=from_outputs.contiguous(), incoming=incoming, cell_incoming=cell)  # fmt: skip
+            else:
+                derivative, incoming, cell = backward_steps(
+                    gates, cells, shown, from_outputs, from_hidden, from_cell, recurrent_weight.to(ctx.dtype)
+                )
             from_inputs, from_weight, from_bias = input_gradients(
                 derivative, inputs, input_weight, ctx.dtype, ctx.needs_input_grad[0]
             )

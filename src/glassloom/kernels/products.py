@@ -39,18 +39,21 @@ def accumulate(total: Tensor, left: Tensor, right: Tensor) -> Tensor:
     return total.add_(left.to(right.dtype) @ right)
 
 
-def project(inputs: Tensor, weight: Tensor | None, bias: Tensor, dtype: torch.dtype) -> Tensor:
-    """Every step's input product and bias at once: `time batch inputs` -> `time batch gates`.
+def project(
+    inputs: Tensor, weight: Tensor | None, bias: Tensor, dtype: torch.dtype, out: Tensor | None = None
+) -> Tensor:
+    """Every step's input product and bias at once: `time batch inputs` -> `time batch gates`, into `out` if given.
 
     Without a weight the inputs are projected already (a table that was looked up), and only the bias is added.
     """
     if weight is None:
-        return inputs + bias
+        return torch.add(inputs, bias, out=out)
     flat = inputs.flatten(0, 1)
+    place = None if out is None else out.flatten(0, 1)
     if dtype == inputs.dtype:
-        gates = torch.addmm(bias, flat, weight.t())
+        gates = torch.addmm(bias, flat, weight.t(), out=place)
     else:
-        gates = product(flat, weight.to(dtype).t()).add_(bias)
+        gates = torch.add(product(flat, weight.to(dtype).t()), bias, out=place)
     return gates.view(*inputs.shape[:2], weight.shape[0])
 
 
@@ -59,6 +62,11 @@ def states_from(initial: Tensor, steps: int) -> Tensor:
     states = initial.new_empty(steps + 1, *initial.shape)
     states[0] = initial
     return states
+
+
+def private(tensor: Tensor) -> Tensor:
+    """A copy, row by row, that may be overwritten."""
+    return tensor.clone(memory_format=torch.contiguous_format)
 
 
 def stacked(steps: Sequence[Tensor], initial: Tensor) -> Tensor:

@@ -20,13 +20,16 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from glassloom.kernels import native
 from glassloom.kernels.products import (
     accumulate,
     input_gradients,
+    private,
     product,
     product_dtype,
     project,
     stacked,
+    states_from,
     weight_gradient,
     without_autocast,
 )
@@ -34,6 +37,8 @@ from glassloom.kernels.products import (
 Activation: TypeAlias = Literal["tanh", "relu"]
 See: TypeAlias = Callable[[str, Tensor], Tensor]
 """Given the name and value (`batch width`) of one inner value at one step; returns what is used from there on."""
+
+CELLS = {"tanh": native.Cell.RNN_TANH, "relu": native.Cell.RNN_RELU}
 
 
 def rnn(
@@ -73,8 +78,11 @@ def run(
     dtype: torch.dtype,
 ) -> Tensor:
     """The forward pass: the states from the initial to the last one, `time+1 batch width`."""
-    projected = project(inputs, input_weight, bias, dtype)
-    states = torch.cat([initial.unsqueeze(0), projected])
+    states = states_from(initial, len(inputs))
+    project(inputs, input_weight, bias, dtype, out=states[1:])
+    if native.serves(states, dtype):
+        native.run(CELLS[activation], recurrent_weight, dtype, native.FORWARD, states=states)
+        return states
     recurrent = recurrent_weight.to(dtype).t()
     add = Tensor.addmm_ if recurrent.dtype == states.dtype else accumulate
     activate = torch.tanh_ if activation == "tanh" else torch.relu_
@@ -82,6 +90,22 @@ def run(
     for step in steps:
         hidden = activate(add(step, hidden, recurrent))
     return states
+
+
+def backward_steps(
+    states: Tensor, from_outputs: Tensor, incoming: Tensor, activation: str, recurrent: Tensor
+) -> tuple[Tensor, Tensor]:
+    """The gradients of the arguments a, `time batch width`, and of the first state."""
+    after = states[1:]
+    if activation == "tanh":
+        slope = torch.addcmul(torch.ones((), dtype=after.dtype, device=after.device), after, after, value=-1)
+    else:
+        slope = (after > 0).to(after.dtype)
+    derivative = from_outputs * slope
+    multiply = torch.mm if recurrent.dtype == derivative.dtype else product
+    for step, local in zip(reversed(derivative.unbind(0)), reversed(slope.unbind(0)), strict=True):
+        incoming = multiply(step.addcmul_(incoming, local), recurrent)
+    return derivative, incoming
 
 
 class RNNFunction(torch.autograd.Function):
@@ -108,17 +132,13 @@ class RNNFunction(torch.autograd.Function):
     def backward(ctx: Any, from_outputs: Tensor, from_final: Tensor) -> tuple[Tensor | None, ...]:
         inputs, input_weight, recurrent_weight, states = ctx.saved_tensors
         with without_autocast(states):
-            after = states[1:]
-            if ctx.activation == "tanh":
-                slope = torch.addcmul(torch.ones((), dtype=after.dtype, device=after.device), after, after, value=-1)
+            if native.serves(states, ctx.dtype):
+                derivative, incoming = torch.empty_like(states[1:]), private(from_final)
+                native.run(CELLS[ctx.activation], recurrent_weight, ctx.dtype, native.BACKWARD, gates=derivative,
+                           states=states, from_outputs=from_outputs.contiguous(), incoming=incoming)  # fmt: skip
             else:
-                slope = (after > 0).to(after.dtype)
-            derivative = from_outputs * slope
-            recurrent = recurrent_weight.to(ctx.dtype)
-            multiply = torch.mm if recurrent.dtype == derivative.dtype else product
-            incoming = from_final
-            for step, local in zip(reversed(derivative.unbind(0)), reversed(slope.unbind(0)), strict=True):
-                incoming = multiply(step.addcmul_(incoming, local), recurrent)
+                recurrent = recurrent_weight.to(ctx.dtype)
+                derivative, incoming = backward_steps(states, from_outputs, from_final, ctx.activation, recurrent)
             from_inputs, from_weight, from_bias = input_gradients(
                 derivative, inputs, input_weight, ctx.dtype, ctx.needs_input_grad[0]
             )

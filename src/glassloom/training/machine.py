@@ -12,6 +12,7 @@ import torch
 import glassloom
 from glassloom.config import Config, TrainSettings
 from glassloom.errors import SettingError, notice
+from glassloom.kernels import native
 
 
 def choose_device(wanted: str) -> str:
@@ -92,6 +93,7 @@ def environment(command: str) -> dict[str, Any]:
         "platform": platform.platform(),
         "processor": processor(),
         "cores": os.cpu_count(),
+        "kernels": native.chosen() or "plain torch",
         "gpu": gpu,
         "date": datetime.now().astimezone().isoformat(timespec="seconds"),
         "command": command,

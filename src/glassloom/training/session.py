@@ -10,6 +10,7 @@ from typing import Any
 from glassloom.config import Config
 from glassloom.data.baselines import BaselineJob, passed
 from glassloom.data.corpus import Corpus
+from glassloom.kernels import native
 from glassloom.runs import Run, create_run
 from glassloom.training.evaluation import evaluate_split
 from glassloom.training.events import Evaluated, Event, Finished
@@ -192,6 +193,7 @@ def facts(run: Run, corpus: Corpus, state: TrainingState) -> dict[str, Any]:
         "device": train.device,
         "precision": train.precision,
         "threads": train.threads,
+        "kernels": native.chosen(),
         "seed": train.seed,
         "batching": train.batching,
         "budget": {"name": name, "amount": amount},

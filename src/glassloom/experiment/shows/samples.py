@@ -82,8 +82,11 @@ def samples(
             caption = "The most probable token at each step, after the first word of a line of held-out text."
             exhibits.append(
                 Texts(
-                    name=f"all-{id}", title=f"All {len(texts)} samples of {title_of(id, there[id])}", caption=caption,
-                    texts=texts, folded=True,
+                    name=f"all-{id}",
+                    title=f"All {len(texts)} samples of {title_of(id, there[id])}",
+                    caption=caption,
+                    texts=texts,
+                    folded=True,
                 )
             )
         return exhibits, {}

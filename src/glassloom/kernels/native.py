@@ -1,0 +1,175 @@
+"""The recurrent kernels in C++ (folder native/), where they were built; without them plain torch does the same.
+
+One shared library holds every instruction set's build; the best that the machine runs is used. It is called through
+ctypes, needs no torch headers, and runs on torch's own threads.
+"""
+
+import ctypes
+import sysconfig
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import IntEnum
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+FOLDER = Path(__file__).parents[1] / "native"
+LITTLE = 100_000
+"""Below so many products a step (rows x width x width) another thread costs more than it does."""
+
+
+class Cell(IntEnum):
+    """The cells, numbered as in native/job.h."""
+
+    RNN_TANH = 0
+    RNN_RELU = 1
+    GRU_RESET_BEFORE = 2
+    GRU_RESET_AFTER = 3
+    LSTM = 4
+
+
+PRECISIONS = {torch.float32: 0, torch.float64: 1, torch.bfloat16: 2}
+FORWARD, BACKWARD = 0, 1
+
+
+class Job(ctypes.Structure):
+    """native/job.h, field by field."""
+
+    _fields_ = (
+        *((name, ctypes.c_int64) for name in ("cell", "precision", "steps", "batch", "width", "threads")),
+        *(
+            (name, ctypes.c_void_p)
+            for name in (
+                "weight", "packed", "recurrent_bias", "gates", "states", "cells", "beside", "from_outputs",
+                "incoming", "cell_incoming",
+            )
+        ),
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Library:
+    """The loaded library, and its instruction sets that this machine runs, the best last."""
+
+    functions: ctypes.CDLL
+    sets: dict[str, int]
+
+
+def load(folder: Path = FOLDER) -> Library | None:
+    """The library in a folder; None where it was not built, or does not load."""
+    for path in sorted(folder.glob(f"_native*{sysconfig.get_config_var('SHLIB_SUFFIX') or '.so'}")):
+        try:
+            functions = ctypes.CDLL(str(path))
+        except OSError:
+            continue
+        for name, result, arguments in (
+            ("threads", None, (ctypes.c_void_p,)),
+            ("sets", ctypes.c_int64, ()),
+            ("set_name", ctypes.c_char_p, (ctypes.c_int64,)),
+            ("set_runs", ctypes.c_int64, (ctypes.c_int64,)),
+            ("same", ctypes.c_int64, (ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64)),
+            ("packed_bytes", ctypes.c_int64, (ctypes.c_int64, ctypes.c_void_p, ctypes.c_int64)),
+            ("pack", None, (ctypes.c_int64, ctypes.c_void_p, ctypes.c_int64)),
+            ("run", None, (ctypes.c_int64, ctypes.c_void_p, ctypes.c_int64)),
+        ):
+            function = getattr(functions, f"glassloom_{name}")
+            function.restype, function.argtypes = result, arguments
+        functions.glassloom_threads(torch_threads())
+        numbers = range(functions.glassloom_sets())
+        sets = {
+            functions.glassloom_set_name(number).decode(): number
+            for number in numbers
+            if functions.glassloom_set_runs(number)
+        }
+        return Library(functions, sets)
+    return None
+
+
+def torch_threads() -> int | None:
+    """The address of GOMP_parallel in the OpenMP runtime that torch has loaded; None where it is another one."""
+    for library in (None, *map(str, (Path(torch.__file__).parent / "lib").glob("libgomp*"))):
+        try:
+            return ctypes.cast(ctypes.CDLL(library).GOMP_parallel, ctypes.c_void_p).value
+        except (AttributeError, OSError):
+            continue
+    return None
+
+
+LIBRARY = load()
+_chosen: list[str | None] = [next(reversed(LIBRARY.sets)) if LIBRARY else None]
+
+
+def chosen() -> str | None:
+    """The name of the instruction set in use; None for plain torch."""
+    return _chosen[-1]
+
+
+@contextmanager
+def using(name: str | None) -> Iterator[None]:
+    """Another instruction set (None: plain torch) inside a `with` block: for tests and measurements."""
+    assert name is None or (LIBRARY is not None and name in LIBRARY.sets), f"{name} does not run here"
+    _chosen.append(name)
+    try:
+        yield
+    finally:
+        _chosen.pop()
+
+
+def serves(tensor: Tensor, dtype: torch.dtype) -> bool:
+    """Whether a sequence of this tensor's kind, with products in `dtype`, is run here."""
+    if chosen() is None or tensor.device.type != "cpu" or tensor.numel() == 0:
+        return False
+    if dtype == torch.bfloat16:
+        return tensor.dtype == torch.float32 and str(chosen()).endswith("bf16")
+    return tensor.dtype == dtype and dtype in PRECISIONS
+
+
+@dataclass(frozen=True)
+class Packed:
+    """A weight packed for one direction, and what the weight was then."""
+
+    weight: Tensor
+    content: Tensor
+
+
+_packed: dict[tuple[object, ...], Packed] = {}
+KEPT = 64
+"""So many packed weights are kept."""
+
+
+def packed(job: Job, weight: Tensor, direction: int) -> Tensor:
+    """The recurrent weight as the kernels read it: packed again where it is not to the bit what it was.
+
+    A tensor's version does not tell: torch's fused optimizers change weights without counting.
+    """
+    assert LIBRARY is not None
+    name = str(chosen())
+    key = (weight.data_ptr(), weight.shape, weight.dtype, job.cell, job.precision, direction, name)
+    known = _packed.get(key)
+    if known is None:
+        size = LIBRARY.functions.glassloom_packed_bytes(LIBRARY.sets[name], ctypes.byref(job), direction)
+        known = Packed(torch.empty_like(weight), torch.empty(size, dtype=torch.uint8))
+    elif LIBRARY.functions.glassloom_same(known.weight.data_ptr(), weight.data_ptr(), weight.nbytes):
+        return known.content
+    ctypes.memmove(known.weight.data_ptr(), weight.data_ptr(), weight.nbytes)
+    job.weight, job.packed = weight.data_ptr(), known.content.data_ptr()
+    LIBRARY.functions.glassloom_pack(LIBRARY.sets[name], ctypes.byref(job), direction)
+    if key not in _packed and len(_packed) >= KEPT:
+        _packed.pop(next(iter(_packed)))
+    _packed[key] = known
+    return known.content
+
+
+def run(cell: Cell, weight: Tensor, dtype: torch.dtype, direction: int, **arrays: Tensor) -> None:
+    """A whole sequence in one direction; `arrays` are contiguous, named and shaped as in native/job.h."""
+    assert LIBRARY is not None
+    steps, batch, width = arrays["states"].shape
+    threads = torch.get_num_threads() if batch > 1 and batch * width * width > LITTLE else 1
+    job = Job(cell, PRECISIONS[dtype], steps - 1, batch, width, threads)
+    content = packed(job, weight.contiguous(), direction)  # a name keeps it alive while the kernel runs
+    job.packed = content.data_ptr()
+    for name, array in arrays.items():
+        setattr(job, name, array.data_ptr())
+    LIBRARY.functions.glassloom_run(LIBRARY.sets[str(chosen())], ctypes.byref(job), direction)

@@ -1,0 +1,39 @@
+// What the kernels are asked to do: the plain C interface between Python and every instruction set's build.
+#pragma once
+
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum Cell { RNN_TANH, RNN_RELU, GRU_RESET_BEFORE, GRU_RESET_AFTER, LSTM_CELL };
+enum Precision { FLOAT32, FLOAT64, BFLOAT16 };  // of the products' factors; all else is float32 with BFLOAT16
+enum Direction { FORWARD, BACKWARD };
+
+// One layer over a whole sequence. Arrays lie row by row; T steps, B rows, H units, G gates.
+struct Job {
+  int64_t cell, precision, steps, batch, width, threads;
+  const void* weight;          // recurrent, G*H x H, gates in torch's order
+  void* packed;                // the same for one direction, as `pack` made it
+  const void* recurrent_bias;  // H, of GRU_RESET_AFTER
+  void* gates;                 // T B G*H: forward, arguments in and activations out; backward, to arguments' gradients
+  void* states;                // T+1 B H, the first given; an RNN's arguments come in where its states go out
+  void* cells;                 // T+1 B H, the first given; LSTM
+  void* beside;                // T B H: LSTM tanh(cell); GRU before, reset * state; GRU after, the candidate's recurrent
+                               // product, whose place its gradient takes in the backward pass
+  const void* from_outputs;    // T B H, the gradient of the states
+  void* incoming;              // B H, in: the gradient of the last state; out: of the first
+  void* cell_incoming;         // B H, the same of the cell; GRU before: room for the gradient of reset * state
+};
+
+struct Kernels {
+  int64_t (*packed_bytes)(const struct Job*, int direction);
+  void (*pack)(const struct Job*, int direction, int64_t part, int64_t parts);
+  int64_t (*room_bytes)(const struct Job*, int64_t rows);
+  void (*run)(const struct Job*, int direction, int64_t first, int64_t last, void* room);  // rows first..last
+};
+
+#ifdef __cplusplus
+}
+#endif

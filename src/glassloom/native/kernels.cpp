@@ -1,0 +1,58 @@
+// One instruction set's kernels: compiled once for each, with its name and the width of its vectors.
+#include "gru.h"
+#include "lstm.h"
+#include "rnn.h"
+
+#define JOIN(one, two) one##two
+#define NAMED(one, two) JOIN(one, two)
+
+namespace {
+
+// visit.template with<Cell>() for a job's cell and precision
+template <class Factors, class Visit> INLINE auto with_cell(const Job& job, const Visit& visit) {
+  switch (job.cell) {
+    case RNN_TANH: return visit(Rnn<Factors, false>(), Arrays<Factors>(job));
+    case RNN_RELU: return visit(Rnn<Factors, true>(), Arrays<Factors>(job));
+    case GRU_RESET_BEFORE: return visit(GruBefore<Factors>(), Arrays<Factors>(job));
+    case GRU_RESET_AFTER: return visit(GruAfter<Factors>(), Arrays<Factors>(job));
+    default: return visit(Lstm<Factors>(), Arrays<Factors>(job));
+  }
+}
+
+template <class Visit> INLINE auto with_precision(const Job& job, const Visit& visit) {
+  switch (job.precision) {
+    case FLOAT64: return with_cell<Plain<double>>(job, visit);
+#ifdef __AVX512BF16__
+    case BFLOAT16: return with_cell<Rounded>(job, visit);
+#endif
+    default: return with_cell<Plain<float>>(job, visit);
+  }
+}
+
+int64_t packed_bytes(const Job* job, int direction) {
+  return with_precision(*job, [&](auto cell, auto arrays) {
+    return cell.packed(arrays.width, direction) * (Index)sizeof *arrays.packed;
+  });
+}
+
+void pack(const Job* job, int direction, int64_t part, int64_t parts) {
+  with_precision(*job, [&](auto cell, auto arrays) { cell.pack(arrays, direction, part, parts); });
+}
+
+int64_t room_bytes(const Job* job, int64_t rows) {
+  return with_precision(*job, [&](auto cell, auto arrays) {
+    return cell.room(arrays.width, rows) * (Index)sizeof *arrays.packed;
+  });
+}
+
+void run(const Job* job, int direction, int64_t first, int64_t last, void* room) {
+  with_precision(*job, [&](auto cell, auto arrays) {
+    auto* packed_rows = (decltype(arrays.packed))room;
+    if (direction == FORWARD) cell.forward(arrays, first, last, packed_rows);
+    else cell.backward(arrays, first, last, packed_rows);
+  });
+}
+
+}  // namespace
+
+extern "C" const Kernels NAMED(glassloom_kernels_, SET) = {packed_bytes, pack, room_bytes, run};

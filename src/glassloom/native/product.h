@@ -1,0 +1,239 @@
+// Products of a few rows with a weight that is packed once and met at every step.
+//
+// A panel holds some vectors of the weight's columns, one depth after the other, so that the inner loop reads straight
+// through it. A block of rows is packed likewise. The sums of a tile (block x panel) stay in registers.
+#pragma once
+
+#include <stdlib.h>
+
+#include "vector.h"
+
+#ifdef __AVX512BF16__
+#include <immintrin.h>
+#endif
+
+namespace {
+
+#if defined(__AVX512F__) || defined(__aarch64__)
+constexpr int REGISTERS = 32;
+#else
+constexpr int REGISTERS = 16;
+#endif
+
+// So many rows make a tile: the sums, a panel's vectors at one depth and a broadcast element fill the registers.
+constexpr int tile_rows(int vectors) {
+  const int rows = (REGISTERS - vectors - 1) / vectors;
+  return rows < 1 ? 1 : rows > 12 ? 12 : rows;
+}
+
+// Factors as they are.
+template <class Real> struct Plain {
+  typedef Real Number;
+  typedef Real Packed;
+  static constexpr Index FOLD = 1;  // so many depths are one packed element
+
+  static INLINE Packed pack(Number one, Number) { return one; }
+  static INLINE const Packed* pack_row(const Number* row, Index, Packed*) { return row; }
+  static INLINE Vector<Number> add(Vector<Number> sum, Packed left, Vector<Number> right) { return sum + right * left; }
+};
+
+#ifdef __AVX512BF16__
+// Factors rounded to bfloat16, two depths an element; the dot-product instruction sums in float32.
+struct Rounded {
+  typedef float Number;
+  typedef uint32_t Packed;
+  static constexpr Index FOLD = 2;
+
+  static INLINE uint32_t round(float value) {  // to the nearest, ties to even; NaN stays NaN
+    uint32_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    return value != value ? 0x7fc0 : (bits + 0x7fff + ((bits >> 16) & 1)) >> 16;
+  }
+  static INLINE Packed pack(float one, float two) { return round(one) | round(two) << 16; }
+  static INLINE const Packed* pack_row(const float* row, Index depth, Packed* room) {
+    for (Index k = 0; k < depth; k += 16) {
+      const __m256bh sixteen = _mm512_cvtneps_pbh((__m512)load(row + k, depth - k));
+      memcpy(room + k / 2, &sixteen, sizeof sixteen);
+    }
+    return room;
+  }
+  static INLINE Vector<float> add(Vector<float> sum, Packed left, Vector<float> right) {
+    return (Vector<float>)_mm512_dpbf16_ps((__m512)sum, (__m512bh)_mm512_set1_epi32((int)left), (__m512bh)right);
+  }
+};
+#endif
+
+template <class Factors> using Number = typename Factors::Number;
+template <class Factors> using Packed = typename Factors::Packed;
+template <class Factors> constexpr Index folded(Index depth) { return above(depth, Factors::FOLD); }
+
+// A number known at compile time, as a value: work(Known<3>()).
+template <int VALUE> struct Known {
+  static constexpr int value = VALUE;
+};
+
+// work(Known<count>()) for a count of 1 to MOST that is known at run time only.
+template <int MOST, class Work> INLINE void with_known(Index count, const Work& work) {
+  if constexpr (MOST == 1) {
+    work(Known<1>());
+  } else if (count == MOST) {
+    work(Known<MOST>());
+  } else {
+    with_known<MOST - 1>(count, work);
+  }
+}
+
+// Rows first..last in blocks of at most `most`, as even as can be.
+struct Blocks {
+  Index first, rows, count;
+
+  Blocks(Index first, Index last, Index most) : first(first), rows(last - first), count(above(last - first, most)) {}
+  INLINE Index begin(Index block) const { return first + rows * block / count; }
+  INLINE Index size(Index block) const { return begin(block + 1) - begin(block); }
+};
+
+// -- packing
+
+// A weight of depth x columns, of which element (k, n) stands at from[k * down + n * right].
+template <class Real> struct Weight {
+  const Real* from;
+  Index down, right, depth;
+};
+
+// Which columns a vector of a panel holds: `count` of them, from `column` on; its other lanes are zero.
+struct Columns {
+  Index column, count;
+};
+
+template <class Factors, int VECTORS, class Which>
+void pack_panel(const Weight<Number<Factors>>& weight, const Which& which, Packed<Factors>* to) {
+  constexpr Index lanes = LANES<Number<Factors>>;
+  for (int v = 0; v < VECTORS; v++) {
+    const Columns columns = which(v);
+    for (Index lane = 0; lane < lanes; lane++) {
+      const Number<Factors>* from = weight.from + (columns.column + lane) * weight.right;
+      Packed<Factors>* place = to + v * lanes + lane;
+      for (Index k = 0; k < weight.depth; k += Factors::FOLD) {
+        const bool there = lane < columns.count;
+        const Number<Factors> one = there ? from[k * weight.down] : 0;
+        const Number<Factors> two = there && k + 1 < weight.depth && Factors::FOLD > 1 ? from[(k + 1) * weight.down] : 0;
+        *place = Factors::pack(one, two);
+        place += VECTORS * lanes;
+      }
+    }
+  }
+}
+
+// Every block of rows packed: depth by depth the elements of all its rows. `row_room` holds MOST packed rows.
+template <class Factors, int MOST>
+void pack_rows(const Number<Factors>* from, Index stride, Index depth, const Blocks& blocks, Packed<Factors>* to) {
+  const Index depths = folded<Factors>(depth), padded = above(depth, 16) * 16;
+  Packed<Factors>* row_room = to + blocks.rows * depths;
+  for (Index block = 0; block < blocks.count; block++) {
+    with_known<MOST>(blocks.size(block), [&](auto size) {
+      constexpr int ROWS = decltype(size)::value;
+      const Packed<Factors>* rows[ROWS];
+      for (int r = 0; r < ROWS; r++)
+        rows[r] = Factors::pack_row(from + (blocks.begin(block) + r) * stride, depth, row_room + r * padded);
+      for (Index k = 0; k < depths; k++)
+        for (int r = 0; r < ROWS; r++) *to++ = rows[r][k];
+    });
+  }
+}
+
+template <class Factors, int MOST> Index room_for_rows(Index depth, Index rows) {
+  return rows * folded<Factors>(depth) + (Factors::FOLD > 1 ? MOST * above(depth, 16) * 16 : 0);
+}
+
+// -- multiplying
+
+// sums[r][v] += packed row r times vector v of a panel.
+template <class Factors, int ROWS, int VECTORS>
+INLINE void multiply(Index depths, const Packed<Factors>* rows, const Packed<Factors>* panel,
+                     Vector<Number<Factors>> (&sums)[ROWS][VECTORS]) {
+  constexpr Index lanes = LANES<Number<Factors>>;
+  for (Index k = 0; k < depths; k++) {
+    Vector<Number<Factors>> columns[VECTORS];
+    UNROLL for (int v = 0; v < VECTORS; v++) memcpy(&columns[v], panel + v * lanes, sizeof columns[v]);
+    UNROLL for (int r = 0; r < ROWS; r++) {
+      const Packed<Factors> element = rows[r];
+      UNROLL for (int v = 0; v < VECTORS; v++) sums[r][v] = Factors::add(sums[r][v], element, columns[v]);
+    }
+    rows += ROWS;
+    panel += VECTORS * lanes;
+  }
+}
+
+// tile(Known<rows>(), first row, panel's number, packed rows, packed panel) for every panel and block of rows.
+template <class Factors, int VECTORS, class Tile>
+INLINE void for_tiles(Index panels, Index depth, const Packed<Factors>* rows, const Packed<Factors>* weight,
+                      const Blocks& blocks, const Tile& tile) {
+  const Index depths = folded<Factors>(depth);
+  for (Index panel = 0; panel < panels; panel++) {
+    const Packed<Factors>* left = rows;
+    for (Index block = 0; block < blocks.count; block++) {
+      with_known<tile_rows(VECTORS)>(blocks.size(block),
+                                     [&](auto size) { tile(size, blocks.begin(block), panel, left, weight); });
+      left += depths * blocks.size(block);
+    }
+    weight += depths * VECTORS * LANES<Number<Factors>>;
+  }
+}
+
+// -- a whole product with a packed weight
+
+constexpr int WIDE = REGISTERS / 8;  // vectors in a panel: 4 with 32 registers, 2 with 16
+constexpr Index DEPTH = 512;         // a panel of so many depths stays in the cache while all rows pass by
+
+template <class Factors> Index wide_panels(Index columns) { return above(columns, WIDE * LANES<Number<Factors>>); }
+template <class Factors> Index wide_panel(Index depth) { return folded<Factors>(depth) * WIDE * LANES<Number<Factors>>; }
+
+template <class Factors> Index packed_size(Index depth, Index columns) {
+  Index size = 0;
+  for (Index start = 0; start < depth; start += DEPTH)
+    size += wide_panels<Factors>(columns) * wide_panel<Factors>(least(DEPTH, depth - start));
+  return size;
+}
+
+// The weight (depth x columns, row by row) in stretches of DEPTH, each in panels; part `part` of `parts` of that work.
+template <class Factors>
+void pack_weight(const Number<Factors>* from, Index depth, Index columns, Packed<Factors>* to, Index part, Index parts) {
+  constexpr Index lanes = LANES<Number<Factors>>;
+  const Index panels = wide_panels<Factors>(columns);
+  for (Index start = 0; start < depth; start += DEPTH) {
+    const Weight<Number<Factors>> stretch{from + start * columns, columns, 1, least(DEPTH, depth - start)};
+    for (Index panel = panels * part / parts; panel < panels * (part + 1) / parts; panel++)
+      pack_panel<Factors, WIDE>(stretch, [&](int v) {
+        const Index column = (panel * WIDE + v) * lanes;
+        return Columns{column, columns - column};
+      }, to + panel * wide_panel<Factors>(stretch.depth));
+    to += panels * wide_panel<Factors>(stretch.depth);
+  }
+}
+
+// to (rows x columns) = or += from (rows x depth) times a packed weight, for the rows of the blocks.
+template <class Factors>
+void times(const Number<Factors>* from, Index stride, Index depth, const Packed<Factors>* weight, Index columns,
+           Number<Factors>* to, const Blocks& blocks, Packed<Factors>* room, bool add) {
+  constexpr Index lanes = LANES<Number<Factors>>;
+  for (Index start = 0; start < depth; start += DEPTH) {
+    const Index length = least(DEPTH, depth - start);
+    pack_rows<Factors, tile_rows(WIDE)>(from + start, stride, length, blocks, room);
+    for_tiles<Factors, WIDE>(wide_panels<Factors>(columns), length, room, weight, blocks,
+                             [&](auto size, Index row, Index panel, const auto* left, const auto* right) {
+      constexpr int ROWS = decltype(size)::value;
+      Vector<Number<Factors>> sums[ROWS][WIDE] = {};
+      multiply<Factors, ROWS, WIDE>(folded<Factors>(length), left, right, sums);
+      for (int r = 0; r < ROWS; r++)
+        for (int v = 0; v < WIDE; v++) {
+          const Index column = (panel * WIDE + v) * lanes;
+          Number<Factors>* place = to + (row + r) * columns + column;
+          if (add || start > 0) sums[r][v] += load(place, columns - column);
+          store(place, sums[r][v], columns - column);
+        }
+    });
+    weight += wide_panels<Factors>(columns) * wide_panel<Factors>(length);
+  }
+}
+
+}  // namespace

@@ -1,0 +1,169 @@
+"""The compiled recurrent kernels: the same function as plain torch, for every instruction set and shape."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+from glassloom.kernels import native
+from glassloom.kernels.gru import gru
+from glassloom.kernels.lstm import lstm
+from glassloom.kernels.rnn import rnn
+
+ROOT = Path(__file__).parents[1]
+SETS = list(native.LIBRARY.sets) if native.LIBRARY else []
+GATES = {"rnn": 1, "relu": 1, "before": 3, "after": 3, "lstm": 4}
+SHAPES = [(3, 2, 4, 5), (7, 13, 3, 31), (1, 1, 1, 1), (4, 1, 5, 100), (5, 20, 8, 128), (3, 64, 7, 67), (0, 3, 2, 4)]
+"""Steps, rows, inputs, width: rows and units that fill no tile, a step, no step, more depth than a stretch."""
+
+
+def arguments(cell: str, shape: tuple[int, int, int, int], dtype: torch.dtype) -> list[Tensor]:
+    """Inputs, weights, bias and first states, drawn alike for every precision."""
+    steps, rows, inputs, width = shape
+    generator = torch.Generator().manual_seed(sum(shape))
+    sizes = [(steps, rows, inputs), (GATES[cell] * width, inputs), (GATES[cell] * width, width), (GATES[cell] * width,)]
+    sizes += [(rows, width)] * (2 if cell == "lstm" else 1) + ([(width,)] if cell == "after" else [])
+    drawn = [torch.randn(size, generator=generator, dtype=torch.float64) for size in sizes]
+    scaled = [drawn[0], *(one / width**0.5 for one in drawn[1:4]), *drawn[4:]]
+    return [one.to(dtype).requires_grad_() for one in scaled]
+
+
+def layer(cell: str, given: list[Tensor]) -> tuple[Tensor, ...]:
+    if cell in ("rnn", "relu"):
+        return rnn(*given, activation="tanh" if cell == "rnn" else "relu")
+    if cell == "lstm":
+        return lstm(*given)
+    return gru(*given[:5], reset="before") if cell == "before" else gru(*given[:5], "after", given[5])
+
+
+def both_ways(cell: str, given: list[Tensor], name: str | None, bfloat16: bool = False) -> list[Tensor]:
+    """Outputs, final states, and the gradients of everything given, under one instruction set."""
+    with native.using(name):
+        with torch.autocast("cpu", torch.bfloat16, enabled=bfloat16):
+            out = layer(cell, given)
+        loss = sum((one * torch.linspace(-1, 1, max(one.numel(), 1))[: one.numel()].view_as(one)).sum() for one in out)
+        assert isinstance(loss, Tensor)
+        return [one.detach() for one in (*out, *torch.autograd.grad(loss, given))]
+
+
+def furthest(ours: list[Tensor], theirs: list[Tensor]) -> float:
+    """The largest distance of two tensors, against the norm of the second."""
+    pairs = [(one, two) for one, two in zip(ours, theirs, strict=True) if one.numel()]
+    return max(float((one - two).norm() / two.norm().clamp_min(1e-30)) for one, two in pairs)
+
+
+def test_the_kernels_were_built_here() -> None:
+    assert shutil.which("c++") is None or "portable" in SETS
+    assert native.chosen() == (SETS[-1] if SETS else None)
+
+
+@pytest.mark.parametrize("shape", [*SHAPES, (2, 25, 3, 520)], ids=str)
+@pytest.mark.parametrize("cell", GATES)
+def test_every_instruction_set_computes_what_plain_torch_does(cell: str, shape: tuple[int, int, int, int]) -> None:
+    for dtype, bound in ((torch.float32, 2e-5), (torch.float64, 1e-13)):
+        given = arguments(cell, shape, dtype)
+        plain = both_ways(cell, given, None)
+        for name in SETS:
+            assert furthest(both_ways(cell, given, name), plain) < bound, (name, dtype)
+
+
+@pytest.mark.parametrize("cell", ["rnn", "before", "after", "lstm"])
+def test_rounded_products_stay_as_near_as_bfloat16_is(cell: str) -> None:
+    given = arguments(cell, (7, 13, 3, 31), torch.float32)
+    exact = both_ways(cell, given, None)
+    for name in [one for one in SETS if one.endswith("bf16")]:
+        error = furthest(both_ways(cell, given, name, bfloat16=True), exact)
+        assert 1e-4 < error < 2e-2, "rounded, and by no more than the eight bits of bfloat16"
+
+
+@pytest.mark.parametrize("cell", GATES)
+def test_a_second_backward_pass_gives_the_same_gradients(cell: str) -> None:
+    given = arguments(cell, (5, 3, 4, 20), torch.float64)
+    for name in (None, *SETS):
+        with native.using(name):
+            out = layer(cell, given)[0].square().sum()
+            first, second = torch.autograd.grad(out, given, retain_graph=True), torch.autograd.grad(out, given)
+        assert furthest(list(second), list(first)) == 0
+
+
+@pytest.mark.parametrize("cell", GATES)
+def test_what_is_no_number_is_not_hidden(cell: str) -> None:
+    given = arguments(cell, (2, 2, 3, 33), torch.float32)
+    with torch.no_grad():
+        given[0][0, 0, 0] = float("nan")
+    for name in SETS:
+        with native.using(name), torch.no_grad():
+            out = layer(cell, given)[0]
+        assert out[:, 0].isnan().all()
+        assert out[:, 1].isfinite().all()
+    with torch.no_grad():
+        given[0][0, 0, 0] = 1e30  # saturates, and stays finite where the activation is bounded
+    for name in SETS if cell != "relu" else []:
+        with native.using(name), torch.no_grad():
+            assert layer(cell, given)[0].abs().max() <= (1 if cell != "before" and cell != "after" else 3)
+
+
+def test_weights_that_change_without_counting_are_seen() -> None:
+    losses: dict[str | None, list[float]] = {}
+    for name in (None, *SETS):
+        given = arguments("lstm", (6, 3, 4, 32), torch.float32)
+        optimizer = torch.optim.Adam(given[1:4], lr=1e-2, fused=True)
+        for _ in range(5):
+            with native.using(name):
+                loss = layer("lstm", given)[0].square().mean()
+                optimizer.zero_grad()
+                loss.backward()
+            optimizer.step()
+            losses.setdefault(name, []).append(loss.item())
+    for found in losses.values():
+        assert found == pytest.approx(losses[None], rel=1e-5)
+        assert found[-1] < 0.98 * found[0]
+
+
+def test_without_a_compiler_the_package_installs_and_says_so(tmp_path: Path) -> None:
+    command = [
+        sys.executable,
+        "setup.py",
+        "--quiet",
+        "build_ext",
+        "--build-lib",
+        str(tmp_path),
+        "--build-temp",
+        str(tmp_path),
+    ]
+    built = subprocess.run(
+        command, cwd=ROOT, env={**os.environ, "CXX": "no-such-compiler"}, capture_output=True, text=True, check=False
+    )
+    assert built.returncode == 0, built.stderr
+    assert "plain torch does their work" in built.stderr
+    assert native.load(tmp_path) is None
+
+
+@pytest.mark.skipif(shutil.which("c++") is None, reason="there is no compiler")
+def test_no_kernel_reads_or_writes_beyond_its_arrays(tmp_path: Path) -> None:
+    """Every set that runs here, compiled with the sanitizers of addresses and of undefined behaviour."""
+    flags = {"portable": ["-DVECTOR_BYTES=16"], "avx2": ["-DVECTOR_BYTES=32", "-mavx2", "-mfma"]}
+    sets = [name for name in flags if name in SETS]
+    folder = ROOT / "src" / "glassloom" / "native"
+    strict = ["c++", "-std=c++17", "-O1", "-g", "-Wall", "-Wextra", "-Werror", "-Wno-psabi", f"-I{folder}"]
+    strict += ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
+    objects = []
+    for name in sets:
+        objects.append(str(tmp_path / f"{name}.o"))
+        subprocess.run(
+            [*strict, *flags[name], f"-DSET={name}", "-c", str(folder / "kernels.cpp"), "-o", objects[-1]], check=True
+        )
+    names = "-DSETS=" + " ".join(f"X({name})" for name in sets)
+    driver = str(Path(__file__).parent / "native_shapes.cpp")
+    subprocess.run(
+        [*strict, names, driver, str(folder / "entry.cpp"), *objects, "-pthread", "-o", str(tmp_path / "shapes")],
+        check=True,
+    )
+    ran = subprocess.run([str(tmp_path / "shapes")], capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stderr[-2000:]
+    assert int(ran.stdout) == len(sets) * 5 * 2 * 7, "sets, cells, precisions, shapes"
