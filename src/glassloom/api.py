@@ -192,7 +192,7 @@ def evaluate(
     comparable = split != "train" and not tokens and text.sha256 == run.corpus["sha256"]
     known = compute_baselines(text, split) if comparable else {}
     return Score(
-        found.split, found.protocol, found.tokens, found.figures,
+        found.split, found.protocol, found.tokens, found.figures, found.spelling_nats,
         {name: baseline.as_dict() for name, baseline in known.items()},
     )  # fmt: skip
 
@@ -351,7 +351,10 @@ def write_report(
     if not runs:
         raise RunError("No run was named", "one or more runs", "name them: glassloom report RUN...")
     opened_runs = [opened(run, root) for run in runs]
-    text = run_corpus(opened_runs[0], otherwise="put the text back as it was: the page shows how it goes on")
+    held_out = [run for run in opened_runs if not run.config.data.memorises]
+    text = run_corpus(
+        (held_out or opened_runs)[0], otherwise="put the text back as it was: the page shows how it goes on"
+    )
     found = report_on(opened_runs, text, command)
     if out is not None:
         return write_comparison(found, Path(out))
