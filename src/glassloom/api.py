@@ -214,17 +214,21 @@ def run_corpus(
         return text_of(source, settings.model_copy(update={"skip_unknown": skip_unknown}), tokenizer)
     facts = run.corpus
     kept = reopen_corpus(facts)
-    if kept is not None:
+    if kept is not None and kept.knows_spellings:
         return kept
     try:
         corpus = load_corpus(facts["source"], settings, tokenizer=tokenizer)
     except GlassloomError as error:
+        if kept is not None:
+            return kept
         raise RunError(
             f"The text of run {run.name} cannot be read again: {error.what}",
             f"{facts['source']}, as it was",
             otherwise,
         ) from None
     if corpus.sha256 != facts["sha256"]:
+        if kept is not None:
+            return kept
         raise RunError(
             f"The text of run {run.name} ({facts['source']}) is another one now",
             f"SHA-256 {facts['sha256'][:12]}, not {corpus.sha256[:12]}",

@@ -78,6 +78,11 @@ class Corpus:
             raise SettingError(f"There is no split called {name!r}", "train, valid or test", nearest(name, splits))
         return splits[name]
 
+    @property
+    def knows_spellings(self) -> bool:
+        """Whether it is known what its words outside the vocabulary cost; of older versions it is not."""
+        return all(part.spelling is not None for part in (self.train, self.valid, self.test))
+
     def text(self, split: str = "train", start: int = 0, end: int | None = None) -> str:
         """The text that the tokens from `start` to `end` of a split spell."""
         return self.tokenizer.decode(self.split(split).ids[start:end])

@@ -95,12 +95,7 @@ def remembered(folder: Path, key: str, source: Source) -> tuple[Corpus, list[str
     if known is None or not {"fingerprint", "split_rule", "notices"} <= set(known):
         return None
     corpus = open_prepared(folder, str(known["fingerprint"]), source, str(known["split_rule"]))
-    return (corpus, list(known["notices"])) if corpus is not None and is_complete(corpus) else None
-
-
-def is_complete(corpus: Corpus) -> bool:
-    """Whether a prepared text knows its spellings; one of an older version does not, and is made anew."""
-    return all(part.spelling is not None for part in (corpus.train, corpus.valid, corpus.test))
+    return (corpus, list(known["notices"])) if corpus is not None and corpus.knows_spellings else None
 
 
 def check(source: Source, scan: Scan) -> None:
@@ -134,7 +129,7 @@ def make(
     target = folder / "prepared" / fingerprint
     with locked(folder / "locks", fingerprint):
         corpus = open_prepared(folder, fingerprint, source, reader.rule())
-        if corpus is not None and is_complete(corpus):
+        if corpus is not None and corpus.knows_spellings:
             return corpus, notices
         if corpus is None and target.exists():
             say_all([f"The prepared text of {source.name} in the cache was damaged; it was made anew."])

@@ -97,5 +97,7 @@ def _excerpt(split: Split, tokenizer: Tokenizer, first: int, last: int) -> Excer
         exact = not spelling.tokens  # what ids with unknown words spell is not what was read
         characters = sum(map(len, pieces)) if exact else round(characters * share)
         size = sum(len(piece.encode()) for piece in pieces) if exact else round(size * share)
+    if split.spelling is None:
+        characters, size = 0, 0  # then bits per character are not known
     text = "\n".join(pieces)
     return Excerpt(ids, starts, is_scored, text, characters, size, spelling.of(ids, tokenizer))

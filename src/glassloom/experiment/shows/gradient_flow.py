@@ -124,8 +124,8 @@ def gradients_in_words(found: Sequence[Memory]) -> tuple[str, ...]:
         hardly = (near.first_to_last or 0.0) < HARDLY
         sentences.append(
             "The norm at a step says how much a change of the state there would change the loss at the end, which is "
-            f"all that training has to learn such a distance from: across {near.steps - 1} steps {far.id} ({far.model}) "
-            f"keeps {times} the share that {near.id} ({near.model}) keeps"
+            f"all that training has to learn such a distance from: across {near.steps - 1} steps "
+            f"{far.id} ({far.model}) keeps {times} the share that {near.id} ({near.model}) keeps"
             + (f", and less than {HARDLY:.0%} is too little for {near.id} to learn from." if hardly else ".")
         )
     return tuple(sentences)
