@@ -13,6 +13,8 @@ from glassloom.comparison.seeds import deciding_figure
 from glassloom.comparison.verdicts import judge
 from glassloom.data import DataSettings, load_text
 from glassloom.data.baselines import baselines
+from glassloom.experiment.run import run_recipe
+from glassloom.recipes import parse
 from glassloom.report.copies import copies_exhibits
 from glassloom.report.figures import figures_of
 from glassloom.report.page import page_as_html, what_you_see
@@ -70,7 +72,11 @@ def test_runs_with_other_tokens_are_compared_in_bits_per_character_with_their_sp
     assert told.generalization == "words"
     assert f"words reaches {1.2 / math.log(2):.3f} bits per character" in told.sentences[0]
     table = comparison_table(dataclasses.replace(made_up(), corpus=MIXED, rows=tuple(rows)))
-    assert [column.title for column in table.columns].count("tokens") == 1
+    place = [column.title for column in table.columns].index("tokens")
+    assert {line.setting: line.cells[place].text for line in table.lines}["letters"] == "char"
+    cells = [pair for line in table.lines for pair in zip(table.columns, line.cells, strict=True)]
+    keys = [column.key for column, cell in cells if cell.bold]
+    assert "valid_perplexity_fair" not in keys
     assert "Perplexities over different tokens do not compare" in table.note
 
 
@@ -174,3 +180,55 @@ def test_runs_of_two_splits_are_judged_on_the_text_that_was_held_out(tmp_path: P
     assert alone.corpus.memorises
     assert alone.recommendation.generalization is None
     assert [one.held_out_share for one in alone.copies] == [None]
+
+
+def test_the_shows_of_losses_call_nothing_held_out_that_was_trained_on(tmp_path: Path, tiny_text: str) -> None:
+    text = tmp_path / "text.txt"
+    text.write_text(tiny_text[:3000], encoding="utf-8")
+    recipe = f"""
+name = "both"
+title = "Both"
+source = "a test"
+about = "Nothing."
+[settings]
+model = "gru"
+steps = 4
+eval_every = 2
+width = 8
+layers = 1
+batch_size = 4
+sequence_length = 8
+eval_tokens = 100
+sample_length = 4
+threads = 1
+[[part]]
+name = "both"
+title = "Both"
+corpus = "{text}"
+runs = [{{ id = "heart", split = "all" }}, {{ id = "held" }}]
+[[page]]
+show = "losses"
+name = "losses"
+title = "Losses"
+runs = ["heart", "held"]
+[[page]]
+show = "results-table"
+name = "table"
+title = "Table"
+[[page]]
+show = "beside-report"
+name = "beside"
+title = "Beside"
+of = "D"
+runs = ["heart", "held"]
+"""
+    results = run_recipe(parse(recipe), tmp_path / "out")
+    shown = {one.name: one for _, exhibits in results.exhibits for one in exhibits}
+    names = [series.name for series in shown["losses"].series]
+    assert names == ["heart · the text trained on", "heart · train", "held · held out", "held · train"]
+    assert [row[-1] for row in shown["table"].rows] == ["finished; scored on its training text", "finished"]
+    heart, held = (row[-1] for row in shown["beside"].rows)
+    assert heart is None
+    assert held == results.comparisons["both"].rows[1].nats_per_token
+    assert not results.comparisons["both"].corpus.memorises, "the page speaks of the text that holds something out"
+    assert "no model saw" not in results.report.read_text(encoding="utf-8")

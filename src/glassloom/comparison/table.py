@@ -64,7 +64,9 @@ def comparison_table(comparison: Comparison) -> Table:
     varied = varied_settings(settings)
     columns = _columns(comparison, varied, several)
     first = "setting" if any(column.key == "setting" for column in columns) else "model"
-    bold = {first, "valid_perplexity_fair", "valid_bits_per_character"}
+    bold = {first, "valid_bits_per_character"}
+    if not comparison.corpus.mixed:  # else it is no figure to be best in
+        bold.add("valid_perplexity_fair")
     lines = []
     for number, setting in enumerate(settings, start=1):
         is_best = setting.name in best
@@ -118,6 +120,7 @@ def _columns(comparison: Comparison, varied: list[str], several: bool) -> list[C
     known = {name for row in comparison.rows for name, value in vars(row).items() if value is not None}
     named = any(row.setting != row.model for row in comparison.rows)
     in_bits = comparison.corpus.unit == "bits_per_character"
+    names_tokens = comparison.corpus.mixed and not any(name.split(".")[-1] == "tokenizer" for name in varied)
     memorising = any(row.read_as(comparison.corpus).memorises for row in comparison.rows)
     wanted = [
         Column("number", "No."),
@@ -125,7 +128,7 @@ def _columns(comparison: Comparison, varied: list[str], several: bool) -> list[C
         Column("model", "architecture", numeric=False),
         Column("optimizer", "optimizer", numeric=False),
         *([Column("judged_on", "judged on", numeric=False)] if memorising else []),
-        *([Column("tokenizer", "tokens", numeric=False)] if comparison.corpus.mixed else []),
+        *([Column("tokenizer", "tokens", numeric=False)] if names_tokens else []),
         *[Column(f"settings.{name}", name.split(".")[-1].replace("_", " ")) for name in varied],
         *([Column("valid_bits_per_character", "valid bits/char.")] if in_bits else []),
         Column("valid_perplexity_fair", "valid perplexity, fair"),
