@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from commands import Commands
+from glassloom.experiment.shows.chapter import usually_right
+from glassloom.experiment.shows.stuck import where_reported
 from glassloom.recipes import load_recipe
 
 POEM = "the cat sat on a mat\nthe dog ran to a hill\na bird flew to the sea\nall of them came home\n"
@@ -106,6 +108,13 @@ def test_the_error_comes_down_to_the_exact_floor_beside_the_reported_points(exhi
     assert column(exhibits["error-by-epoch"], "lstm")[:3] == [ours["y"][0], ours["y"][2], ours["y"][4]]
 
 
+def test_the_end_counts_what_is_right_before_the_first_wrong_character(exhibits: dict[str, Any]) -> None:
+    assert [usually_right(drifts) for drifts in ([0, 3, 4, 9], [0], [2, 5, 5], [])] == [3.5, 0, 5, None]
+    table = exhibits["memorised"]
+    assert column(table, "others: right before drifting off, median") == [None, None]  # all four are right to the end
+    assert "how many characters after these are right before the first wrong one" in table["caption"]
+
+
 def test_other_text_is_not_known_by_heart_and_its_unknown_symbols_are_left_out(exhibits: dict[str, Any]) -> None:
     table = exhibits["other-text"]
     assert column(table, "error, other text")[0] > 20 * column(table, "error, trained on")[0]
@@ -127,6 +136,18 @@ def test_the_broken_transformers_loss_is_the_one_foretold_and_the_mended_one_goe
     assert column(table, "biases") == ["yes", "yes", "no"]
     assert "change the loss by at most" in exhibits["why-it-stuck"]["paragraphs"][1]
     assert [text["label"] for text in exhibits["stuck-samples"]["texts"]] == ["broken", "mended", "broken-plain"]
+
+
+def test_where_the_reported_losses_lie_is_computed_from_our_text() -> None:
+    assert where_reported(3.45, 3.7).startswith("The reported losses lie between these,")
+    told = where_reported(3.562, 3.635)
+    assert told.startswith("The reported losses reach from 0.062 below the lower of these to between the two,")
+    assert "on the report's own one these two rules cost 3.634 and 3.548" in told
+    assert where_reported(3.562, 3.59).startswith(
+        "The reported losses reach from 0.062 below the lower of these to 0.01"
+    )
+    assert where_reported(3.1, 3.2).startswith("The reported losses lie above both")
+    assert where_reported(3.9, 3.8).startswith("The reported losses lie below both")
 
 
 def test_the_recipe_has_the_reports_model_its_updates_and_its_sweep() -> None:

@@ -15,7 +15,13 @@ from glassloom.models import architecture, build
 from glassloom.models.contract import LanguageModel
 from glassloom.models.inside import probing
 from glassloom.runs import load_run
-from glassloom.views.gradient_flow import first_batch, gradient_flow, gradient_flow_exhibits, run_gradient_flow
+from glassloom.views.gradient_flow import (
+    LayerFlow,
+    first_batch,
+    gradient_flow,
+    gradient_flow_exhibits,
+    run_gradient_flow,
+)
 from trainings import language, small, stream, train
 
 TIME, WIDTH, VOCABULARY = 12, 6, 5
@@ -194,3 +200,16 @@ def test_its_exhibits_hold_the_numbers_and_say_the_convention() -> None:
     assert table.rows[0][1:4] == (1.0, flows["rnn"].layers[1].scaled[-2], flows["rnn"].layers[1].scaled[-6])
     assert table.rows[0][-2] is None  # 30 steps back there is nothing
     assert len(gradient_flow_exhibits(flows)[0].series) == 2 + 4  # every layer
+
+
+def test_the_half_life_is_that_of_the_straight_line_through_the_logarithms() -> None:
+    halving = LayerFlow(1, "hidden", tuple(8 * 0.5 ** ((10 - step) / 3) for step in range(11)))
+    assert halving.half_life == pytest.approx(3)
+    assert halving.first_to_last == pytest.approx(0.5 ** (10 / 3))
+    # ln 1, ln 4, ln 16 with ln 4 moved up by ln 2: the line's slope stays (ln 16 - ln 1) / 2
+    assert LayerFlow(1, "hidden", (1.0, 8.0, 16.0)).half_life == pytest.approx(math.log(2) / (math.log(16) / 2))
+    assert LayerFlow(1, "hidden", (0.0, 1.0, 2.0)).half_life == pytest.approx(1), "a norm of 0 has no logarithm"
+    assert LayerFlow(1, "hidden", (3.0, 2.0, 1.0)).half_life is None, "it grows on the way back"
+    assert LayerFlow(1, "hidden", (3.0, 2.0, 1.0)).first_to_last == 3
+    assert LayerFlow(1, "hidden", (0.0, 1.0)).half_life is None
+    assert LayerFlow(1, "hidden", (1.0, 0.0)).first_to_last is None

@@ -164,6 +164,9 @@ def test_the_table_of_drift_sums_up_each_moment() -> None:
     assert isinstance(texts, Texts)
     assert [text.label for text in texts.texts] == ["epoch 0, 1", "epoch 0, 2", "epoch 50, 1", "epoch 50, 2"]
     assert texts.texts[1].marked == ((2, 3),)
-    assert "character 3 of 3" in texts.texts[1].note
+    assert texts.texts[1].note == "2 of 3 characters are right before the first wrong one; 67% agree place by place"
+    assert texts.texts[0].note.startswith("0 of 3 characters are right")  # the same count as in the table
+    assert table.rows[0][4] == 0
+    assert "how many characters are right before the first wrong one" in table.caption
     assert texts.texts[2].note == "wholly right"
     assert texts.texts[0].truth == "cde"

@@ -192,7 +192,7 @@ def evaluate(
     comparable = split != "train" and not tokens and text.sha256 == run.corpus["sha256"]
     known = compute_baselines(text, split) if comparable else {}
     return Score(
-        found.split, found.protocol, found.tokens, found.figures,
+        found.split, found.protocol, found.tokens, found.figures, found.spelling_nats,
         {name: baseline.as_dict() for name, baseline in known.items()},
     )  # fmt: skip
 
@@ -214,17 +214,21 @@ def run_corpus(
         return text_of(source, settings.model_copy(update={"skip_unknown": skip_unknown}), tokenizer)
     facts = run.corpus
     kept = reopen_corpus(facts)
-    if kept is not None:
+    if kept is not None and kept.knows_spellings:
         return kept
     try:
         corpus = load_corpus(facts["source"], settings, tokenizer=tokenizer)
     except GlassloomError as error:
+        if kept is not None:
+            return kept
         raise RunError(
             f"The text of run {run.name} cannot be read again: {error.what}",
             f"{facts['source']}, as it was",
             otherwise,
         ) from None
     if corpus.sha256 != facts["sha256"]:
+        if kept is not None:
+            return kept
         raise RunError(
             f"The text of run {run.name} ({facts['source']}) is another one now",
             f"SHA-256 {facts['sha256'][:12]}, not {corpus.sha256[:12]}",
@@ -351,7 +355,10 @@ def write_report(
     if not runs:
         raise RunError("No run was named", "one or more runs", "name them: glassloom report RUN...")
     opened_runs = [opened(run, root) for run in runs]
-    text = run_corpus(opened_runs[0], otherwise="put the text back as it was: the page shows how it goes on")
+    held_out = [run for run in opened_runs if not run.config.data.memorises]
+    text = run_corpus(
+        (held_out or opened_runs)[0], otherwise="put the text back as it was: the page shows how it goes on"
+    )
     found = report_on(opened_runs, text, command)
     if out is not None:
         return write_comparison(found, Path(out))

@@ -1,7 +1,8 @@
 """Nats per token in other units.
 
     perplexity          exp(nats per token)
-    bits per character  nats in all / ln 2 / characters of the text scored
+    bits per character  nats in all / ln 2 / characters of the text scored; where the vocabulary lacks some of its
+                        words, the nats of their spellings count too (`glassloom.data.spelling`)
     bits per byte       the same over its UTF-8 bytes
 
 so models with different tokenizers compare in bits per character or byte, never in perplexity. Imports no torch, so
@@ -43,13 +44,17 @@ class Figures:
         return asdict(self)
 
 
-def figures(nats_per_token: float, tokens: int, characters: int = 0, utf8_bytes: int = 0) -> Figures:
+def figures(
+    nats_per_token: float, tokens: int, characters: int = 0, utf8_bytes: int = 0, spelling_nats: float = 0.0
+) -> Figures:
     """A mean loss over `tokens` tokens that spell `characters` characters, in every unit.
+
+    `spelling_nats` is what has to be said beyond the tokens, of the words that they do not name.
 
     >>> figures(math.log(4), tokens=10, characters=20, utf8_bytes=40).bits_per_character
     1.0
     """
-    total = bits(nats_per_token * tokens)
+    total = bits(nats_per_token * tokens + spelling_nats)
     return Figures(
         nats_per_token,
         perplexity(nats_per_token),
@@ -67,7 +72,9 @@ def unit_of(tokenizer: str) -> Unit:
     return "perplexity" if tokenizer == "word" else "bits_per_character"
 
 
-def in_unit(nats_per_token: float | None, unit: Unit, tokens: int = 0, characters: int = 0) -> float | None:
+def in_unit(
+    nats_per_token: float | None, unit: Unit, tokens: int = 0, characters: int = 0, spelling_nats: float = 0.0
+) -> float | None:
     """A mean loss in one unit; bits per character need the length of its text in tokens and in characters.
 
     None where there is no loss, where the length is unknown, or where no float holds the figure.
@@ -77,5 +84,5 @@ def in_unit(nats_per_token: float | None, unit: Unit, tokens: int = 0, character
     """
     if nats_per_token is None:
         return None
-    value: float | None = getattr(figures(nats_per_token, tokens, characters), unit)
+    value: float | None = getattr(figures(nats_per_token, tokens, characters, spelling_nats=spelling_nats), unit)
     return value if value is not None and math.isfinite(value) else None

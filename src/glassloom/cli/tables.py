@@ -12,7 +12,9 @@ HEADER = ["", "nats/token", "perplexity", "bits/char", "bits/byte"]
 def figures_line(figures: Mapping[str, Any]) -> str:
     """One loss in every unit, on one line."""
     known = [unit for unit in UNITS if figures.get(unit) is not None]
-    return ", ".join(f"{written(figures[unit], unit)} {unit.replace('_', ' ')}" for unit in known)
+    line = ", ".join(f"{written(figures[unit], unit)} {unit.replace('_', ' ')}" for unit in known)
+    share = figures.get("spelling_share")
+    return f"{line} ({share:.1%} of the bits spell words that the vocabulary lacks)" if share else line
 
 
 def baselines_table(figures: Mapping[str, Any], baselines: Mapping[str, Mapping[str, Any]]) -> str:

@@ -5,7 +5,7 @@ import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from glassloom.comparison.results import ContinuedText, Copies, Curve, Point, Row, Status
+from glassloom.comparison.results import ContinuedText, Copies, Curve, Point, Reading, Row, Size, Status
 from glassloom.data.corpus import Corpus
 from glassloom.generation import DecodingSettings, generate
 from glassloom.models.summary import parameter_count
@@ -20,13 +20,17 @@ MOST_TOKENS = 20_000_000
 
 
 def row_of(run: Run, id: str, setting: str, status: Status = "finished", reason: str | None = None) -> Row:
-    """One run as a row: what it reached at its best, and what that cost."""
+    """One run as a row: what it reached at its best, and what that cost.
+
+    Of a run over words that an older version scored, without their spellings, the bits are not known.
+    """
     config = run.config
     best = best_evaluation(run)
     result = run.result() or {}
     fair = result.get("best", {})
     newest = run.newest().progress()
     seconds = newest["seconds"]
+    in_bits = "spelling_nats" in fair or run.corpus["tokenizer"] != "word"
     empty = Row.without_figures(
         id=id, setting=setting, model=config.architecture, seed=config.train.seed, optimizer=config.train.optimizer,
         settings=config.as_dict(), run=str(run.path), status=status, reason=reason,
@@ -44,9 +48,29 @@ def row_of(run: Run, id: str, setting: str, status: Status = "finished", reason:
         valid_perplexity=in_unit(best.get("valid_nats"), "perplexity"),
         valid_perplexity_fair=fair.get("perplexity"),
         nats_per_token=fair.get("nats_per_token"),
-        valid_bits_per_character=fair.get("bits_per_character"),
-        valid_bits_per_byte=fair.get("bits_per_byte"),
+        valid_bits_per_character=fair.get("bits_per_character") if in_bits else None,
+        valid_bits_per_byte=fair.get("bits_per_byte") if in_bits else None,
+        spelling_share=fair.get("spelling_share") or None,
+        reading=reading_of(run.corpus, run.config.data.memorises),
     )
+
+
+def reading_of(facts: Mapping[str, Any], memorises: bool) -> Reading:
+    """How a text was read, from what it says of itself (`Corpus.describe`)."""
+    return Reading(
+        sizes=sizes_of(facts), vocabulary=facts["vocabulary"], tokenizer=facts["tokenizer"], memorises=memorises
+    )
+
+
+def sizes_of(facts: Mapping[str, Any]) -> dict[str, Size]:
+    """The sizes of a text's splits; of sequences the end of each is a token to predict, too."""
+    return {
+        name: Size(
+            tokens=size["tokens"] + size.get("sequences", 0), characters=size["characters"], bytes=size["bytes"],
+            spelling_nats=size.get("spelling_nats", 0.0),
+        )
+        for name, size in facts["sizes"].items()
+    }  # fmt: skip
 
 
 def best_evaluation(run: Run) -> dict[str, Any]:

@@ -1,11 +1,12 @@
 """Compare: several models or settings on one text, each given the same budget."""
 
-from collections.abc import Callable, Mapping, Sequence
+import dataclasses
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from glassloom.comparison.collect import copies_of, curve_of, row_of, sample_of
+from glassloom.comparison.collect import copies_of, curve_of, row_of, sample_of, sizes_of
 from glassloom.comparison.execution import OnEvent, Outcome, execute
 from glassloom.comparison.grid import Planned, grid, has_budget, matched
 from glassloom.comparison.recommendation import recommend
@@ -14,8 +15,8 @@ from glassloom.comparison.results import (
     Comparison,
     CorpusFacts,
     Protocols,
+    Reading,
     Row,
-    Size,
 )
 from glassloom.config import BUDGETS, Config, plain_names
 from glassloom.data.baselines import Baseline, BaselineJob, baselines
@@ -62,7 +63,7 @@ def compare(
     given = given if has_budget(given) else {**given, "minutes": MINUTES}
     planned = grid(models, given, vary, seeds)
     corpora = {plan.id: open_corpus(source, Config.from_flat(plan.given)) for plan in planned}
-    corpus = corpora[planned[0].id]
+    corpus = judged_on(corpora[plan.id] for plan in planned)
     planned = same_batches(planned, corpus)
     if match:
         planned = matched(planned, match, corpus.tokenizer.size)
@@ -116,8 +117,10 @@ def comparison(
     budget: str,
 ) -> Comparison:
     """Rows, curves and samples of runs on one text, and what follows from them."""
-    facts = corpus_facts(corpus)
     rows = tuple(row(outcome, run) for outcome, run in found)
+    facts = corpus_facts(corpus, [one.reading for one in rows if one.reading is not None])
+    own = Reading(sizes=facts.sizes, vocabulary=facts.vocabulary, tokenizer=facts.tokenizer, memorises=facts.memorises)
+    rows = tuple(dataclasses.replace(one, reading=None) if one.reading == own else one for one in rows)
     there = [(outcome.plan.id, run) for outcome, run in found if run is not None]
     curves = tuple(curve_of(run, id) for id, run in there)
     figures = {name: BaselineFigures(**baseline.figures.as_dict()) for name, baseline in known.items()}
@@ -150,15 +153,22 @@ def row(outcome: Outcome, run: Run | None) -> Row:
     return row_of(run, plan.id, plan.setting, outcome.status, outcome.reason)
 
 
-def corpus_facts(corpus: Corpus) -> CorpusFacts:
-    """The text's facts as results have them."""
+def judged_on(corpora: Iterable[Corpus]) -> Corpus:
+    """The text that a comparison speaks of: the first that holds something out; else the first."""
+    every = list(corpora)
+    return next((corpus for corpus in every if not corpus.memorises), every[0])
+
+
+def corpus_facts(corpus: Corpus, readings: Sequence[Reading] = ()) -> CorpusFacts:
+    """The text's facts as results have them, for runs that read it in these ways."""
     facts = corpus.describe()
-    sizes = {  # of sequences, the end of each is a token to predict, too
-        name: Size(tokens=size["tokens"] + size.get("sequences", 0), characters=size["characters"], bytes=size["bytes"])
-        for name, size in facts["sizes"].items()
-    }
     kept = ("name", "source", "sha256", "vocabulary", "tokenizer", "split_rule")
-    return CorpusFacts(sizes=sizes, **{name: facts[name] for name in kept})
+    tokens = {(reading.tokenizer, reading.vocabulary) for reading in readings}
+    tokens.add((corpus.tokenizer.name, corpus.tokenizer.size))
+    return CorpusFacts(
+        sizes=sizes_of(facts), memorises=corpus.memorises, mixed=len(tokens) > 1,
+        **{name: facts[name] for name in kept},
+    )  # fmt: skip
 
 
 def protocols(runs: Sequence[Run]) -> Protocols:

@@ -17,7 +17,7 @@ def rows_as_csv(rows: Sequence[Row]) -> str:
     """`results.csv`: every row with every figure, unrounded; each setting in a column `settings.NAME`."""
     chosen = [flat(row.settings) for row in rows]
     names = sorted({name for settings in chosen for name in settings})
-    fixed = [field.name for field in dataclasses.fields(Row) if field.name != "settings"]
+    fixed = [field.name for field in dataclasses.fields(Row) if field.name not in ("settings", "reading")]
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(fixed + [f"settings.{name}" for name in names])

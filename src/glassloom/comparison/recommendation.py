@@ -17,15 +17,17 @@ def recommend(
 ) -> Recommendation:
     """The best setting for generalization, the front of time and loss, and by how much.
 
-    Seeds count by their mean; rows that did not finish are left out and named.
+    Seeds count by their mean; rows that did not finish are left out and named, and so are rows that were scored on
+    their training text. Where all were, nothing is said of generalization.
     """
     found = judge(rows, corpus, curves, baselines)
-    left_out = [left_out_in_words(row) for row in found.left_out]
+    left_out = [left_out_in_words(row) for row in found.left_out] + [apart_in_words(row) for row in found.apart]
     if found.best is None:
         sentences = ["No run finished, so there is nothing to recommend.", *left_out]
         return Recommendation(sentences=tuple(sentences), generalization=None, time=None, front=())
     sentences = [
-        *quality_in_words(found.quality, corpus.unit),
+        *([MEMORISATION] if found.memorising else []),
+        *quality_in_words(found.quality, corpus.unit, found.memorising),
         *([against_in_words(found.best, found.against, corpus.unit)] if found.against else []),
         *time_in_words(found.time, corpus.unit),
         *([race_in_words(found.race, corpus.unit)] if found.race else []),
@@ -33,22 +35,31 @@ def recommend(
     ]
     front = tuple(point.name for point in found.time.front)
     return Recommendation(
-        sentences=tuple(sentences), generalization=found.best, time=front[0] if front else None, front=front
-    )
+        sentences=tuple(sentences), generalization=None if found.memorising else found.best,
+        time=front[0] if front else None, front=front,
+    )  # fmt: skip
 
 
-def quality_in_words(found: Quality, unit: Unit) -> list[str]:
-    """Which setting generalizes best, by how much, and whether the seeds bear that out."""
+MEMORISATION = (
+    "This is memorisation: every run was scored on the very text that it was trained on, so that nothing here says how "
+    "well it does on other text."
+)
+
+
+def quality_in_words(found: Quality, unit: Unit, memorising: bool = False) -> list[str]:
+    """Which setting generalizes best (or memorises best), by how much, and whether the seeds bear that out."""
     best, *others = found.order
     figure = found.figures[best]
-    reached = f"{with_unit(figure.mean, unit)} on the validation text{_over_seeds(figure)}"
+    text = "text that it was trained on" if memorising else "validation text"
+    purpose = "knowing the text by heart" if memorising else "generalization"
+    reached = f"{with_unit(figure.mean, unit)} on the {text}{_over_seeds(figure)}"
     if not others:
         return [f"Only one setting finished: {best} reaches {reached}. There is nothing to compare it with."]
     if found.level:
-        return [f"Best for generalization: {listed([best, *found.level])} are level, {reached}."]
+        return [f"Best for {purpose}: {listed([best, *found.level])} are level, {reached}."]
     second = found.figures[others[0]].mean
     sentences = [
-        f"Best for generalization: {best} reaches {reached}, {quality(found.gap, unit)} ({share(found.gap, second)}) "
+        f"Best for {purpose}: {best} reaches {reached}, {quality(found.gap, unit)} ({share(found.gap, second)}) "
         f"lower than the next, {others[0]} ({quality(second, unit)})."
     ]
     if found.spread is None:
@@ -125,6 +136,11 @@ def left_out_in_words(row: Row) -> str:
     why = f" ({row.reason.rstrip('.')})" if row.reason else ""
     did = {"diverged": "diverged", "failed": "failed", "interrupted": "was interrupted"}[row.status]
     return f"{row.id} is left out: it {did}{why}."
+
+
+def apart_in_words(row: Row) -> str:
+    """Why a row that finished is not compared."""
+    return f"{row.id} is not compared: it was scored on the very text that it was trained on, which is memorisation."
 
 
 def _over_seeds(figure: Spread) -> str:

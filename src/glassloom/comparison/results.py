@@ -21,6 +21,58 @@ STRICT = ConfigDict(extra="forbid", strict=True)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class Size:
+    """How long one split is, in three units; and what its words outside the vocabulary cost to spell."""
+
+    __pydantic_config__ = STRICT
+
+    tokens: int
+    characters: int
+    bytes: int
+    spelling_nats: float = 0.0
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Reading:
+    """How one run read the text: in which tokens, split in which way."""
+
+    __pydantic_config__ = STRICT
+
+    sizes: dict[str, Size]
+    """By split: train, valid, test."""
+    vocabulary: int
+    tokenizer: str
+    memorises: bool = False
+    """Whether its valid is the very text that it was trained on: then its figures say nothing of other text."""
+
+    def nats_in(self, unit: Unit, nats: float | None, split: str = "valid") -> float | None:
+        """A loss in nats per token of that split, in a unit; None where no float holds it."""
+        size = self.sizes[split]
+        return in_unit(nats, unit, size.tokens, size.characters, size.spelling_nats)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class CorpusFacts(Reading):
+    """The text that all rows were trained on, as the first of them read it."""
+
+    name: str
+    source: str
+    sha256: str
+    split_rule: str
+    mixed: bool = False
+    """Whether the rows read it in different tokens, so that neither nats per token nor perplexities compare."""
+
+    @property
+    def unit(self) -> Unit:
+        """The unit that figures of this text are read in: one that all rows share."""
+        return "bits_per_character" if self.mixed else unit_of(self.tokenizer)
+
+    def in_unit(self, nats: float | None, split: str = "valid") -> float | None:
+        """A loss in nats per token of that split, in `unit`; None where no float holds it."""
+        return self.nats_in(self.unit, nats, split)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Row:
     """One run: what was set, what it reached, and what that cost.
 
@@ -65,6 +117,10 @@ class Row:
     valid_bits_per_character: float | None
     """The same loss as `nats_per_token`."""
     valid_bits_per_byte: float | None
+    spelling_share: float | None = None
+    """Of these bits, the share that spells words which the vocabulary lacks; None where it lacks none."""
+    reading: Reading | None = None
+    """How this run read the text, where it did not read it as the comparison's `corpus` says."""
 
     def __post_init__(self) -> None:
         lost = without_infinities(self)
@@ -95,47 +151,14 @@ class Row:
         figures: dict[str, Any] = {field.name: None for field in dataclasses.fields(cls) if field.name not in told}
         return cls(**told, **figures)
 
+    def read_as(self, corpus: Reading) -> Reading:
+        """How this run read the text of a comparison."""
+        return self.reading or corpus
+
     @property
     def in_training_nats(self) -> float | None:
         """The loss behind `valid_perplexity`, in nats per token."""
         return math.log(self.valid_perplexity) if self.valid_perplexity else None
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Size:
-    """How long one split is, in three units."""
-
-    __pydantic_config__ = STRICT
-
-    tokens: int
-    characters: int
-    bytes: int
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class CorpusFacts:
-    """The text that all rows were trained on."""
-
-    __pydantic_config__ = STRICT
-
-    name: str
-    source: str
-    sizes: dict[str, Size]
-    """By split: train, valid, test."""
-    sha256: str
-    vocabulary: int
-    tokenizer: str
-    split_rule: str
-
-    @property
-    def unit(self) -> Unit:
-        """The unit that figures of this text are read in."""
-        return unit_of(self.tokenizer)
-
-    def in_unit(self, nats: float | None, split: str = "valid") -> float | None:
-        """A loss in nats per token of that split, in `unit`; None where no float holds it."""
-        size = self.sizes[split]
-        return in_unit(nats, self.unit, size.tokens, size.characters)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -209,7 +232,7 @@ class Copies:
     """How much of what a row's model wrote on its way stands word for word in the training text.
 
     Stretches of at least `at_least` of `unit` (characters, or words) count as copied; beside them the same figures of
-    held-out text of the samples' lengths, which nobody copied.
+    held-out text of the samples' lengths, which nobody copied, where anything was held out.
     """
 
     __pydantic_config__ = STRICT
@@ -236,7 +259,7 @@ class Recommendation:
 
     sentences: tuple[str, ...]
     generalization: str | None
-    """The setting with the lowest validation loss."""
+    """The setting with the lowest loss on text that it was not trained on; None where there is none."""
     time: str | None
     """The fastest setting of the front."""
     front: tuple[str, ...]
@@ -293,7 +316,7 @@ class Comparison:
 
 _READER = TypeAdapter(Comparison)
 _PARTS = (
-    Comparison, Row, CorpusFacts, Size, BaselineFigures, Protocols, Point, Curve, ContinuedText, Copies,
+    Comparison, Row, CorpusFacts, Reading, Size, BaselineFigures, Protocols, Point, Curve, ContinuedText, Copies,
     Recommendation,
 )  # fmt: skip
 _KEYS = sorted({field.name for part in _PARTS for field in dataclasses.fields(part)})

@@ -78,19 +78,31 @@ def settings_of(rows: Iterable[Row]) -> list[Setting]:
     return sorted(together, key=lambda setting: (setting.model, setting.optimizer))
 
 
+def generalizing(rows: Iterable[Row], corpus: CorpusFacts) -> list[Row]:
+    """The rows that are compared: those scored on text that they were not trained on; all, where there is none.
+
+    A run that was scored on its own training text is no rival of one that was not.
+    """
+    every = list(rows)
+    return [row for row in every if not row.read_as(corpus).memorises] or every
+
+
 def deciding_figure(rows: Iterable[Row], corpus: CorpusFacts) -> Callable[[Row], float | None]:
     """The figure that decides which row is better, in the corpus's unit, lower being better.
 
-    It is the fair one where every finished row has it, else the one measured in training: never a mixture.
+    It is the fair one where every finished row that is compared has it, else the one measured in training: never a
+    mixture. Rows that are not compared have none.
     """
-    finished = [row for row in rows if row.status == "finished"]
-    if not all(row.nats_per_token is not None for row in finished):
-        return lambda row: corpus.in_unit(row.in_training_nats)
-    if corpus.unit == "perplexity":
-        return lambda row: corpus.in_unit(row.nats_per_token)
+    compared = generalizing(rows, corpus)
+    names = {row.id for row in compared}
+    unit = corpus.unit
+    fair = all(row.nats_per_token is not None for row in compared if row.status == "finished")
 
-    def bits(row: Row) -> float | None:
-        stated = row.valid_bits_per_character
-        return corpus.in_unit(row.nats_per_token) if stated is None else stated
+    def figure(row: Row) -> float | None:
+        if row.id not in names:
+            return None
+        if fair and unit == "bits_per_character" and row.valid_bits_per_character is not None:
+            return row.valid_bits_per_character
+        return row.read_as(corpus).nats_in(unit, row.nats_per_token if fair else row.in_training_nats)
 
-    return bits
+    return figure

@@ -9,9 +9,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from glassloom.comparison.results import Comparison, Row
+from glassloom.comparison.results import Comparison, Reading, Row
 from glassloom.comparison.seeds import Setting, Spread, deciding_figure, settings_of
-from glassloom.comparison.wording import count, quality
+from glassloom.comparison.wording import count, listed, quality
 from glassloom.errors import sentence
 
 WORDS = {"diverged": "diverged", "failed": "failed", "interrupted": "interrupted"}
@@ -64,11 +64,14 @@ def comparison_table(comparison: Comparison) -> Table:
     varied = varied_settings(settings)
     columns = _columns(comparison, varied, several)
     first = "setting" if any(column.key == "setting" for column in columns) else "model"
-    bold = {first, "valid_perplexity_fair", "valid_bits_per_character"}
+    bold = {first, "valid_bits_per_character"}
+    if not comparison.corpus.mixed:  # else it is no figure to be best in
+        bold.add("valid_perplexity_fair")
     lines = []
     for number, setting in enumerate(settings, start=1):
         is_best = setting.name in best
-        cells = [_cell(column, number, setting, is_best, bold) for column in columns]
+        reading = setting.rows[0].read_as(comparison.corpus)
+        cells = [_cell(column, number, setting, reading, is_best, bold) for column in columns]
         lines.append(Line(setting.name, setting.model, is_best, tuple(cells)))
     return Table(tuple(columns), tuple(lines), _note(settings, comparison, several))
 
@@ -117,11 +120,15 @@ def _columns(comparison: Comparison, varied: list[str], several: bool) -> list[C
     known = {name for row in comparison.rows for name, value in vars(row).items() if value is not None}
     named = any(row.setting != row.model for row in comparison.rows)
     in_bits = comparison.corpus.unit == "bits_per_character"
+    names_tokens = comparison.corpus.mixed and not any(name.split(".")[-1] == "tokenizer" for name in varied)
+    memorising = any(row.read_as(comparison.corpus).memorises for row in comparison.rows)
     wanted = [
         Column("number", "No."),
         *([Column("setting", "setting", numeric=False)] if named else []),
         Column("model", "architecture", numeric=False),
         Column("optimizer", "optimizer", numeric=False),
+        *([Column("judged_on", "judged on", numeric=False)] if memorising else []),
+        *([Column("tokenizer", "tokens", numeric=False)] if names_tokens else []),
         *[Column(f"settings.{name}", name.split(".")[-1].replace("_", " ")) for name in varied],
         *([Column("valid_bits_per_character", "valid bits/char.")] if in_bits else []),
         Column("valid_perplexity_fair", "valid perplexity, fair"),
@@ -134,11 +141,11 @@ def _columns(comparison: Comparison, varied: list[str], several: bool) -> list[C
         *([Column("seeds", "seeds")] if several else []),
         *([Column("valid_bits_per_byte", "valid bits/byte")] if in_bits else []),
     ]
-    always = {"number", "seeds"}
+    always = {"number", "seeds", "judged_on", "tokenizer"}
     return [column for column in wanted if column.key in always | known or column.key.startswith("settings.")]
 
 
-def _cell(column: Column, number: int, setting: Setting, is_best: bool, bold: set[str]) -> Cell:
+def _cell(column: Column, number: int, setting: Setting, reading: Reading, is_best: bool, bold: set[str]) -> Cell:
     key = column.key
     marked = is_best and key in bold
     if key == "number":
@@ -147,6 +154,11 @@ def _cell(column: Column, number: int, setting: Setting, is_best: bool, bold: se
         return Cell(str(len(setting.finished)), len(setting.finished))
     if key == "setting":
         return Cell(setting.name, setting.name, marked)
+    if key == "judged_on":
+        judged_on = "its training text: memorisation" if reading.memorises else "held-out text"
+        return Cell(judged_on, judged_on)
+    if key == "tokenizer":
+        return Cell(reading.tokenizer, reading.tokenizer)
     if key in ("model", "optimizer"):
         return Cell(getattr(setting, key), getattr(setting, key), marked)
     if key.startswith("settings."):
@@ -217,6 +229,12 @@ def _note(settings: Sequence[Setting], comparison: Comparison, several: bool) ->
         parts.append("Figures are means over the seeds that finished, ± the standard deviation.")
     protocols = comparison.protocols
     parts.append(f"In training: {sentence(protocols.in_training)} Fair: {sentence(protocols.fair)}")
+    parts += _on_tokens(settings, comparison)
+    if any(row.read_as(comparison.corpus).memorises for row in comparison.rows):
+        parts.append(
+            "Memorisation: scored on the very text that was trained on; such a figure says nothing of other text and "
+            "is not compared with one of held-out text."
+        )
     lost = [row for setting in settings for row in setting.rows if row.status != "finished"]
     if lost:
         told = [
@@ -224,3 +242,22 @@ def _note(settings: Sequence[Setting], comparison: Comparison, several: bool) ->
         ]
         parts.append(f"Without figures: {'; '.join(told)}.")
     return " ".join(parts)
+
+
+def _on_tokens(settings: Sequence[Setting], comparison: Comparison) -> list[str]:
+    """What has to be said of tokens that are not the same for all, or do not name every word."""
+    parts = []
+    if comparison.corpus.mixed:
+        parts.append("Perplexities over different tokens do not compare; bits per character do.")
+    shares = {
+        setting.name: spread.mean
+        for setting in settings
+        if (spread := setting.over_seeds(lambda row: row.spelling_share)) is not None
+    }
+    if shares:
+        named = listed([f"{share:.1%} in {name}" for name, share in shares.items()])
+        parts.append(
+            "Bits per character and per byte count the spelling of words that the vocabulary lacks, under a character "
+            f"model counted on the training text's words ({named}); in perplexity <unk> is one token."
+        )
+    return parts

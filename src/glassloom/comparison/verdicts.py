@@ -2,7 +2,8 @@
 
 Two questions: which setting generalizes best, and which is best for the time it takes. The second has no single answer,
 so it is the front: the settings that no other beats on both time and validation loss. Settings go by their names,
-seeds by their mean, and every loss is in the corpus's unit.
+seeds by their mean, and every loss is in the corpus's unit, which all runs share. A run that was scored on the text it
+was trained on is compared with its like only: where any other run is there, it stands apart.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from glassloom.comparison.results import BaselineFigures, CorpusFacts, Curve, Row
-from glassloom.comparison.seeds import Setting, Spread, deciding_figure, settings_of
+from glassloom.comparison.seeds import Setting, Spread, deciding_figure, generalizing, settings_of
 
 SAME_TIME = 1.05
 """Times no further apart than by this factor are the same time: runs given minutes all take what they get."""
@@ -102,6 +103,10 @@ class Verdicts:
     race: Race | None
     left_out: tuple[Row, ...]
     """The rows that did not finish, or learned nothing."""
+    apart: tuple[Row, ...] = ()
+    """The rows that were scored on their training text, where others were not."""
+    memorising: bool = False
+    """Whether all rows were, so that every figure here is of memorising."""
 
 
 def judge(
@@ -116,7 +121,9 @@ def judge(
     >>> judge([], text).best is None
     True
     """
-    rows = [unlearned(row, corpus) for row in rows]
+    compared = generalizing(rows, corpus)
+    apart = tuple(row for row in rows if row not in compared)
+    rows = [unlearned(row, corpus) for row in compared]
     figure = deciding_figure(rows, corpus)
     settings = settings_of(rows)
     reached = {setting.name: found for setting in settings if (found := setting.over_seeds(figure)) is not None}
@@ -130,13 +137,15 @@ def judge(
         against=None if best is None else against(reached[best].mean, corpus.unit, baselines or {}),
         race=race(finished, corpus, curves),
         left_out=tuple(row for row in rows if row.status != "finished"),
+        apart=apart,
+        memorising=bool(rows) and all(row.read_as(corpus).memorises for row in rows),
     )
 
 
 def unlearned(row: Row, corpus: CorpusFacts) -> Row:
-    """A finished row that is worse than a uniform guess counts as one that diverged."""
+    """A finished row that is worse than a uniform guess over its own vocabulary counts as one that diverged."""
     perplexity = row.valid_perplexity_fair or row.valid_perplexity
-    if row.status != "finished" or perplexity is None or perplexity <= corpus.vocabulary:
+    if row.status != "finished" or perplexity is None or perplexity <= row.read_as(corpus).vocabulary:
         return row
     return replace(row, status="diverged", reason="it ended worse than a uniform guess")
 
@@ -209,23 +218,24 @@ def against(reached: float, unit: str, baselines: Mapping[str, BaselineFigures])
 
 
 def race(finished: Iterable[Setting], corpus: CorpusFacts, curves: Sequence[Curve]) -> Race | None:
-    """Who was first at the level that every run reached, seeds by their mean; None for less than two settings."""
+    """Who was first at the level that every run reached, seeds by their mean; None for less than two settings.
+
+    The level is one of the unit that all share: nats per token of different tokenizers are different things.
+    """
     curve_of = {curve.id: curve for curve in curves}
     runs: dict[str, list[list[tuple[float, float]]]] = {}
     for setting in finished:
         for row in setting.finished:
             points = curve_of[row.id].points if row.id in curve_of else ()
-            measured = [(point.seconds, point.valid_nats) for point in points if point.valid_nats is not None]
+            losses = [(point.seconds, row.read_as(corpus).nats_in(corpus.unit, point.valid_nats)) for point in points]
+            measured = [(at, loss) for at, loss in losses if loss is not None]
             if measured:
                 runs.setdefault(setting.name, []).append(measured)
     if len(runs) < 2:
         return None
-    nats = max(min(loss for _, loss in run) for several in runs.values() for run in several)
-    level = corpus.in_unit(nats)
-    if level is None:
-        return None
+    level = max(min(loss for _, loss in run) for several in runs.values() for run in several)
     times = {
-        name: Spread.of([next(at for at, loss in run if loss <= nats) for run in several]).mean
+        name: Spread.of([next(at for at, loss in run if loss <= level) for run in several]).mean
         for name, several in runs.items()
     }
     return Race(level, dict(sorted(times.items(), key=lambda item: (item[1], item[0]))))

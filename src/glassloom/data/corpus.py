@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from glassloom.data.settings import DataSettings
 from glassloom.data.sources import Progress
+from glassloom.data.spelling import NOTHING, Spelling
 from glassloom.data.tokenizers import Ids, Tokenizer
 from glassloom.data.watching import told
 from glassloom.errors import SettingError, nearest
@@ -24,7 +25,8 @@ class Split:
     """The ids of one split, memory-mapped, in the smallest unsigned type.
 
     `starts` holds the index at which each sequence begins; None where the text is one stream. `characters` and `bytes`
-    (UTF-8) are those of the text that the ids spell.
+    (UTF-8) are those of the text that was read; `spelling` is what its words outside the vocabulary cost, None where
+    the text was prepared by a version that did not know.
     """
 
     name: str
@@ -32,6 +34,7 @@ class Split:
     starts: npt.NDArray[np.int64] | None
     characters: int
     bytes: int
+    spelling: Spelling | None = NOTHING
 
     @property
     def tokens(self) -> int:
@@ -75,6 +78,11 @@ class Corpus:
             raise SettingError(f"There is no split called {name!r}", "train, valid or test", nearest(name, splits))
         return splits[name]
 
+    @property
+    def knows_spellings(self) -> bool:
+        """Whether it is known what its words outside the vocabulary cost; of older versions it is not."""
+        return all(part.spelling is not None for part in (self.train, self.valid, self.test))
+
     def text(self, split: str = "train", start: int = 0, end: int | None = None) -> str:
         """The text that the tokens from `start` to `end` of a split spell."""
         return self.tokenizer.decode(self.split(split).ids[start:end])
@@ -96,9 +104,11 @@ class Corpus:
         return {**facts, **self.language}
 
 
-def sizes(split: Split) -> dict[str, int]:
-    """Tokens, characters, bytes and, where it has any, sequences of a split."""
-    facts = {"tokens": split.tokens, "characters": split.characters, "bytes": split.bytes}
+def sizes(split: Split) -> dict[str, Any]:
+    """Tokens, characters, bytes and, where it has any, sequences and spellings of a split."""
+    facts: dict[str, Any] = {"tokens": split.tokens, "characters": split.characters, "bytes": split.bytes}
+    if split.spelling is not None and split.spelling.tokens:
+        facts["spelling_nats"] = split.spelling.nats
     return facts if split.sequences is None else {**facts, "sequences": split.sequences}
 
 

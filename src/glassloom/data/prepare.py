@@ -11,6 +11,7 @@ import shutil
 import time
 from array import array
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from glassloom.data.corpus import Corpus, Split
 from glassloom.data.reading import Reader, Scan
 from glassloom.data.settings import DataSettings
 from glassloom.data.sources import SPLITS, Progress, Source, say_all
+from glassloom.data.spelling import Ledger, Spelling
 from glassloom.data.store import cache_folder, locked, new_folder, read_json, seal, sealed_facts, storing, write_json
 from glassloom.data.tokenizers import Evidence, Tokenizer, find_tokenizer, open_tokenizer
 from glassloom.data.tokenizers.base import MARKS, canonical, symbol_name
@@ -32,6 +34,9 @@ FINGERPRINT = re.compile("[0-9a-f]{64}")
 SETTLED_NANOSECONDS = 2_000_000_000
 """A file changed less than that before it was seen may change again without its time changing."""
 
+
+SplitFacts = dict[str, dict[str, Any]]
+"""By split: tokens, characters, bytes, of sequences how many, and what its words outside the vocabulary cost."""
 
 LANGUAGE_FACTS = (
     "language", "definition", "entropy_nats_per_sequence", "derivational_entropy_nats_per_sequence", "grammar",
@@ -90,7 +95,7 @@ def remembered(folder: Path, key: str, source: Source) -> tuple[Corpus, list[str
     if known is None or not {"fingerprint", "split_rule", "notices"} <= set(known):
         return None
     corpus = open_prepared(folder, str(known["fingerprint"]), source, str(known["split_rule"]))
-    return None if corpus is None else (corpus, list(known["notices"]))
+    return (corpus, list(known["notices"])) if corpus is not None and corpus.knows_spellings else None
 
 
 def check(source: Source, scan: Scan) -> None:
@@ -123,9 +128,10 @@ def make(
     fingerprint = digest([*identity, f"without {lacking}"] if lacking else identity)
     target = folder / "prepared" / fingerprint
     with locked(folder / "locks", fingerprint):
-        if (corpus := open_prepared(folder, fingerprint, source, reader.rule())) is not None:
+        corpus = open_prepared(folder, fingerprint, source, reader.rule())
+        if corpus is not None and corpus.knows_spellings:
             return corpus, notices
-        if target.exists():
+        if corpus is None and target.exists():
             say_all([f"The prepared text of {source.name} in the cache was damaged; it was made anew."])
         with new_folder(target) as filling:
             facts = encode_splits(reader, tokenizer, filling, scan.sha256, leaving_out=lacking)
@@ -187,12 +193,10 @@ def nothing_to_learn(tokenizer: Tokenizer) -> str:
     )
 
 
-def encode_splits(
-    reader: Reader, tokenizer: Tokenizer, folder: Path, sha256: str, leaving_out: str = ""
-) -> dict[str, dict[str, int]]:
+def encode_splits(reader: Reader, tokenizer: Tokenizer, folder: Path, sha256: str, leaving_out: str = "") -> SplitFacts:
     """The second pass: the ids of each split into a file, and what is in it (`leaving_out` some symbols)."""
     without = dict.fromkeys(map(ord, leaving_out))
-    facts = {split: {"tokens": 0, "characters": 0, "bytes": 0} for split in SPLITS}
+    facts: SplitFacts = {split: {"tokens": 0, "characters": 0, "bytes": 0} for split in SPLITS}
     text_hash = hashlib.sha256()
 
     def counted(units: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
@@ -227,9 +231,7 @@ def encode_splits(
     return facts
 
 
-def encode_stream(
-    units: Iterator[tuple[str, str]], tokenizer: Tokenizer, folder: Path, facts: dict[str, dict[str, int]]
-) -> None:
+def encode_stream(units: Iterator[tuple[str, str]], tokenizer: Tokenizer, folder: Path, facts: SplitFacts) -> None:
     """Write the ids of a text that is one stream, split by split."""
     waiting = next(units, None)
     for split in SPLITS:
@@ -241,16 +243,19 @@ def encode_stream(
                 waiting = next(units, None)
 
         with storing(folder), (folder / f"{split}.ids").open("wb") as file:
-            for ids in tokenizer.encode_chunks(chunks()):
+            ledger = Ledger(tokenizer)
+            for text in tokenizer.stretches(chunks()):
+                ids = tokenizer.encode(text)
                 file.write(ids.data)
                 facts[split]["tokens"] += len(ids)
+                ledger.add(text, ids)
+            facts[split]["spelling"] = asdict(ledger.total())
 
 
-def encode_sequences(
-    units: Iterable[tuple[str, str]], tokenizer: Tokenizer, folder: Path, facts: dict[str, dict[str, int]]
-) -> None:
+def encode_sequences(units: Iterable[tuple[str, str]], tokenizer: Tokenizer, folder: Path, facts: SplitFacts) -> None:
     """Write the ids of a text that is a list of sequences, and where each begins."""
     starts = {split: array("q") for split in SPLITS}
+    ledgers = {split: Ledger(tokenizer) for split in SPLITS}
     with storing(folder):
         files = {split: (folder / f"{split}.ids").open("wb") for split in SPLITS}
         try:
@@ -259,15 +264,17 @@ def encode_sequences(
                 starts[split].append(facts[split]["tokens"])
                 files[split].write(ids.data)
                 facts[split]["tokens"] += len(ids)
+                ledgers[split].add(text, ids)
         finally:
             for file in files.values():
                 file.close()
         for split, places in starts.items():
             (folder / f"{split}.starts").write_bytes(np.asarray(places).astype("<i8").tobytes())
             facts[split]["sequences"] = len(places)
+            facts[split]["spelling"] = asdict(ledgers[split].total())
 
 
-def copy_split(folder: Path, facts: dict[str, int]) -> dict[str, int]:
+def copy_split(folder: Path, facts: dict[str, Any]) -> dict[str, Any]:
     """Let valid be a copy of train; what is in it."""
     with storing(folder):
         for file in folder.glob("train.*"):
@@ -275,7 +282,7 @@ def copy_split(folder: Path, facts: dict[str, int]) -> dict[str, int]:
     return dict(facts)
 
 
-def too_small(split: str, reader: Reader, facts: dict[str, dict[str, int]]) -> CorpusError:
+def too_small(split: str, reader: Reader, facts: SplitFacts) -> CorpusError:
     """The error for a split that holds nothing to learn from, or to be scored."""
     tokens = facts[split]["tokens"]
     shares = "/".join(f"{100 * share:g}" for share in reader.shares)
@@ -299,7 +306,7 @@ def open_prepared(folder: Path, fingerprint: str, source: Source, split_rule: st
     if facts is None or data is None or facts.get("version") != VERSION:
         return None
     tokenizer = open_tokenizer(data)
-    train, valid, test = (open_split(place, split, facts["splits"][split], tokenizer.dtype) for split in SPLITS)
+    train, valid, test = (open_split(place, split, facts["splits"][split], tokenizer) for split in SPLITS)
     return Corpus(
         source.name,
         source.where,
@@ -329,13 +336,15 @@ def reopen(facts: Mapping[str, Any], cache: Path | None) -> Corpus | None:
     return found if found is not None and found.sha256 == said["sha256"] else None
 
 
-def open_split(place: Path, split: str, facts: dict[str, int], dtype: Any) -> Split:
+def open_split(place: Path, split: str, facts: dict[str, Any], tokenizer: Tokenizer) -> Split:
     """A split as it lies in the cache, memory-mapped."""
-    tokens = facts["tokens"]
+    tokens, dtype = facts["tokens"], tokenizer.dtype
     ids = np.memmap(place / f"{split}.ids", dtype=dtype, mode="r", shape=(tokens,)) if tokens else np.empty(0, dtype)
     starts = None
     if "sequences" in facts:
         count = facts["sequences"]
         file = place / f"{split}.starts"
         starts = np.memmap(file, dtype="<i8", mode="r", shape=(count,)) if count else np.empty(0, dtype=np.int64)
-    return Split(split, ids, starts, facts["characters"], facts["bytes"])
+    known = Spelling(**facts["spelling"]) if "spelling" in facts else Spelling()
+    spelling = None if "spelling" not in facts and "<unk>" in tokenizer.specials else known
+    return Split(split, ids, starts, facts["characters"], facts["bytes"], spelling)

@@ -154,8 +154,10 @@ class Reader:
         return "test" if int(held_out[1] * share + 1e-9) > int(held_out[0] * share + 1e-9) else "valid"
 
     def train(self) -> Iterator[str]:
-        """The text of the train split alone."""
-        return (text for split, text in self.split_units("learning the vocabulary") if split == "train")
+        """The text of the train split alone, a line end after each sequence, so that no word runs on into the next."""
+        for split, text in self.split_units("learning the vocabulary"):
+            if split == "train":
+                yield text + "\n" if self.in_sequences and not text.endswith("\n") else text
 
     def rule(self) -> str:
         """How the text is split, as a sentence."""

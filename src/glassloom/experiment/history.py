@@ -71,5 +71,10 @@ def curves(
         for split in splits
     ]
     return Lines(
-        name=name, title=title, caption=caption, x=Axis(axis), y=Axis("perplexity", log=True), series=tuple(series)
+        name=name,
+        title=title,
+        caption=caption,
+        x=Axis(axis),
+        y=Axis("perplexity", log=True),
+        series=tuple(series),
     )

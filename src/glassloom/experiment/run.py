@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from glassloom.comparison import Comparison
-from glassloom.comparison.compare import budget, comparison, run_of
+from glassloom.comparison.compare import budget, comparison, judged_on, run_of
 from glassloom.comparison.execution import OnEvent, Outcome, execute
 from glassloom.comparison.grid import Planned
 from glassloom.config import BUDGETS, Config
@@ -159,9 +159,10 @@ def show(
     """Put what is there on the page."""
     titles = {part.name: part for part in recipe.part}
     comparisons = {
-        name: comparison(pairs, corpora[pairs[0][0].plan.id], baselines(corpora[pairs[0][0].plan.id]),
-                         titles[name].title, command, shared_budget([outcome.plan for outcome, _ in pairs]))
+        name: comparison(pairs, corpus, baselines(corpus), titles[name].title, command,
+                         shared_budget([outcome.plan for outcome, _ in pairs]))
         for name, pairs in found.items()
+        for corpus in [judged_on(corpora[outcome.plan.id] for outcome, _ in pairs)]
     }  # fmt: skip
     runs = {outcome.plan.id: run for pairs in found.values() for outcome, run in pairs if run is not None}
     experiment = Experiment(recipe, out, quick, runs, corpora, comparisons)

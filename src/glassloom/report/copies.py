@@ -18,7 +18,7 @@ def copies_figures(comparison: Comparison) -> list[Figure]:
 
 
 def copies_exhibits(comparison: Comparison) -> list[Lines]:
-    """The longest copy and the share copied over training, beside held-out text, which nobody copied."""
+    """The longest copy and the share copied over training, beside held-out text, which nobody copied, if any."""
     found = [copies for copies in comparison.copies if len(copies.steps) > 1]
     if not found:
         return []
@@ -32,7 +32,11 @@ def copies_exhibits(comparison: Comparison) -> list[Lines]:
             series=tuple(Series(name=one.id, x=one.steps, y=of(one)) for one in found),
         )  # fmt: skip
 
-    beside = "The line: held-out text of the same lengths, which nobody copied, so that common phrases do not count."
+    beside = (
+        "The line: held-out text of the same lengths, which nobody copied, so that common phrases do not count."
+        if any(one.held_out_share is not None for one in found)
+        else "Nothing was held out to compare with: common phrases count, too."
+    )
     return [
         lines(
             "longest", "Longest copy from the training text",

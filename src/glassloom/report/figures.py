@@ -49,7 +49,7 @@ def _ladder(comparison: Comparison) -> Figure | None:
     words = [f"{name}: {with_unit(value, unit)}." for name, value in sorted({**losses, **baselines}.items(), key=_by)]
     caption = (
         f"Validation {UNITS[unit]} of the models, and of simple methods on the same text (thin lines); shorter is "
-        f"better. {_protocol(comparison)}"
+        f"better. {_protocol(comparison)}{_memorisation(comparison)}"
     )
     spec = charts.ladder(losses, baselines, colours_of(settings), unit, f"{title}. {' '.join(words)}")
     return Figure("ladder", title, caption, tuple(words), spec)
@@ -71,6 +71,7 @@ def _curves(comparison: Comparison, over: Over) -> Figure | None:
         f"{UNITS[unit].capitalize()} on the training text (dashed) and the validation text (solid, a dot an "
         f"evaluation), over {along}; one line a run. Dropout is on in the dashed lines and off in the solid ones, so "
         f"the dashed ones may lie higher. Solid: {sentence(comparison.protocols.in_training)} {_lines(frame, unit)}"
+        + _memorisation(comparison)
     )
     return Figure(f"curves-by-{'epoch' if over == 'epoch' else 'time'}", title, caption, tuple(words), spec)
 
@@ -123,6 +124,7 @@ def _trade_off(comparison: Comparison) -> Figure | None:
     caption = (
         f"Each setting by the time it took to its best validation loss, and that loss ({UNITS[unit]}); the lower left "
         f"is best. Filled: nothing beats it on both ({listed(names)}); hollow: beaten. {_protocol(comparison)}"
+        + _memorisation(comparison)
     )
     spec = charts.trade_off(points, on_front, colours_of(settings), unit, f"{title}. {' '.join(words)}")
     return Figure("time-and-quality", title, caption, tuple(words), spec)
@@ -140,6 +142,16 @@ def _protocol(comparison: Comparison) -> str:
     several = len({row.setting for row in finished}) < len(finished)
     means = " Means over seeds." if several else ""
     return f"Protocol: {sentence(comparison.protocols.fair if fair else comparison.protocols.in_training)}{means}"
+
+
+def _memorisation(comparison: Comparison) -> str:
+    """What has to be said where valid is the training text: of all runs, or of those that are left out here."""
+    memorising = [row.id for row in comparison.rows if row.read_as(comparison.corpus).memorises]
+    if not memorising:
+        return ""
+    if len(memorising) == len(comparison.rows):
+        return " Validation is on the very text that was trained on: memorisation."
+    return f" Without the validation losses of {listed(memorising)}, which are those of their training text."
 
 
 def _by(item: tuple[str, float]) -> float:

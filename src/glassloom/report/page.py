@@ -94,8 +94,25 @@ def what_you_see(comparison: Comparison) -> str:
     )
     return (
         f"{runs} trained on the text {corpus.name} ({count(characters)} characters; tokenizer {corpus.tokenizer}, "
-        f"{count(corpus.vocabulary)} kinds of token), and judged on a part of it that no model "
-        f"saw. {sentence(comparison.budget)} {meaning}; lower is better."
+        f"{count(corpus.vocabulary)} kinds of token), and judged on {judged_in_words(comparison)} "
+        f"{sentence(comparison.budget)} {meaning}; lower is better."
+    )
+
+
+def judged_in_words(comparison: Comparison) -> str:
+    """On which text the models were judged: one that none of them saw, or the very one that they were trained on."""
+    memorising = [row.id for row in comparison.rows if row.read_as(comparison.corpus).memorises]
+    if not memorising:
+        return "a part of it that no model saw."
+    if len(memorising) == len(comparison.rows):
+        return (
+            "the very text that they were trained on. This is memorisation: it tells who knows the text by heart, and "
+            "nothing of other text."
+        )
+    which = "was" if len(memorising) == 1 else "were"
+    return (
+        f"a part of it that they did not see. Only {listed(memorising)} {which} trained on all of it and judged on "
+        "that very text, which is memorisation and is not compared with the rest."
     )
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from glassloom.comparison import Comparison, Curve
+from glassloom.comparison.seeds import generalizing
 
 Over: TypeAlias = Literal["epoch", "seconds"]
 XY: TypeAlias = tuple[float, float]
@@ -46,13 +47,17 @@ class Frame:
 
 
 def series_of(comparison: Comparison, over: Over) -> list[Series]:
-    """Every curve of train and valid loss, thinned so that one figure can hold them all."""
+    """Every curve of train and valid loss, thinned so that one figure can hold them all.
+
+    What a run scored on its own training text is no validation loss beside those of others, and is left out there.
+    """
     setting_of = {row.id: row.setting for row in comparison.rows}
+    held_out = {row.id for row in generalizing(comparison.rows, comparison.corpus)}
     measured: list[tuple[Curve, Literal["train", "valid"], list[XY]]] = []
     for curve in comparison.curves:
         for split in ("train", "valid"):
             points = _points(comparison, curve, split, over)
-            if points:
+            if points and (split == "train" or curve.id in held_out):
                 measured.append((curve, split, points))
     at_most = max(8, POINTS_OF_A_FIGURE // max(1, len(measured)))
     return [
@@ -63,8 +68,10 @@ def series_of(comparison: Comparison, over: Over) -> list[Series]:
 
 def _points(comparison: Comparison, curve: Curve, split: Literal["train", "valid"], over: Over) -> list[XY]:
     points = []
+    corpus = comparison.corpus
+    reading = next((row.read_as(corpus) for row in comparison.rows if row.id == curve.id), corpus)
     for point in curve.points:
-        value = comparison.corpus.in_unit(point.train_nats if split == "train" else point.valid_nats, split)
+        value = reading.nats_in(corpus.unit, point.train_nats if split == "train" else point.valid_nats, split)
         if value is not None:
             points.append((float(getattr(point, over)), value))
     return points

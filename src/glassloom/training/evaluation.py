@@ -6,6 +6,9 @@
                 `sequence_length` only, a recurrent model's state carried, a transformer sees its own window only
     windows N   windows of N tokens side by side, nothing carried
 
+Nats per token and perplexity take `<unk>` for one token like any other. Bits per character and per byte are those of
+the text itself, so that they also pay for the spelling of each word that became `<unk>` (`glassloom.data.spelling`).
+
 Figures under different protocols cannot be compared, so each carries its protocol's name wherever it is shown.
 """
 
@@ -39,12 +42,22 @@ class Evaluation:
     protocol: str
     tokens: int
     figures: Figures
+    spelling_nats: float | None = 0.0
+    """Of all that is scored: the spellings of words that the vocabulary lacks, which bits per character and per byte
+    count and nats per token do not; None where they are not known, and then those bits are not either."""
+
+    @property
+    def spelling_share(self) -> float:
+        """The share of the bits that spells such words."""
+        spelt = self.spelling_nats or 0.0
+        return spelt / (self.figures.nats_per_token * self.tokens + spelt) if spelt else 0.0
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data; a perplexity beyond every float is None, for JSON has no infinity."""
         shown = self.figures.as_dict()
         shown["perplexity"] = shown["perplexity"] if math.isfinite(shown["perplexity"]) else None
-        return {"split": self.split, "protocol": self.protocol, "tokens": self.tokens, **shown}
+        spelling = {"spelling_nats": self.spelling_nats, "spelling_share": self.spelling_share}
+        return {"split": self.split, "protocol": self.protocol, "tokens": self.tokens, **shown, **spelling}
 
 
 Scored = Iterator[tuple[float, int]]
@@ -106,12 +119,11 @@ def evaluate_split(
     nats, count = total(model, pieces, autocast or nullcontext())
     characters, utf8_bytes = spelt(corpus, part, ids)
     scored = min(1.0, count / len(ids)) if starts is None else 1.0
-    return Evaluation(
-        split,
-        named + where,
-        count,
-        figures(nats / count, count, round(characters * scored), round(utf8_bytes * scored)),
-    )
+    if part.spelling is None:
+        return Evaluation(split, named + where, count, figures(nats / count, count), None)
+    spelling = part.spelling.of(ids, corpus.tokenizer) * scored
+    reached = figures(nats / count, count, round(characters * scored), round(utf8_bytes * scored), spelling)
+    return Evaluation(split, named + where, count, reached, spelling)
 
 
 def beginning(part: Split, tokens: int) -> tuple[np.ndarray, np.ndarray | None]:

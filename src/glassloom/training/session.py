@@ -148,7 +148,9 @@ def summary(
     run: Run, corpus: Corpus, job: BaselineJob | None, result: Mapping[str, Any], stop: Callable[[], bool]
 ) -> TrainingResult:
     """The best checkpoint on the whole held-out text, beside the baselines; kept in the run folder."""
-    if "best" not in result:
+    if "best" not in result or (
+        "spelling_nats" not in result["best"] and corpus.valid.spelling and corpus.valid.spelling.tokens
+    ):  # an older version did not charge the spelling of unknown words
         best = run.best()
         model = run.model(best).to(run.config.train.device)
         found = evaluate_split(model, corpus, "valid", autocast=autocast(run.config.train))

@@ -1,5 +1,10 @@
-"""A continuation beside the truth: where it drifts off, and how much agrees, place by place."""
+"""A continuation beside the truth: where it drifts off, and how much agrees, place by place.
 
+A place of drifting is always the number of characters that are right before the first wrong one: 0 where the very first
+is wrong.
+"""
+
+import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -8,7 +13,7 @@ from glassloom.exhibits import Column, Exhibit, Table, Text, Texts
 
 @dataclass(frozen=True)
 class Drift:
-    """`drifts_at` is how many characters agree before the first that does not; None where all of the truth is said.
+    """`drifts_at` is how many characters are right before the first wrong one; None where all of the truth is said.
 
     `agreeing` is the share of the truth's characters that stand at the same place in the continuation, the drift aside.
     """
@@ -47,14 +52,14 @@ def drift_exhibits(found: Mapping[str, Sequence[Continuation]], shown: int = 4) 
     """By moment of training (a label each): how far continuations stay with the truth, and the first few to read."""
     columns = (
         Column("after", numeric=False), Column("continuations", ","), Column("wholly right", ","),
-        Column("drifts off at, median", ".0f"), Column("at the earliest", ","), Column("at the latest", ","),
+        Column("right before drifting off, median", ".1f"), Column("at the least", ","), Column("at the most", ","),
         Column("agrees, place by place", ".1%"),
     )  # fmt: skip
     rows, texts = [], []
     for label, continuations in found.items():
         drifts = [drift(each.text, each.truth) for each in continuations]
         exact = sorted(each.exact for each in drifts)
-        middle = (exact[(len(exact) - 1) // 2] + exact[len(exact) // 2]) / 2
+        middle = statistics.median(exact)
         length = sum(each.length for each in drifts)
         agreeing = sum(each.agreeing * each.length for each in drifts) / length if length else 1.0
         whole = sum(each.drifts_at is None for each in drifts)
@@ -66,9 +71,10 @@ def drift_exhibits(found: Mapping[str, Sequence[Continuation]], shown: int = 4) 
     return [
         Table(name="drift", title="How far the continuations stay with the truth",
               caption=f"{given} characters are given; the most probable continuation is compared with the text's own. "
-              "One that is wholly right drifts off at its end.", columns=columns, rows=tuple(rows)),
+              "Right before drifting off: how many characters are right before the first wrong one; of a continuation "
+              "that is wholly right, all.", columns=columns, rows=tuple(rows)),
         Texts(name="continuations", title="Continuations beside the truth",
-              caption="What follows the place of drifting is marked.", texts=tuple(texts)),
+              caption="Marked from the first wrong character on.", texts=tuple(texts)),
     ]  # fmt: skip
 
 
@@ -77,6 +83,9 @@ def beside(label: str, each: Continuation, measured: Drift) -> Text:
     at = measured.drifts_at
     if at is None:
         return Text(label=label, prompt=each.prompt, text=each.text, truth=each.truth, note="wholly right")
-    remark = f"drifts off at character {at + 1} of {measured.length}; {measured.agreeing:.0%} agree place by place"
+    remark = (
+        f"{at} of {measured.length} characters are right before the first wrong one; "
+        f"{measured.agreeing:.0%} agree place by place"
+    )
     spans = ((at, len(each.text)),) if at < len(each.text) else ()
     return Text(label=label, prompt=each.prompt, text=each.text, truth=each.truth, note=remark, marked=spans)

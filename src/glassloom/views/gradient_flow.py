@@ -7,11 +7,13 @@ The norm is Frobenius over rows and width together. A state is what the layer ha
 later steps, through the layers above, and through attention. Scaled, a layer's largest norm is 1 (REFERENCE A, 4.1).
 """
 
+import math
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from statistics import linear_regression
 
 import torch
 from torch import Tensor
@@ -44,6 +46,23 @@ class LayerFlow:
         """The norms divided by the largest; all zero where that is."""
         most = max(self.norms)
         return tuple(norm / most if most else 0.0 for norm in self.norms)
+
+    @property
+    def first_to_last(self) -> float | None:
+        """The norm at the first step as a share of that at the last one; None where the last is 0."""
+        return self.norms[0] / self.norms[-1] if self.norms[-1] else None
+
+    @property
+    def half_life(self) -> float | None:
+        """In how many steps back the norm halves on the average; None where it does not fall, or there is one step.
+
+        Of the straight line through ln(norm) over the steps, by least squares; norms of 0 are left out.
+        """
+        places = [place for place, norm in enumerate(self.norms) if norm > 0]
+        if len(places) < 2:
+            return None
+        slope = linear_regression(places, [math.log(self.norms[place]) for place in places]).slope
+        return math.log(2) / slope if slope > 0 else None
 
     def reach(self, share: float = 0.01) -> int | None:
         """From how many steps before the loss on less than this share of the largest norm is left; None: never."""

@@ -16,7 +16,7 @@ from glassloom.views.training_text import held_out, symbols_of
 
 @dataclass(frozen=True)
 class Memorisation:
-    """A run's samples over training, against train: one a step; and held-out stretches as long as they are."""
+    """A run's samples over training, against train: one a step; and held-out stretches as long as they are, if any."""
 
     steps: tuple[int, ...]
     texts: tuple[str, ...]
@@ -69,7 +69,11 @@ def memorisation_exhibits(found: Mapping[str, Memorisation]) -> list[Exhibit]:
     if real:
         longest["held-out text"] = float(np.mean([sample.longest_copy for sample in real]))
         share["held-out text"] = control.share
-    against = f"what {len(real)} stretches of held-out text of the samples' lengths have in common with it"
+    against = (
+        f"beside what {len(real)} stretches of held-out text of the samples' lengths have in common with it (mean)"
+        if real
+        else "with no held-out text to compare with"
+    )
 
     def series(values: Mapping[str, Sequence[float]]) -> tuple[Series, ...]:
         return tuple(Series(name=name, x=found[name].steps, y=tuple(each)) for name, each in values.items())
@@ -81,12 +85,12 @@ def memorisation_exhibits(found: Mapping[str, Memorisation]) -> list[Exhibit]:
     return [
         Lines(name="longest-copy", title="Longest copy from the training text, over training",
               caption=f"The longest stretch of the sample at that step that stands word for word in {some.searched}, "
-              f"beside {against} (mean), and what unrelated symbols would share by chance.",
+              f"{against}, and beside what unrelated symbols would share by chance.",
               x=Axis("step"), y=Axis(some.unit), marks=longest,
               series=series({name: [copy.longest_copy for copy in each.written.samples]
                              for name, each in found.items()})),
         Lines(name="share-copied", title="Share of the samples that stands in the training text",
-              caption=f"{choice} Beside {against}.", x=Axis("step"), y=Axis(f"share of {some.unit}"), marks=share,
+              caption=f"{choice} Drawn {against}.", x=Axis("step"), y=Axis(f"share of {some.unit}"), marks=share,
               series=series({name: [copy.share for copy in each.written.samples] for name, each in found.items()})),
         Texts(name="copied", title="Last samples, what stands in the training text marked", caption=choice,
               texts=texts),

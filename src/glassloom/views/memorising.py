@@ -34,8 +34,8 @@ AT_ONCE = 6000
 class SequenceLosses:
     """Of each sequence: its loss in nats, how many tokens were predicted, and how many of them as the likeliest one.
 
-    `drifts` is where the likeliest continuation of the first `given` symbols first differs from the sequence itself,
-    in symbols after these; None where it never does. Up to that place it is what greedy decoding writes.
+    `drifts` is how many symbols of the likeliest continuation of the first `given` ones are right before the first
+    wrong one; None where all are. Up to that place it is what greedy decoding writes.
     """
 
     nats: tuple[float, ...]
@@ -100,7 +100,7 @@ def sequence_losses(
 
 
 def drift(wrong: Bool[Tensor, " time"]) -> int | None:
-    """The first place that is wrong; None where none is."""
+    """How many are right before the first wrong one; None where none is wrong."""
     return int(wrong.int().argmax()) if bool(wrong.any()) else None
 
 

@@ -78,9 +78,12 @@ def sequence_pieces(train: Split, tokenizer: Tokenizer, end: int) -> Iterator[Pi
 
 
 def held_out(corpus: Corpus, lengths: Sequence[int]) -> list[str]:
-    """A stretch of held-out text for each length (in symbols), evenly spread; none where there is no such text."""
+    """A stretch of held-out text for each length (in symbols), evenly spread; none where there is no such text.
+
+    Where all of the text was trained on, valid is the training text, and nothing is held out.
+    """
     valid, tokenizer = corpus.valid, corpus.tokenizer
-    if not valid.tokens:
+    if not valid.tokens or corpus.memorises:
         return []
     found = []
     for number, length in enumerate(lengths):

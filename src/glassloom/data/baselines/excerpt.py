@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from glassloom.data.baselines.kneser_ney import Integers
 from glassloom.data.corpus import Split
 from glassloom.data.prepare import open_split
+from glassloom.data.spelling import Spelling
 from glassloom.data.store import FACTS, read_json
 from glassloom.data.tokenizers import Tokenizer, open_tokenizer
 from glassloom.errors import CorpusError
@@ -31,6 +32,8 @@ class Excerpt:
     text: str
     characters: int
     bytes: int
+    spelling_nats: float
+    """What the words cost that the vocabulary lacks."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +52,7 @@ def open_task(folder: Path, split: str) -> Task:
     if facts is None or saved is None:
         raise CorpusError(f"There is no prepared corpus in {folder}", "the folder `Corpus.cache`", "load it again")
     tokenizer = open_tokenizer(saved)
-    train, held_out = (open_split(folder, name, facts["splits"][name], tokenizer.dtype) for name in ("train", split))
+    train, held_out = (open_split(folder, name, facts["splits"][name], tokenizer) for name in ("train", split))
     for part in (train, held_out):
         if not part.tokens:
             raise CorpusError(f"The {part.name} split is empty", "some text in it", "split the text otherwise")
@@ -88,7 +91,13 @@ def _excerpt(split: Split, tokenizer: Tokenizer, first: int, last: int) -> Excer
         is_scored = np.ones(len(ids), dtype=bool)
         if ".start" not in tokenizer.specials:
             is_scored[starts] = False
-    characters, size = split.characters, split.bytes
+    characters, size, spelling = split.characters, split.bytes, split.spelling or Spelling()
     if (first, last) != (0, split.tokens):
-        characters, size = sum(map(len, pieces)), sum(len(piece.encode()) for piece in pieces)
-    return Excerpt(ids, starts, is_scored, "\n".join(pieces), characters, size)
+        share = len(ids) / split.tokens
+        exact = not spelling.tokens  # what ids with unknown words spell is not what was read
+        characters = sum(map(len, pieces)) if exact else round(characters * share)
+        size = sum(len(piece.encode()) for piece in pieces) if exact else round(size * share)
+    if split.spelling is None:
+        characters, size = 0, 0  # then bits per character are not known
+    text = "\n".join(pieces)
+    return Excerpt(ids, starts, is_scored, text, characters, size, spelling.of(ids, tokenizer))

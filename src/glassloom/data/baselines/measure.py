@@ -103,7 +103,9 @@ def compute(folder: Path, split: str = "valid") -> dict[str, Baseline]:
         if not missing:
             return found
         task = open_task(folder, split)
-        sizes = {"tokens": scored(task), "characters": task.held_out.characters, "bytes": task.held_out.bytes}
+        part = task.held_out
+        sizes: dict[str, float] = {"tokens": scored(task), "characters": part.characters, "bytes": part.bytes}
+        sizes |= {"spelling_nats": part.spelling_nats}
         for name, method in missing.items():
             found[name] = _from_json(name, {**sizes, "nats_per_token": method(task) / scored(task), "note": task.note})
             written = {
@@ -118,7 +120,8 @@ def _from_json(name: str, data: dict[str, Any]) -> Baseline:
     nats = float(data["nats_per_token"])
     if not math.isfinite(nats):
         raise ValueError(name)
-    return Baseline(name, figures(nats, int(data["tokens"]), int(data["characters"]), int(data["bytes"])), data["note"])
+    tokens, characters, size = int(data["tokens"]), int(data["characters"]), int(data["bytes"])
+    return Baseline(name, figures(nats, tokens, characters, size, float(data.get("spelling_nats", 0.0))), data["note"])
 
 
 def scored(task: Task) -> int:

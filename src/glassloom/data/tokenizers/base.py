@@ -4,6 +4,7 @@ import hashlib
 import json
 import unicodedata
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
@@ -88,20 +89,32 @@ class Tokenizer(ABC):
         """The last index where the text can be cut without changing its ids; 0 where there is none."""
         return len(text)
 
-    def encode_chunks(self, chunks: Iterable[str]) -> Iterator[Ids]:
-        """The ids of a text that comes in pieces: exactly those of the whole text."""
+    def stretches(self, chunks: Iterable[str]) -> Iterator[str]:
+        """A text that comes in pieces, cut where its ids do not change by it."""
         held = ""
         for chunk in chunks:
             text = held + chunk
             where = self.cut(text)
             held = text[where:]
             if where:
-                yield self.encode(text[:where])
+                yield text[:where]
         if held:
-            yield self.encode(held)
+            yield held
+
+    def encode_chunks(self, chunks: Iterable[str]) -> Iterator[Ids]:
+        """The ids of a text that comes in pieces: exactly those of the whole text."""
+        return map(self.encode, self.stretches(chunks))
 
     def unknown(self, text: str) -> list[tuple[str, int]]:
         """Each symbol that is not in the vocabulary, with the index of its first occurrence in the text."""
+        return []
+
+    def unspelt(self, text: str) -> Counter[str]:
+        """The symbols of a text whose id does not say which they are, and how often each occurs."""
+        return Counter()
+
+    def spellings(self) -> list[str]:
+        """The symbols of the vocabulary that have a spelling; empty where no symbol ever lacks one."""
         return []
 
     def drop_unknown(self, text: str) -> str:

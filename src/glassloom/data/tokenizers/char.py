@@ -86,6 +86,12 @@ class CharTokenizer(Tokenizer):
         known = set(self.symbols)
         return [(symbol, place) for symbol, place in first_places(text).items() if symbol not in known]
 
+    def unspelt(self, text: str) -> Counter[str]:
+        return Counter({symbol: text.count(symbol) for symbol, _ in self.unknown(text)})
+
+    def spellings(self) -> list[str]:
+        return list(self.symbols)
+
     def drop_unknown(self, text: str) -> str:
         known = set(self.symbols)
         return "".join(symbol for symbol in text if symbol in known)

@@ -92,6 +92,14 @@ class WordTokenizer(Tokenizer):
             place += len(word)
         return list(missing.items())
 
+    def unspelt(self, text: str) -> Counter[str]:
+        """Every word that becomes `<unk>`, a written `<unk>` among them."""
+        get, unknown = self._index.get, self._unknown
+        return Counter(word for word in split_words(text) if get(word, unknown) == unknown)
+
+    def spellings(self) -> list[str]:
+        return [word for word in self.words if word not in self.specials]
+
     def drop_unknown(self, text: str) -> str:
         lines = text.split("\n")
         return "\n".join(" ".join(word for word in line.split() if word in self._index) for line in lines)

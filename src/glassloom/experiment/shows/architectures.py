@@ -1,7 +1,8 @@
 """Architectures on one text: our results beside the reported ones, as a table and as curves."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+from glassloom.comparison.wording import listed
 from glassloom.exhibits import Axis, Column, Exhibit, Lines, Series, Table, Value
 from glassloom.experiment.experiment import Experiment
 from glassloom.experiment.history import History, curves, history_of, reported_history
@@ -85,29 +86,44 @@ def reported_curves(experiment: Experiment, *, file: str, of: str, groups: Seque
                         ours, over, name=f"curves-{slug(group)}-{over}", splits=("valid", "train"),
                         title=f"Experiment {group}: learning over {'epochs' if over == 'epochs' else 'time'}",
                         caption="Ours. Validation perplexity solid; training perplexity dashed, the running mean of "
-                        "an epoch with dropout on, so that it may lie above.",
+                        "an epoch with dropout on, so that it may lie above."
+                        + (whole_times(ours, told) if over == "seconds" else ""),
                     )
                 )  # fmt: skip
-        if told:
-            exhibits.append(beside(group, ours, told))
+        for split in ("valid", "train"):
+            if any(any(getattr(history, split)) for history in told.values()):
+                exhibits.append(beside(group, ours, told, split))
     return exhibits
 
 
-def beside(group: str, ours: dict[str, History], told: dict[str, History]) -> Lines:
-    """Validation perplexity of a group over epochs: ours solid, reported dashed."""
+def whole_times(ours: Mapping[str, History], told: Mapping[str, History]) -> str:
+    """The reported seconds of those runs that are ours too."""
+    there = [f"{id} {told[id].seconds[-1]:,.0f} s" for id in ours if id in told]
+    return f" Reported for the whole run, on another machine: {listed(there)}." if there else ""
+
+
+ABOUT = {
+    "valid": "Validation perplexity as reported: ours solid, reported dashed.",
+    "train": "Training perplexity, the running mean of an epoch with dropout on: ours solid, reported dashed.",
+}
+
+
+def beside(group: str, ours: Mapping[str, History], told: Mapping[str, History], split: str = "valid") -> Lines:
+    """A perplexity of a group over epochs: ours solid, reported dashed."""
     series = []
     for id, history in told.items():
         if id in ours:
-            series.append(Series(name=f"{id} · ours", x=ours[id].epochs, y=ours[id].valid))
-        series.append(Series(name=f"{id} · reported", x=history.epochs, y=history.valid, dashed=True))
+            series.append(Series(name=f"{id} · ours", x=ours[id].epochs, y=getattr(ours[id], split)))
+        if any(getattr(history, split)):
+            series.append(Series(name=f"{id} · reported", x=history.epochs, y=getattr(history, split), dashed=True))
     absent = [id for id in told if id not in ours]
+    in_training = split == "train"
     return Lines(
-        name=f"beside-{slug(group)}",
-        title=f"Experiment {group}: ours and reported",
-        caption="Validation perplexity as reported: ours solid, reported dashed."
-        + (f" Not yet run here: {', '.join(absent)}." if absent else ""),
+        name=f"beside-{slug(group)}" + ("-train" if in_training else ""),
+        title=f"Experiment {group}: ours and reported" + (", in training" if in_training else ""),
+        caption=ABOUT[split] + (f" Not yet run here: {', '.join(absent)}." if absent else ""),
         x=Axis("epochs"),
-        y=Axis("validation perplexity", log=True),
+        y=Axis(f"{'training' if in_training else 'validation'} perplexity", log=True),
         series=tuple(series),
     )
 

@@ -1,6 +1,7 @@
 """A chapter memorised: the training error over epochs with its exact floor, and the loss on other text beside it."""
 
 import math
+import statistics
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,7 +13,7 @@ from glassloom.runs import Run
 from glassloom.views.memorising import Floor, floor, sequence_losses, sequences_of, unigram_nats
 
 Measured = list[dict[str, Any]]
-"""Of each checkpoint, oldest first: epoch, step, seconds, error, tokens' mean, accuracy, and where it drifts off."""
+"""Of each checkpoint, oldest first: epoch, step, seconds, error, tokens' mean, accuracy, and how far each is right."""
 
 
 def history(experiment: Experiment, id: str) -> Measured:
@@ -109,22 +110,32 @@ def ends(experiment: Experiment, measured: dict[str, Measured], told: dict[float
             (
                 id, one["epoch"], one["step"], one["seconds"] / 60, row.parameters if row else None, one["error"],
                 one["error"] - lowest, one["of_tokens"], one["accuracy"], one["whole"],
-                one["drifts"][len(one["drifts"]) // 2] + 1 if one["drifts"] else None,
+                usually_right(one["drifts"]),
             )
         )  # fmt: skip
     return Table(
         name="memorised",
         title="How well the chapter is known in the end",
         caption=f"Excess: the error above the exact floor of {lowest:.4f}. Whole: paragraphs whose most probable "
-        "continuation, 30 characters given, is right to the end; the others drift off at that character after these.",
+        "continuation, 30 characters given, is right to the end; of the others, how many characters after these are "
+        "right before the first wrong one.",
         columns=(
             Column("run", numeric=False), Column("epochs", ",.0f"), Column("updates", ","), Column("minutes", ".1f"),
             Column("parameters", ","), Column("error", ".4f"), Column("excess", ".4f"),
             Column("mean of characters", ".4f"), Column("likeliest is right", ".2%"), Column("whole", ","),
-            Column("others drift off at, median", ","),
+            Column("others: right before drifting off, median", ".1f"),
         ),
         rows=tuple(rows),
     )  # fmt: skip
+
+
+def usually_right(drifts: Sequence[int]) -> float | None:
+    """The median of how many characters are right before the first wrong one, of what drifts off; None of nothing.
+
+    >>> usually_right([0, 3, 4, 9]), usually_right([0])
+    (3.5, 0)
+    """
+    return statistics.median(drifts) if drifts else None
 
 
 def other_text(experiment: Experiment, *, runs: Sequence[str], corpus: str, shortest: int = 125) -> list[Exhibit]:

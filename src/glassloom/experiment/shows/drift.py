@@ -52,8 +52,8 @@ def drift_over_training(
                 exhibits.append(Prose(name=f"absent-{id}", title="Not kept", paragraphs=(said,)))
         return exhibits, figures
 
-    arguments = [list(epochs), prompt, count, length, split, shown]
-    return keep(experiment, "drift", runs, {"arguments": arguments}, measure)
+    arguments = {"arguments": [list(epochs), prompt, count, length, split, shown], "counted": "right before the first"}
+    return keep(experiment, "drift", runs, arguments, measure)
 
 
 def openings(corpus: Corpus, split: str, prompt: int, count: int, length: int) -> list[tuple[str, str]]:

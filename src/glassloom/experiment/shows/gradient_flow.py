@@ -1,6 +1,9 @@
 """The gradient through time of several runs, beside what was reported of it."""
 
+import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 from glassloom.exhibits import Column, Exhibit, Table, Value
 from glassloom.experiment.experiment import Experiment
@@ -66,3 +69,63 @@ def beside(
         rows=tuple(rows),
     )
     return [table] if rows else []
+
+
+HARDLY = 0.01
+"""A share of the last step's gradient below which a step is called lost to training."""
+
+
+@dataclass(frozen=True)
+class Memory:
+    """How a run's gradient falls on the way back from the loss: see `LayerFlow`."""
+
+    id: str
+    model: str
+    state: str
+    steps: int
+    half_life: float | None
+    first_to_last: float | None
+
+
+def memories(experiment: Experiment, ids: Sequence[str], layer: int = 2) -> list[Memory]:
+    """What the gradient flow of a layer says of those runs that exist, measured once."""
+    found = []
+    for id, run in experiment.there(ids).items():
+
+        def measure(id: str = id, run: Run = run) -> dict[str, Any]:
+            flow = run_gradient_flow(run, experiment.corpus(id), run.best())
+            [shown] = [each for each in flow.layer(layer) if each.value != "cell"]
+            return {
+                "state": f"layer {shown.layer} {shown.value}", "steps": len(shown.norms),
+                "half_life": shown.half_life, "first_to_last": shown.first_to_last,
+            }  # fmt: skip
+
+        kept = experiment.kept(f"gradient-memory-{id}-{layer}", measure, of=[run])
+        found.append(Memory(id=id, model=run.config.architecture, **kept))
+    return found
+
+
+def gradients_in_words(found: Sequence[Memory]) -> tuple[str, ...]:
+    """What the norms mean, in two sentences: what each run's gradient does, and what follows for what it can learn."""
+    parts = []
+    for one in found:
+        fall = "does not fall" if one.half_life is None else f"halves every {one.half_life:.1f} steps"
+        left = "none" if one.first_to_last is None else f"{one.first_to_last:.2g} times the last step's"
+        parts.append(f"{one.id} ({one.model}, {one.state}) {fall}, and the first of {one.steps} steps has {left}")
+    if not parts:
+        return ("Not yet run.",)
+    known = [one for one in found if one.first_to_last is not None]
+    sentences = [f"On the way back from the loss at the last step the norm of the gradient: {'; '.join(parts)}."]
+    if len(known) > 1:
+        far = max(known, key=lambda one: one.first_to_last or 0.0)
+        near = min(known, key=lambda one: one.first_to_last or 0.0)
+        ratio = (far.first_to_last or 0.0) / near.first_to_last if near.first_to_last else math.inf
+        times = f"{ratio:,.3g} times" if math.isfinite(ratio) else "infinitely many times"
+        hardly = (near.first_to_last or 0.0) < HARDLY
+        sentences.append(
+            "The norm at a step says how much a change of the state there would change the loss at the end, which is "
+            f"all that training has to learn such a distance from: across {near.steps - 1} steps "
+            f"{far.id} ({far.model}) keeps {times} the share that {near.id} ({near.model}) keeps"
+            + (f", and less than {HARDLY:.0%} is too little for {near.id} to learn from." if hardly else ".")
+        )
+    return tuple(sentences)

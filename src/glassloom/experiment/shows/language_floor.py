@@ -1,5 +1,6 @@
 """Runs on formal languages against the source itself: excess over the entropy, what they write, how far they carry."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
@@ -77,19 +78,36 @@ def floor(experiment: Experiment, *, runs: Sequence[str], strings: int = 10_000,
     ]  # fmt: skip
 
 
+FEWEST_ERRORS = 2
+"""An excess of fewer standard errors than these cannot be told from 0."""
+NEAR = 0.01
+"""An excess of less than this share of the entropy is near the floor."""
+
+
 def floor_sentence(found: Mapping[str, Any]) -> str:
-    """Whether what is left of the loss could still be learned, in words, computed."""
+    """Whether what is left of the loss could still be learned, in words, computed.
+
+    The floor itself is claimed only where the excess cannot be told from 0, however small a share of the entropy it is.
+    """
     above, entropy = found["excess"]["excess"], found["excess"]["entropy_nats"]
-    loss = entropy + above["mean"]
-    head = f"a loss of {loss:.3f} nats a string, of which {entropy:.3f} are the source's own chance"
-    if above["mean"] < max(0.01 * entropy, 2 * above["error"]):
+    mean, error = above["mean"], above["error"]
+    head = f"a loss of {entropy + mean:.3f} nats a string, of which {entropy:.3f} are the source's own chance"
+    left = f"{mean:.4f} ± {error:.4f}"
+    if mean < FEWEST_ERRORS * error:
         return (
-            f"{head}; {above['mean']:.4f} ± {above['error']:.4f} are left. A flat loss here is the floor: no model has "
+            f"{head}; the {left} nats that are left cannot be told from 0. A flat loss here is the floor: no model has "
             "a lower one, so this is the global minimum and no local one."
         )
+    errors = f"{mean / error:,.1f} standard errors" if error else "with no error of measurement"
+    if mean < NEAR * entropy:
+        share = f"{math.ceil(1e4 * mean / entropy) / 1e4:.2%}"  # rounded up: it is within that
+        return (
+            f"{head}; within {share} of the floor, but measurably above it ({left} nats, {errors}). That much could "
+            "still be learned: a flat loss here is near the global minimum, and not at it."
+        )
     return (
-        f"{head}; {above['mean']:.3f} ± {above['error']:.3f} nats ({above['mean'] / entropy:.1%}) could still be "
-        "learned. Flat or not, this loss is not the floor."
+        f"{head}; {mean:.3f} ± {error:.3f} nats ({mean / entropy:.1%}) could still be learned. Flat or not, this loss "
+        "is not the floor."
     )
 
 
@@ -287,6 +305,6 @@ def arg_max_row(run: Run, language: Language, prompt: str) -> tuple[Value, ...]:
     differs = None
     if found.differs_at is not None:
         wanted = " or ".join("the end" if symbol == ".end" else f"'{symbol}'" for symbol in found.expected)
-        differs = f"at character {found.differs_at + 1}, where {wanted or 'nothing'} is most probable"
+        differs = f"after {found.differs_at} characters, where {wanted or 'nothing'} is most probable"
     shown = sample.text if len(sample.text) <= 60 else f"{sample.text[:60]}…"
     return prompt or "-", shown, "ends" if ended else "goes on", "yes" if found.agrees else "no", differs

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 
+from glassloom.comparison import Row
 from glassloom.config import Config
 from glassloom.exhibits import Axis, Column, Exhibit, Lines, Series, Table, Value
 from glassloom.experiment.experiment import Experiment
@@ -30,12 +31,17 @@ def losses(
         x = tuple(float(record[over]) for record in found)
         if not x:
             continue
-        for label, key in (("held out", "valid_nats"), ("train", "train_nats")):
+        scored = "the text trained on" if run.config.data.memorises else "held out"
+        for label, key in ((scored, "valid_nats"), ("train", "train_nats")):
             y = tuple(in_unit(record[key], unit) for record in found)
             series.append(Series(name=f"{id} · {label}", x=x, y=y, dashed=label == "train"))
     if not series:
         return []
     about = "Held out solid; train dashed: the mean over the updates since the evaluation before, dropout on."
+    if any(run.config.data.memorises for run in experiment.there(runs).values()):
+        about += (
+            " Of a run that holds nothing out the solid line is its training text's own, dropout off: memorisation."
+        )
     return [
         Lines(
             name=name, title=title, caption=f"{caption} {about}".strip(), x=Axis(OVER[over]),
@@ -85,7 +91,7 @@ def results_table(
         values: list[Value] = [id, *(shown(flat.get(setting)) for setting in settings)]
         values += [last_training_loss(run) if run else None] if train else []
         values += [getattr(row, FIGURES[figure][0]) if row else None for figure in figures]
-        rows.append((*values, row.status if row else "not yet run"))
+        rows.append((*values, ended(row, run)))
     columns = [
         Column("run", numeric=False),
         *(Column(setting.replace("_", " "), numeric=False) for setting in settings),
@@ -98,6 +104,13 @@ def results_table(
             columns=(*columns, Column("ended", numeric=False)), rows=tuple(rows),
         )
     ]  # fmt: skip
+
+
+def ended(row: Row | None, run: Run | None) -> str:
+    """How a run ended, and whether its figures are those of its training text."""
+    if row is None:
+        return "not yet run"
+    return f"{row.status}; scored on its training text" if run and run.config.data.memorises else row.status
 
 
 def shown(value: Value) -> str:
@@ -121,15 +134,16 @@ def beside_report(
         told = reported.get(f"{of} {id.split('-')[0]}")
         value, run, row = float(told["value"]) if told else None, experiment.runs.get(id), experiment.rows.get(id)
         ours = last_training_loss(run) if run else None
+        held_out = None if run is None or run.config.data.memorises or row is None else row.nats_per_token
         rows.append(
             (
                 id, told["quantity"] if told else "-", told["at"] if told else "-", value, row.steps if row else None,
-                ours, None if value is None or ours is None else ours - value, row.nats_per_token if row else None,
+                ours, None if value is None or ours is None else ours - value, held_out,
             )
         )  # fmt: skip
     return [
         Table(
-            name=name, title=title, caption=caption,
+            name=name, title=title, caption=f"{caption} Held out: a dash where all of the text was trained on.".strip(),
             columns=(
                 Column("run", numeric=False), Column("reported", numeric=False), Column("at", numeric=False),
                 Column("reported value", ".4f"), Column("our updates", ","), Column("our training loss", ".4f"),

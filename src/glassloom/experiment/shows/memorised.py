@@ -55,8 +55,8 @@ def memorised(
                 name="new-samples",
                 title="How much of new samples stands in the training text",
                 caption=f"{count} samples of {length} tokens at temperature {temperature:g}, without a prompt, from "
-                f"the {checkpoint} checkpoint; beside them held-out text of the same lengths, which nobody copied. By "
-                "chance: what unrelated symbols of the same frequencies would share.",
+                f"the {checkpoint} checkpoint; beside them held-out text of the same lengths, which nobody copied (a "
+                "dash: nothing was held out). By chance: what unrelated symbols of the same frequencies would share.",
                 columns=(
                     Column("run", numeric=False), Column("in", numeric=False), Column("copied from", ","),
                     Column("longest copy", ","), Column("share copied", ".1%"),
@@ -78,5 +78,6 @@ def memorised(
             ]
         return exhibits, figures
 
-    arguments = [count, length, temperature, checkpoint]
-    return keep(experiment, "memorised", runs, {"arguments": arguments}, measure)
+    known_whole = [id for id, run in experiment.there(runs).items() if run.config.data.memorises]
+    arguments = {"arguments": [count, length, temperature, checkpoint], "nothing held out": known_whole}
+    return keep(experiment, "memorised", runs, arguments, measure)

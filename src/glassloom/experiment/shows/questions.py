@@ -12,16 +12,22 @@ from glassloom.exhibits import Exhibit, Prose
 from glassloom.experiment.experiment import Experiment
 from glassloom.experiment.history import History, reported_history
 from glassloom.experiment.shows.architectures import histories
+from glassloom.experiment.shows.gradient_flow import gradients_in_words, memories
 from glassloom.loss import token_nats
 from glassloom.runs import Run
 
 Known = dict[str, History]
+GRADIENTS = ("3.1a", "3.1d", "3.2a", "3.4b")
+"""The runs whose gradients are shown: an RNN with each optimizer, a GRU, a transformer."""
 ROWS, STEPS, WINDOW = 16, 4, 35
 """The slice on which dropout's share is measured: so many rows, so many windows of so many tokens of the train text."""
 
 
-def questions(experiment: Experiment, *, file: str) -> list[Exhibit]:
-    """Each question with its answer; first from the reported figures, then from our own runs."""
+def questions(experiment: Experiment, *, file: str, gradients: Sequence[str] = GRADIENTS) -> list[Exhibit]:
+    """Each question with its answer; first from the reported figures, then from our own runs.
+
+    `gradients` are the runs whose gradient through time answers the last one.
+    """
     reported = told(experiment, file)
     every = histories(experiment)
     ours = {id: history for id, history in every.items() if experiment.is_full(id)}
@@ -40,7 +46,11 @@ def questions(experiment: Experiment, *, file: str) -> list[Exhibit]:
         else:
             paragraphs.append("In our runs: not yet run at full length.")
         exhibits.append(Prose(name=f"answer-{name}", title=title, paragraphs=tuple(paragraphs)))
-    return [*exhibits, dropout_gap(experiment, list(every))]
+    meaning = Prose(
+        name="answer-gradients", title="What do the norms of the gradient mean?",
+        paragraphs=gradients_in_words(memories(experiment, gradients)),
+    )  # fmt: skip
+    return [*exhibits, dropout_gap(experiment, list(every)), meaning]
 
 
 def told(experiment: Experiment, file: str) -> Known:
