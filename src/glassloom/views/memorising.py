@@ -19,7 +19,7 @@ import torch
 from jaxtyping import Bool
 from torch import Tensor
 
-from glassloom.data.batches import sequences_in_order
+from glassloom.data.batches import sequences_by_length
 from glassloom.data.corpus import Split
 from glassloom.data.tokenizers import Tokenizer
 from glassloom.errors import CorpusError
@@ -80,23 +80,21 @@ def sequence_losses(
     ids, starts = split.ids, split.starts
     if first is not None and first < len(starts):
         ids, starts = ids[: starts[first]], starts[:first]
-    nats: list[float] = []
-    counts: list[int] = []
-    correct: list[int] = []
-    drifts: list[int | None] = []
+    scored: dict[int, tuple[float, int, int, int | None]] = {}
     was_training = model.training
     model.eval()
-    for batch in sequences_in_order(ids, starts, max_tokens=AT_ONCE, specials=tokenizer.specials):
+    after = given if ".start" in tokenizer.specials else given - 1
+    for places, batch in sequences_by_length(ids, starts, max_tokens=AT_ONCE, specials=tokenizer.specials):
         logits, _ = model(batch.inputs)
         assert batch.mask is not None
-        nats += (token_nats(logits, batch.targets).double() * batch.mask).sum(1).tolist()
-        counts += batch.mask.sum(1).tolist()
+        nats = (token_nats(logits, batch.targets).double() * batch.mask).sum(1).tolist()
         right = (logits.argmax(-1) == batch.targets) & batch.mask
-        correct += right.sum(1).tolist()
-        after = given if ".start" in tokenizer.specials else given - 1
-        drifts += [drift(row) for row in (batch.mask & ~right)[:, after:]]
+        drifts = [drift(row) for row in (batch.mask & ~right)[:, after:]]
+        counts, correct = batch.mask.sum(1).tolist(), right.sum(1).tolist()
+        scored |= dict(zip(places.tolist(), zip(nats, counts, correct, drifts, strict=True), strict=True))
     model.train(was_training)
-    return SequenceLosses(tuple(nats), tuple(counts), tuple(correct), tuple(drifts))
+    losses, lengths, rights, places_of_drift = zip(*(scored[place] for place in sorted(scored)), strict=True)
+    return SequenceLosses(losses, lengths, rights, places_of_drift)
 
 
 def drift(wrong: Bool[Tensor, " time"]) -> int | None:
