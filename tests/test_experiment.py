@@ -23,6 +23,8 @@ threads = 1
 eval_tokens = 100
 eval_every = 2
 sample_length = 4
+[groups]
+g = {{}}
 [[part]]
 name = "code"
 title = "A small text"

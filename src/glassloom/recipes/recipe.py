@@ -14,12 +14,12 @@ Nothing in a recipe is code; `glassloom.recipes.reading` refuses what is wrong i
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 
 from glassloom.config import all_settings
+from glassloom.recipes.lines import line_of
 from glassloom.recipes.tables import perplexity_in
 
-RESERVED = ("id", "group", "title")
 BUDGETS = ("epochs", "steps", "train_tokens", "minutes")
 
 Settings = dict[str, Any]
@@ -152,6 +152,19 @@ class Recipe(Strict):
     quick: Quick = Quick()
     target: tuple[Target, ...] = ()
     page: tuple[Shown, ...] = ()
+    _file: tuple[str, str] = PrivateAttr(("", ""))
+    """The file that it was read from and its text, for errors; empty where there is none."""
+
+    def read_from(self, where: str, text: str) -> "Recipe":
+        """The same recipe, which knows its file from now on."""
+        self._file = (where, text)
+        return self
+
+    def place(self, *path: str | int) -> str:
+        """Where something stands, for an error: `my.toml, line 12`; the recipe's name where it has no file."""
+        where, text = self._file
+        line = line_of(text, path)
+        return f"{where}, line {line}" if line else where or self.name
 
     def targets(self) -> Iterator[Target]:
         """Every target, one for each run that it is asked of, the reported figure looked up."""
