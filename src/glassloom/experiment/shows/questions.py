@@ -12,6 +12,7 @@ from glassloom.exhibits import Exhibit, Prose
 from glassloom.experiment.experiment import Experiment
 from glassloom.experiment.history import History, reported_history
 from glassloom.experiment.shows.architectures import histories
+from glassloom.experiment.shows.arguments import Histories, RunName, Transformer
 from glassloom.loss import token_nats
 from glassloom.runs import Run
 
@@ -20,7 +21,7 @@ ROWS, STEPS, WINDOW = 16, 4, 35
 """The slice on which dropout's share is measured: so many rows, so many windows of so many tokens of the train text."""
 
 
-def questions(experiment: Experiment, *, file: str) -> list[Exhibit]:
+def questions(experiment: Experiment, *, file: Histories) -> list[Exhibit]:
     """Each question with its answer; first from the reported figures, then from our own runs."""
     reported = told(experiment, file)
     every = histories(experiment)
@@ -139,7 +140,7 @@ def depth(known: Known) -> str:
     return f"{'; '.join(parts)}." if parts else "cannot be told."
 
 
-def more(experiment: Experiment, *, heads: Sequence[str], corpora: Sequence[str]) -> list[Exhibit]:
+def more(experiment: Experiment, *, heads: Sequence[Transformer], corpora: Sequence[RunName]) -> list[Exhibit]:
     """Would more heads help, or a larger corpus? From the optional runs, where they were made."""
     known = histories(experiment)
     by_heads = sorted(
@@ -218,7 +219,7 @@ def gap(run: Run, corpus: Corpus) -> dict[str, float]:
     return found
 
 
-def mistakes(experiment: Experiment, *, file: str) -> list[Exhibit]:
+def mistakes(experiment: Experiment, *, file: Histories) -> list[Exhibit]:
     """What the report says against its own figures."""
     known = told(experiment, file)
     times = sorted((one.seconds[-1], id) for id, one in known.items())
