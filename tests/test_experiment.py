@@ -248,6 +248,12 @@ title = "A story"
 """
 
 
+def test_the_help_says_where_it_writes_and_what_can_be_named(commands: Commands) -> None:
+    printed = " ".join(commands.done("run", "--help").out.replace("│", " ").split())
+    assert "runs/RECIPE if not given, with --quick runs/RECIPE-quick" in printed
+    assert "ids of runs, groups or parts" in printed
+
+
 def test_the_list_names_source_time_and_figures(commands: Commands) -> None:
     printed = commands.done("run", "--list").out
     assert "3.4b: valid perplexity after epoch 1, within 10% of 338.95" in printed
