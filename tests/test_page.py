@@ -15,7 +15,6 @@ import pytest
 from hypothesis import example, given, settings
 
 from comparisons import MARKUP, made_up
-from glassloom.errors import StorageError
 from glassloom.exhibits import Axis, Bar, Bars, Column, Lines, Matrices, Matrix, Series, Table, Text, Texts
 from glassloom.report import Section, exhibition_as_html, write_page
 from glassloom.report.colours import PALETTE, PAPER, colours_by_name
@@ -23,7 +22,7 @@ from glassloom.report.drawing import cell_text, show
 from glassloom.report.figures import NAMES
 from glassloom.report.lines import frame_of_lines, named
 from glassloom.report.pixels import DARK, LIGHT, LIGHT_BELOW
-from pages import bars, every_kind, lines, matrices, page, prose, table, texts
+from pages import bars, every_kind, lines, page, prose, texts
 from test_report import HOSTILE, Seen, digest
 
 DRAWN = {"curves", "excess", "attention", "one"}
@@ -44,7 +43,12 @@ def test_every_figure_and_table_lies_beside_the_page(written: Path) -> None:
     there = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
     compared = {f"words-{name}" for name in NAMES}
     expected = {f"figures/{name}.{kind}" for name in DRAWN | compared for kind in ("svg", "png")}
-    expected |= {f"figures/{name}.csv" for name in DRAWN} | {"tables/results.csv", "rows.csv", "report.html"}
+    expected |= {f"figures/{name}.csv" for name in DRAWN} | {
+        "tables/results.csv",
+        "rows.csv",
+        "report.html",
+        "page.json",
+    }
     expected |= {f"tables/words-{name}" for name in ("results.csv", "table.tex", "table.md")}
     assert there == expected
     for name in DRAWN | compared:
@@ -310,20 +314,6 @@ def test_two_comparisons_stand_on_one_page_without_sharing_names() -> None:
     ids = [a["id"] for _, a in seen.tags if "id" in a]
     assert {"words-results", "characters-results", "chart-words-ladder", "chart-characters-ladder"} <= set(ids)
     assert len(set(ids)) == len(ids)
-
-
-def test_a_page_is_rewritten_whole_and_what_it_no_longer_shows_goes(tmp_path: Path) -> None:
-    write_page(page(lines(), table()), tmp_path)
-    write_page(page(matrices()), tmp_path)
-    there = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()}
-    figures = {f"figures/attention.{kind}" for kind in ("svg", "png", "csv")}
-    assert there == figures | {"report.html", "rows.csv"}
-
-
-def test_a_page_that_cannot_be_written_names_the_place(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("no folder", encoding="utf-8")
-    with pytest.raises(StorageError, match="file"):
-        write_page(page(prose()), tmp_path / "file")
 
 
 def luminance(colour: tuple[float, ...]) -> float:

@@ -19,6 +19,7 @@ name = "tiny"
 title = "Tiny"
 source = "a test"
 about = "Nothing."
+groups = { "3.1" = {}, "3.2" = {} }
 [[part]]
 name = "words"
 title = "Words"

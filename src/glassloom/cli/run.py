@@ -16,9 +16,12 @@ def run(
     /,
     *,
     out: Annotated[
-        str | None, option("The folder for runs and page; runs/RECIPE if not given, runs/RECIPE-quick.", "DIR")
+        str | None,
+        option("The folder for runs and page; runs/RECIPE if not given, with --quick runs/RECIPE-quick.", "DIR"),
     ] = None,
-    only: Annotated[str | None, option("Train these runs, groups or parts only, separated by commas.", "IDS")] = None,
+    only: Annotated[
+        str | None, option("Train these only: ids of runs, groups or parts, separated by commas.", "NAMES")
+    ] = None,
     epochs: Annotated[float | None, option("So many epochs instead of every run's own budget.", "X")] = None,
     quick: Annotated[
         bool, switch("A short version, within 10 minutes on two cores; it says what it left out.")
@@ -54,8 +57,11 @@ def run(
 
 
 def names(only: str | None) -> tuple[str, ...]:
-    """The names of a list with commas."""
-    return tuple(name.strip() for name in (only or "").split(",") if name.strip())
+    """The names of a list with commas; none where no list was given."""
+    found = tuple(name.strip() for name in (only or "").split(",") if name.strip())
+    if only is not None and not found:
+        raise InputError(f"--only {only!r} names nothing", "ids of runs, groups or parts", "name some, or drop --only")
+    return found
 
 
 def carry_out(
@@ -93,10 +99,13 @@ def carry_out(
         for sentence in found.left_out:
             say(sentence)
         say(f"\n{found.report}")
+    failed = [row for part in found.comparisons.values() for row in part.rows if row.status == "failed"]
+    for row in failed:
+        aside(f"{row.id} failed: {row.reason}")
     if interrupt():
         aside("interrupted; the same command goes on with what is missing")
         return interrupt.exit_code
-    return 0
+    return 1 if failed else 0
 
 
 def show_list(as_json: bool) -> int:

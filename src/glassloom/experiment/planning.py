@@ -1,26 +1,22 @@
-"""Which runs of a recipe to make, and how long each: all of it, the quick version, or what fits into a time."""
+"""Which runs of a recipe to make, and how long each: all of it, or the quick version."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from glassloom.comparison.grid import Planned
-from glassloom.config import BUDGETS, Config
+from glassloom.config import Config
 from glassloom.errors import InputError, SettingError, nearest
 from glassloom.recipes import Part, Recipe, merged
-
-FEWEST_STEPS = 20
-"""A run that would get fewer updates than this is left out."""
-RESERVE = 0.8
-"""Of the time to fit into, this share is for training; the rest is evaluation, samples and the page."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """The runs to make, by part, and in words what the full experiment would have beyond them."""
+    """The runs to make, by part, and in words what a time to fit into made of them."""
 
     parts: tuple[tuple[Part, tuple[Planned, ...]], ...]
     left_out: tuple[str, ...] = ()
+    dropped: tuple[str, ...] = ()
+    """The runs that found no place in the time."""
 
     @property
     def runs(self) -> list[Planned]:
@@ -36,32 +32,25 @@ def plan(recipe: Recipe, *, only: Sequence[str] = (), epochs: float | None = Non
     """
     check_names(recipe, only)
     ids = {run.id for _, run in recipe.runs()}
-    parts, skipped, changed = [], [], []
+    parts = []
     for part in recipe.part:
         runs = []
         for run in part.runs:
             names = {run.id, *({run.group, part.name} - ids)}  # what is a run's id names that run alone
-            if only and not names & set(only):
-                continue
             left_out = part.optional or (quick and recipe.quick.only and not names & set(recipe.quick.only))
-            if not only and left_out:
-                skipped.append(run.id)
+            if not names & set(only) if only else left_out:
                 continue
-            full = recipe.given(part, run)
             given = recipe.given(part, run, quick=quick)
             if epochs is not None:
                 given = merged(given, {"epochs": epochs})
             try:
-                config = Config.from_flat(given)
+                Config.from_flat(given)
             except SettingError as error:
                 raise SettingError(f"Run {run.id} of {recipe.name}: {error.what}", error.expected, error.fix) from None
-            if full != given:
-                changed.append(difference(run.id, Config.from_flat(full), config))
             runs.append(Planned(run.id, run.id, given))
         if runs:
             parts.append((part, tuple(runs)))
-    words = [f"Not trained here: {', '.join(skipped)}; --only names them."] if skipped else []
-    return Plan(tuple(parts), (*words, *changed))
+    return Plan(tuple(parts))
 
 
 def check_names(recipe: Recipe, only: Sequence[str]) -> None:
@@ -70,74 +59,6 @@ def check_names(recipe: Recipe, only: Sequence[str]) -> None:
     for name in only:
         if name not in known:
             raise InputError(f"{recipe.name} has no run {name}", f"one of {', '.join(known)}", nearest(name, known))
-
-
-def difference(id: str, full: Config, now: Config) -> str:
-    """In words: what is not as in the full experiment."""
-    (name, amount), (short_name, short_amount) = full.train.budget(), now.train.budget()
-    before, after = full.flat(), now.flat()
-    parts = []
-    if (name, amount) != (short_name, short_amount):
-        parts.append(f"{short_amount:g} {short_name.replace('_', ' ')} instead of {amount:g} {name.replace('_', ' ')}")
-    parts += [
-        f"{key.replace('_', ' ')} {after[key]} instead of {before.get(key)}"
-        for key in after
-        if key not in BUDGETS and after[key] != before.get(key)
-    ]
-    return f"{id}: {', '.join(parts)}."
-
-
-def fitted(full: Plan, seconds: float, estimate: Callable[[Planned], tuple[float, float]]) -> Plan:
-    """The plan shrunk into so many seconds: every budget by one factor; what would get nearly nothing is left out.
-
-    `estimate` gives, for a run, the seconds that its budget would take on this machine and the updates in it.
-
-    Raises:
-        InputError: not even one run fits.
-    """
-    cost = {run.id: estimate(run) for run in full.runs}
-    there = seconds * RESERVE
-    kept = sorted(cost, key=lambda id: cost[id][0])
-    while kept:
-        factor = min(1.0, there / max(1e-9, sum(cost[id][0] for id in kept)))
-        starved = [id for id in kept if factor < 1 and cost[id][1] * factor < FEWEST_STEPS]
-        if not starved:
-            break
-        kept.remove(max(starved, key=lambda id: cost[id][0]))
-    if not kept:
-        shortest = min(one for one, _ in cost.values()) / RESERVE
-        raise InputError(
-            f"No run fits into {seconds / 60:g} minutes",
-            f"some share of the {hours(shortest)} that the shortest takes at full length",
-            "give --fit more time, or choose with --only",
-        )
-    parts, words = [], []
-    for part, runs in full.parts:
-        chosen = tuple(replace(run, given=shrunk(run.given, factor)) for run in runs if run.id in kept)
-        if chosen:
-            parts.append((part, chosen))
-    dropped = [run.id for run in full.runs if run.id not in kept]
-    if dropped:
-        words.append(f"Left out, for want of time: {', '.join(dropped)}.")
-    if factor < 1:
-        words.append(
-            f"At full length this machine would take {hours(sum(cost[run.id][0] for run in full.runs))}; "
-            f"every run was given {factor:.3g} of its full budget, its schedule drawn together."
-        )
-    return Plan(tuple(parts), (*full.left_out, *words))
-
-
-def shrunk(given: Mapping[str, Any], factor: float) -> dict[str, Any]:
-    """The settings with the budget multiplied, and what counts in steps with it."""
-    if factor >= 1:
-        return dict(given)
-    name, amount = Config.from_flat(given).train.budget()
-    whole = name in ("steps", "train_tokens")
-    changed: dict[str, Any] = {name: max(1, int(amount * factor)) if whole else amount * factor}
-    for key in ("eval_every", "save_every", "sample_every"):
-        if given.get(key):
-            changed[key] = max(1, int(given[key] * factor))
-    return merged(given, changed)
 
 
 def hours(seconds: float) -> str:

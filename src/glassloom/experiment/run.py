@@ -1,34 +1,38 @@
 """Carry out a recipe: train what is missing, skip what is done, and write one page about it."""
 
-import inspect
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from glassloom.comparison import Comparison
 from glassloom.comparison.compare import budget, comparison, judged_on, run_of
-from glassloom.comparison.execution import OnEvent, Outcome, execute
+from glassloom.comparison.execution import OnEvent, Outcome, check_budget, execute
 from glassloom.comparison.grid import Planned
 from glassloom.config import BUDGETS, Config
 from glassloom.data.baselines import baselines
 from glassloom.data.corpus import Corpus
-from glassloom.errors import InputError, nearest
-from glassloom.exhibits import Exhibit, Prose, as_dict
+from glassloom.errors import InputError, SettingError
+from glassloom.exhibits import Exhibit, as_dict
+from glassloom.experiment.checking import check_page
 from glassloom.experiment.experiment import Experiment
-from glassloom.experiment.planning import Plan, fitted, plan
-from glassloom.experiment.shows import SHOWS
-from glassloom.experiment.targets import Reached, judged, targets_table
-from glassloom.recipes import Part, PlannedRun, Recipe, Shown, load_recipe
-from glassloom.report import Page, Section, write_page
+from glassloom.experiment.fitting import FIT, refitted
+from glassloom.experiment.left_out import left_out
+from glassloom.experiment.planning import Plan, plan
+from glassloom.experiment.sections import page_sections, shown_of
+from glassloom.experiment.targets import Reached, judged
+from glassloom.recipes import Part, PlannedRun, Recipe, load_recipe
+from glassloom.report import Page, write_page
+from glassloom.runs import Run
 from glassloom.storage import replace_file, storing
 from glassloom.training import dry_run
 from glassloom.training.machine import environment
 from glassloom.training.resolve import open_corpus
 
-Found = list[tuple[Outcome, Any]]
+RESULTS = "results.json"
+Found = list[tuple[Outcome, Run | None]]
 
 
 @dataclass(frozen=True)
@@ -86,22 +90,30 @@ def run_recipe(
     `recipe` is a listed name or a TOML file; `out`, where it is not given, `runs/NAME` (`runs/NAME-quick`).
 
     Called again it goes on where it was stopped. `only` limits what is trained now; runs that are there already are
-    shown all the same.
+    shown all the same. What `fit_seconds` made of a run is kept there too, for the machine is not measured twice alike.
 
     Raises:
-        InputError: an unknown run, show or setting, a text that is not at hand, a run there with another budget.
+        InputError: an unknown run, show or setting, a text that is not at hand, a run there with another budget, a
+            folder of another recipe.
         StorageError: `out` cannot be written.
 
     >>> run_recipe("novel-rnn", quick=True).as_dict()["targets"]  # doctest: +SKIP
     """
+    if jobs < 1:
+        raise SettingError(f"jobs cannot be {jobs}", "at least 1", "change --jobs")
     if not isinstance(recipe, Recipe):
         recipe = load_recipe(recipe)
-    check_shows(recipe)
+    check_page(recipe)
     out = Path(out or f"runs/{recipe.name}{'-quick' if quick else ''}")
+    check_folder(out, recipe)
     chosen = plan(recipe, only=only, epochs=epochs, quick=quick)
     corpora = texts(chosen)
     if fit_seconds is not None:
-        chosen = fitted(chosen, fit_seconds, lambda run: cost(run, corpora[run.id]))
+        chosen = refitted(
+            chosen, fit_seconds, lambda run: cost(run, corpora[run.id]), out, recipe.name, replace=replace
+        )  # fmt: skip
+    for run in () if replace else chosen.runs:
+        check_budget(out / run.id, run)
     outcomes: dict[str, Outcome] = {}
     for _, runs in chosen.parts:
         for outcome in execute(
@@ -112,11 +124,34 @@ def run_recipe(
     for part, planned in recipe.runs():
         ended = outcomes.get(planned.id) or earlier(recipe, part, planned, out)
         if ended is not None:
-            run = run_of(ended.plan, out)
-            found.setdefault(part.name, []).append((ended, run))
-            if planned.id not in corpora and run is not None:
-                corpora[planned.id] = open_corpus(part.corpus, run.config, run.tokenizer)
-    return show(recipe, out, found, corpora, quick=quick, left_out=chosen.left_out, command=command)
+            there = run_of(ended.plan, out)
+            found.setdefault(part.name, []).append((ended, there))
+            if planned.id not in corpora and there is not None:
+                corpora[planned.id] = open_corpus(part.corpus, there.config, there.tokenizer)
+    shown = {outcome.plan.id: (outcome, run) for pairs in found.values() for outcome, run in pairs}
+    said = left_out(recipe, shown, quick=quick, dropped=chosen.dropped)
+    return show(recipe, out, found, corpora, quick=quick, left_out=[*said, *chosen.left_out], command=command)
+
+
+def check_folder(out: Path, recipe: Recipe) -> None:
+    """Whether what lies there is this recipe's.
+
+    Raises:
+        InputError: it is that of another recipe, or of no recipe at all.
+    """
+    for name in (RESULTS, FIT):
+        if not (out / name).exists():
+            continue
+        try:
+            other = json.loads((out / name).read_text(encoding="utf-8"))["recipe"]
+        except (OSError, ValueError, KeyError, TypeError):
+            other = "something else"
+        if other != recipe.name:
+            raise InputError(
+                f"{out} holds {other}: its {name} is not of {recipe.name}",
+                "a folder of its own for each recipe",
+                "choose another --out",
+            )
 
 
 def earlier(recipe: Recipe, part: Part, planned: PlannedRun, out: Path) -> Outcome | None:
@@ -166,7 +201,7 @@ def show(
     }  # fmt: skip
     runs = {outcome.plan.id: run for pairs in found.values() for outcome, run in pairs if run is not None}
     experiment = Experiment(recipe, out, quick, runs, corpora, comparisons)
-    shown = [(entry, SHOWS[entry.show](experiment, **entry.arguments)) for entry in recipe.page]
+    shown = [(entry, shown_of(entry, experiment)) for entry in recipe.page]
     reached = judged(experiment)
     sections = page_sections(recipe, comparisons, shown, reached, left_out)
     machine = environment(command)
@@ -182,7 +217,7 @@ def show(
     )  # fmt: skip
     with storing(out):
         content = json.dumps(results.as_dict(), ensure_ascii=False, allow_nan=False, indent=1)
-    replace_file(out / "results.json", content.encode())
+    replace_file(out / RESULTS, content.encode())
     return results
 
 
@@ -190,60 +225,3 @@ def shared_budget(runs: Sequence[Planned]) -> str:
     """What every run was given, as a sentence."""
     budgets = {budget(run.given) for run in runs}
     return budgets.pop() if len(budgets) == 1 else "The runs had budgets of their own."
-
-
-def page_sections(
-    recipe: Recipe,
-    comparisons: dict[str, Comparison],
-    shown: Sequence[tuple[Shown, list[Exhibit]]],
-    reached: Sequence[Reached],
-    left_out: Sequence[str],
-) -> list[Section]:
-    """The page: the targets and what was left out; each part with what belongs to it; the rest."""
-    first: list[Exhibit] = [targets_table(list(reached))] if reached else []
-    if left_out:
-        first.append(Prose(name="left-out", title="What this version left out", paragraphs=tuple(left_out)))
-    sections = [Section(title="Reported, asked for, reached", exhibits=tuple(first))] if first else []
-    for part in recipe.part:
-        own = [exhibit for entry, exhibits in shown if entry.part == part.name for exhibit in exhibits]
-        if part.name in comparisons:
-            sections.append(part_section(part, comparisons[part.name], own))
-    for entry, exhibits in shown:
-        if entry.part:
-            continue
-        if entry.section or not sections:
-            sections.append(Section(title=entry.section or recipe.title, exhibits=tuple(exhibits)))
-        else:
-            last = sections.pop()
-            sections.append(replace(last, exhibits=(*last.exhibits, *exhibits)))
-    return [section for section in sections if section.exhibits or section.comparison]
-
-
-def part_section(part: Part, found: Comparison, own: Sequence[Exhibit]) -> Section:
-    """One part: what it is about, its table and curves, what is shown of it."""
-    return Section(name=part.name, title=part.title, about=part.about, exhibits=tuple(own), comparison=found)
-
-
-def check_shows(recipe: Recipe) -> None:
-    """Whether the page asks for shows that exist, with arguments that they take.
-
-    Raises:
-        InputError: one does not (the nearest is offered).
-    """
-    for entry in recipe.page:
-        if entry.show not in SHOWS:
-            raise InputError(
-                f"{recipe.name} asks for an unknown show, {entry.show}", "one that there is", nearest(entry.show, SHOWS)
-            )
-        parameters = inspect.signature(SHOWS[entry.show]).parameters
-        takes = [name for name in parameters if name != "experiment"]
-        for name in entry.arguments:
-            if name not in takes:
-                raise InputError(
-                    f"{recipe.name}: the show {entry.show} has no argument {name}",
-                    f"one of {', '.join(takes) or '(none)'}",
-                    nearest(name, takes) if takes else "drop it",
-                )
-        for name in takes:
-            if name not in entry.arguments and parameters[name].default is inspect.Parameter.empty:
-                raise InputError(f"{recipe.name}: the show {entry.show} needs {name}", f"{name} = ...", "add it")

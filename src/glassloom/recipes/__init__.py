@@ -2,6 +2,18 @@
 
 from glassloom.recipes.reading import listed, load_recipe, parse
 from glassloom.recipes.recipe import Part, PlannedRun, Recipe, Shown, Target, merged
-from glassloom.recipes.tables import rows_of
+from glassloom.recipes.tables import rows_of, tables
 
-__all__ = ["Part", "PlannedRun", "Recipe", "Shown", "Target", "listed", "load_recipe", "merged", "parse", "rows_of"]
+__all__ = [
+    "Part",
+    "PlannedRun",
+    "Recipe",
+    "Shown",
+    "Target",
+    "listed",
+    "load_recipe",
+    "merged",
+    "parse",
+    "rows_of",
+    "tables",
+]

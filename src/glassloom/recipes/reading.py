@@ -1,14 +1,13 @@
 """A recipe from its file: read, checked, and refused with the line of what is wrong."""
 
 import tomllib
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from glassloom.config import all_settings, plain_name
 from glassloom.errors import InputError, nearest
+from glassloom.recipes.checks import check
 from glassloom.recipes.lines import line_of
 from glassloom.recipes.recipe import Part, PlannedRun, Quick, Recipe, Target
 
@@ -44,20 +43,38 @@ def load_recipe(named: str | Path) -> Recipe:
 
 
 def parse(text: str, where: str = "the recipe") -> Recipe:
-    """A recipe from TOML.
+    """A recipe from TOML, with everything checked that can be told without its texts.
 
     Raises:
         InputError: it is no TOML, a key is unknown, missing or of another type; the line is named.
+        SettingError: a setting is unknown or cannot be what it is.
     """
     try:
-        recipe = Recipe.model_validate(tomllib.loads(text))
+        recipe = Recipe.model_validate(tomllib.loads(text)).read_from(where, text)
     except tomllib.TOMLDecodeError as error:
         raise InputError(f"{where} is no TOML: {error}", "TOML", "mend that line") from None
     except ValidationError as error:
         raise refusal(error, text, where) from None
-    check_ids(recipe, text, where)
-    check_settings(recipe, text, where)
+    check(recipe)
     return recipe
+
+
+EXPECTED = {
+    "string_type": "text",
+    "int_type": "a whole number",
+    "int_parsing": "a whole number",
+    "int_from_float": "a whole number",
+    "float_type": "a number",
+    "float_parsing": "a number",
+    "bool_type": "true or false",
+    "bool_parsing": "true or false",
+    "dict_type": "a table of names and values",
+    "model_type": "a table of names and values",
+    "tuple_type": "a list",
+    "too_short": "at least one",
+}
+"""What was expected, by the validator's name for what is wrong."""
+PATTERNS = {"id": "1 to 64 letters, digits, dots, hyphens or underscores", "name": "small letters, digits and hyphens"}
 
 
 def refusal(error: ValidationError, text: str, where: str) -> InputError:
@@ -66,14 +83,14 @@ def refusal(error: ValidationError, text: str, where: str) -> InputError:
     path = list(first["loc"])
     line = line_of(text, path)
     at = f"{where}, line {line}" if line else where
-    key = str(path[-1])
+    key = str(next((part for part in reversed(path) if isinstance(part, str)), "the recipe"))
     if first["type"] == "extra_forbidden":
         known = keys_at(path)
         return InputError(f"{at}: unknown key {key}", f"one of {', '.join(known)}", nearest(key, known))
     if first["type"] == "missing":
         return InputError(f"{at}: {key} is missing", "every key that a recipe needs", f"add {key} = ...")
-    shown = ".".join(str(part) for part in path)
-    return InputError(f"{at}: {shown} does not fit: {first['msg']}", "a value that fits", "mend that line")
+    expected = EXPECTED.get(first["type"]) or PATTERNS.get(key, "a value that fits")
+    return InputError(f"{at}: {key} cannot be {first['input']!r}", expected, "mend that line")
 
 
 def keys_at(path: list[Any]) -> list[str]:
@@ -83,46 +100,3 @@ def keys_at(path: list[Any]) -> list[str]:
         if name in kinds:
             return list(kinds[name].model_fields)
     return list(Recipe.model_fields)
-
-
-def check_ids(recipe: Recipe, text: str, where: str) -> None:
-    """Every run has an id of its own, and what names a run names one that there is.
-
-    Raises:
-        InputError: an id is there twice, or a target or the quick version names none.
-    """
-    ids: list[str] = []
-    for at, part in enumerate(recipe.part):
-        for number, run in enumerate(part.runs):
-            if run.id in ids:
-                line = line_of(text, ["part", at, "runs", number, "id"])
-                raise InputError(f"{where}, line {line}: two runs are called {run.id}", "an id of its own for each", "")
-            ids.append(run.id)
-    named = [run for target in recipe.target for run in (*target.runs, target.run) if run] + [
-        *recipe.quick.only,
-        *recipe.quick.runs,
-    ]
-    for name in named:
-        if name not in ids and name not in {part.name for part in recipe.part}:
-            raise InputError(f"{where}: there is no run {name}", "the id of a run or part", nearest(name, ids))
-
-
-def check_settings(recipe: Recipe, text: str, where: str) -> None:
-    """Every setting is one that there is, wherever it stands.
-
-    Raises:
-        InputError: one is not (its line is named, and the nearest name).
-    """
-    known = [setting.name for setting in all_settings()] + ["model"]
-    places: list[tuple[list[Any], Mapping[str, Any]]] = [(["settings"], recipe.settings)]
-    places += [(["groups", name], settings) for name, settings in recipe.groups.items()]
-    for at, part in enumerate(recipe.part):
-        places.append((["part", at, "settings"], part.settings))
-        places += [(["part", at, "runs", number], run.settings) for number, run in enumerate(part.runs)]
-    places.append((["quick", "settings"], recipe.quick.settings))
-    places += [(["quick", "runs", name], settings) for name, settings in recipe.quick.runs.items()]
-    for path, settings in places:
-        for name in settings:
-            if plain_name(name) not in known:
-                line = line_of(text, [*path, name])
-                raise InputError(f"{where}, line {line}: there is no setting {name}", "a setting", nearest(name, known))

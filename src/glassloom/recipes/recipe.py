@@ -2,7 +2,7 @@
 
     name, title, source, about      what it reproduces; hours_cpu, hours_gpu: full size, on two cores and on a GPU
     [settings]                      of every run, named as on the command line
-    [groups]                        of the runs of a group, by its name
+    [groups]                        of the runs of a group, by its name; every group of a run is here
     [[part]]                        runs on one text: name, title, corpus, settings, runs = [{ id, group, ... }]
     [quick]                         what --quick does instead: only, settings, runs = { ID = { ... } }
     [[target]]                      a figure to reach: run, figure, epoch, at_most | at_least | reported and within
@@ -12,14 +12,15 @@ Nothing in a recipe is code; `glassloom.recipes.reading` refuses what is wrong i
 """
 
 from collections.abc import Iterator, Mapping
+from functools import cache
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 
-from glassloom.config import all_settings
+from glassloom.config import Setting, all_settings
+from glassloom.recipes.lines import line_of
 from glassloom.recipes.tables import perplexity_in
 
-RESERVED = ("id", "group", "title")
 BUDGETS = ("epochs", "steps", "train_tokens", "minutes")
 
 Settings = dict[str, Any]
@@ -154,6 +155,19 @@ class Recipe(Strict):
     quick: Quick = Quick()
     target: tuple[Target, ...] = ()
     page: tuple[Shown, ...] = ()
+    _file: tuple[str, str] = PrivateAttr(("", ""))
+    """The file that it was read from and its text, for errors; empty where there is none."""
+
+    def read_from(self, where: str, text: str) -> "Recipe":
+        """The same recipe, which knows its file from now on."""
+        self._file = (where, text)
+        return self
+
+    def place(self, *path: str | int) -> str:
+        """Where something stands, for an error: `my.toml, line 12`; the recipe's name where it has no file."""
+        where, text = self._file
+        line = line_of(text, path)
+        return f"{where}, line {line}" if line else where or self.name
 
     def targets(self) -> Iterator[Target]:
         """Every target, one for each run that it is asked of, the reported figure looked up."""
@@ -174,6 +188,12 @@ class Recipe(Strict):
         return merged(given, self.quick.settings, self.quick.runs.get(run.id, {})) if quick else given
 
 
+@cache
+def every_setting() -> tuple[Setting, ...]:
+    """All settings; gathered once, for they are asked for by every run."""
+    return tuple(all_settings())
+
+
 def merged(*settings: Mapping[str, Any]) -> Settings:
     """Later settings replace earlier ones, a budget one of any kind; the word none unsets what may be unset.
 
@@ -189,7 +209,7 @@ def merged(*settings: Mapping[str, Any]) -> Settings:
         if any(name in BUDGETS for name in one):
             result = {name: value for name, value in result.items() if name not in BUDGETS}
         result |= one
-    for setting in all_settings():
+    for setting in every_setting():
         if result.get(setting.name) == "none" and "none" not in setting.choices:
             there = setting.section != "model" or result.get("model", "gru") in setting.by_architecture
             if there and setting.default is None:

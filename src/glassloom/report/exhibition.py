@@ -1,5 +1,6 @@
 """A page of sections: exhibits, and comparisons with their tables and curves, each part with a name of its own."""
 
+import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -16,6 +17,9 @@ from glassloom.report.files import write_figures, write_whole
 from glassloom.report.page import Part, part_of
 
 NAME = re.compile(r"[a-z0-9-]+")
+MANIFEST = "page.json"
+"""Beside the page: which files in `figures` and `tables` it wrote. Whatever else lies there is the user's."""
+WRITTEN = re.compile(r"(figures|tables)/[a-z0-9-]+\.(svg|png|csv|tex|md)")
 CONTENTS = 3
 """A page of more sections than this begins with a table of contents."""
 
@@ -79,9 +83,9 @@ def exhibition_as_html(page: Page) -> str:
 def write_page(page: Page, folder: Path | str) -> Path:
     """Write `report.html`, `figures/NAME.svg`, `.png`, `.csv`, `tables/NAME.csv`, and the downloads; the page's path.
 
-    A comparison's figures and tables have the section's name before their own. The folders `figures` and `tables` are
-    the page's own: what it does not show any more is taken away. Every file is written whole, the page last. Raises
-    StorageError where the folder cannot be written.
+    A comparison's figures and tables have the section's name before their own. What an earlier page wrote into the
+    folders `figures` and `tables`, by its `page.json`, and this one does not show any more, is taken away; no other
+    file is. Every file is written whole, the page last. Raises StorageError where the folder cannot be written.
     """
     folder = Path(folder)
     stretches = _stretches(page)
@@ -97,11 +101,15 @@ def write_page(page: Page, folder: Path | str) -> Path:
             if shown.csv is not None:
                 place = "tables" if shown.kind == "table" else "figures"
                 texts[f"{place}/{shown.exhibit.name}.csv"] = shown.csv
+    kept = {*texts, *(f"figures/{name}.{kind}" for name in drawings for kind in ("svg", "png"))}
+    before = _written_before(folder)
+    _note(folder, before | kept)  # so that a page that is killed half-way leaves nothing that no one owns
     for name, content in {**texts, **page.downloads}.items():
         write_whole(folder / name, content)
     write_figures(drawings, folder / "figures")
-    kept = {*texts, *(f"figures/{name}.{kind}" for name in drawings for kind in ("svg", "png"))}
-    _sweep(folder, kept)
+    for name in before - kept:
+        (folder / name).unlink(missing_ok=True)
+    _note(folder, kept)
     path = folder / "report.html"
     write_whole(path, _as_html(page, stretches))
     return path
@@ -159,9 +167,14 @@ def _slug(title: str) -> str:
     return "-".join(re.findall(r"[a-z0-9]+", title.lower()))
 
 
-def _sweep(folder: Path, kept: set[str]) -> None:
-    for place, kinds in (("figures", ("svg", "png", "csv")), ("tables", ("csv", "tex", "md"))):
-        for kind in kinds:
-            for path in (folder / place).glob(f"*.{kind}"):
-                if f"{place}/{path.name}" not in kept:
-                    path.unlink(missing_ok=True)
+def _written_before(folder: Path) -> set[str]:
+    """The files that the page before wrote; where none says so (or it says nonsense), none."""
+    try:
+        names = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["files"]
+        return {name for name in names if isinstance(name, str) and WRITTEN.fullmatch(name)}
+    except (OSError, ValueError, KeyError, TypeError):
+        return set()
+
+
+def _note(folder: Path, names: set[str]) -> None:
+    write_whole(folder / MANIFEST, json.dumps({"files": sorted(names)}, indent=1))

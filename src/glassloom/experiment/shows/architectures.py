@@ -3,9 +3,11 @@
 from collections.abc import Mapping, Sequence
 
 from glassloom.comparison.wording import listed
+from glassloom.config import Config
 from glassloom.exhibits import Axis, Column, Exhibit, Lines, Series, Table, Value
 from glassloom.experiment.experiment import Experiment
 from glassloom.experiment.history import History, curves, history_of, reported_history
+from glassloom.experiment.shows.arguments import GroupName, Histories, PartName
 
 
 def histories(experiment: Experiment, ids: Sequence[str] = ()) -> dict[str, History]:
@@ -14,11 +16,11 @@ def histories(experiment: Experiment, ids: Sequence[str] = ()) -> dict[str, Hist
     return {id: history for id, history in found.items() if history.epochs}
 
 
-def reported_table(experiment: Experiment, *, file: str, of: str) -> list[Exhibit]:
+def reported_table(experiment: Experiment, *, file: Histories, of: PartName) -> list[Exhibit]:
     """Every run of a part beside its reported figures, sorted by architecture, then optimizer; the best in bold."""
     reported, ours = experiment.reported(file), histories(experiment)
     chosen = next(one for one in experiment.recipe.part if one.name == of)
-    settings = {run.id: experiment.recipe.given(chosen, run) for run in chosen.runs}
+    settings = {run.id: Config.from_flat(experiment.recipe.given(chosen, run)).flat() for run in chosen.runs}
     rows: list[tuple[Value, ...]] = []
     best: dict[str, tuple[float, int]] = {}
     order = sorted(chosen.runs, key=lambda run: (settings[run.id]["model"], settings[run.id]["optimizer"], run.id))
@@ -71,7 +73,9 @@ def share(ours: float | None, reported: float | None) -> float | None:
     return None if ours is None or not reported else ours / reported - 1
 
 
-def reported_curves(experiment: Experiment, *, file: str, of: str, groups: Sequence[str]) -> list[Exhibit]:
+def reported_curves(
+    experiment: Experiment, *, file: Histories, of: PartName, groups: Sequence[GroupName]
+) -> list[Exhibit]:
     """For each group of runs: train and valid over epochs and over wall-clock time, ours, then beside the report."""
     reported = experiment.reported(file)
     exhibits: list[Exhibit] = []

@@ -2,6 +2,7 @@
 
 from glassloom.exhibits import Exhibit, Text, Texts
 from glassloom.experiment.experiment import Experiment
+from glassloom.experiment.shows.arguments import Count, FromZero, RunName, Temperature, Which
 from glassloom.experiment.shows.keeping import Measured, checkpoint_of, keep, title_of
 from glassloom.generation import DecodingSettings, encode_prompt, generate
 from glassloom.runs import Run
@@ -14,12 +15,12 @@ from glassloom.views.heads import heads_exhibits, score_heads
 def attention(
     experiment: Experiment,
     *,
-    run: str,
+    run: RunName,
     prompt: str = "Hello there,",
-    length: int = 24,
-    temperature: float = 0.6,
-    seed: int = 0,
-    checkpoint: str = "best",
+    length: Count = 24,
+    temperature: Temperature = 0.6,
+    seed: FromZero = 0,
+    checkpoint: Which = "best",
 ) -> list[Exhibit]:
     """Every layer and head over a prompt and the model's own continuation of it (temperature 0: the most probable)."""
 
@@ -45,11 +46,11 @@ def attention(
 def attention_heads(
     experiment: Experiment,
     *,
-    run: str,
-    windows: int = 8,
-    tokens: int = 128,
+    run: RunName,
+    windows: Count = 8,
+    tokens: Count = 128,
     delimiter: str = "!",
-    checkpoint: str = "best",
+    checkpoint: Which = "best",
 ) -> list[Exhibit]:
     """Heads sorted by what they do on held-out text, and what was said of them scored.
 

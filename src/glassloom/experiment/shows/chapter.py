@@ -3,17 +3,22 @@
 import math
 import statistics
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any
 
 from glassloom.data import DataSettings, load_corpus, load_text
 from glassloom.data.corpus import Corpus
 from glassloom.exhibits import Axis, Column, Exhibit, Lines, Prose, Series, Table, Value
 from glassloom.experiment.experiment import Experiment
+from glassloom.experiment.shows.arguments import Count, NameOf, Runs
+from glassloom.experiment.shows.arguments import reported as experiments_with
 from glassloom.runs import Run
 from glassloom.views.memorising import Floor, floor, sequence_losses, sequences_of, unigram_nats
 
 Measured = list[dict[str, Any]]
 """Of each checkpoint, oldest first: epoch, step, seconds, error, tokens' mean, accuracy, and how far each is right."""
+Errors = Annotated[
+    str, NameOf("experiment with training errors in other.csv", experiments_with("training error", "epoch "))
+]
 
 
 def history(experiment: Experiment, id: str) -> Measured:
@@ -51,7 +56,7 @@ def reported_errors(experiment: Experiment, named: str) -> dict[float, float]:
     return {float(row["at"].removeprefix("epoch ")): float(row["value"]) for row in rows}
 
 
-def training_error(experiment: Experiment, *, runs: Sequence[str], reported: str) -> list[Exhibit]:
+def training_error(experiment: Experiment, *, runs: Runs, reported: Errors) -> list[Exhibit]:
     """The training error over epochs, ours and reported, with the exact floor; at its end, as a table."""
     there = experiment.there(runs)
     told = reported_errors(experiment, reported)
@@ -138,7 +143,7 @@ def usually_right(drifts: Sequence[int]) -> float | None:
     return statistics.median(drifts) if drifts else None
 
 
-def other_text(experiment: Experiment, *, runs: Sequence[str], corpus: str, shortest: int = 125) -> list[Exhibit]:
+def other_text(experiment: Experiment, *, runs: Runs, corpus: str, shortest: Count = 125) -> list[Exhibit]:
     """The loss on as many paragraphs of another text, so that nobody takes memorising for learning."""
     rows, costs = [], (0.0, 0.0)
     for id, run in experiment.there(runs).items():

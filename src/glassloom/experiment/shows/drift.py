@@ -2,10 +2,12 @@
 
 import dataclasses
 from collections.abc import Sequence
+from typing import Annotated, Literal
 
 from glassloom.data.corpus import Corpus
 from glassloom.exhibits import Exhibit, Prose
 from glassloom.experiment.experiment import Experiment
+from glassloom.experiment.shows.arguments import AtLeast, Count, Runs
 from glassloom.experiment.shows.keeping import Measured, keep, title_of
 from glassloom.generation import DecodingSettings, generate
 from glassloom.models.contract import LanguageModel
@@ -16,13 +18,13 @@ from glassloom.views.drift import Continuation, drift, drift_exhibits
 def drift_over_training(
     experiment: Experiment,
     *,
-    runs: Sequence[str],
-    epochs: Sequence[float] = (),
-    prompt: int = 30,
-    count: int = 12,
-    length: int = 400,
-    split: str = "train",
-    shown: int = 4,
+    runs: Runs,
+    epochs: Sequence[Annotated[float, AtLeast(0)]] = (),
+    prompt: Count = 30,
+    count: Count = 12,
+    length: Count = 400,
+    split: Literal["train", "valid", "test"] = "train",
+    shown: Count = 4,
 ) -> list[Exhibit]:
     """Arg-max continuations of the first `prompt` characters of `count` sequences, evenly spread, beside the truth.
 

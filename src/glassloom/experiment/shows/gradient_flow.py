@@ -3,22 +3,25 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 from glassloom.exhibits import Column, Exhibit, Table, Value
 from glassloom.experiment.experiment import Experiment
+from glassloom.experiment.shows.arguments import Count, Like, RunName, Runs, Which
 from glassloom.experiment.shows.keeping import Measured, checkpoint_of, keep, title_of
 from glassloom.runs import Run
 from glassloom.views.gradient_flow import GradientFlow, gradient_flow_exhibits, run_gradient_flow
+
+Step = Annotated[str, Like(r"[1-9][0-9]*", "the number of a step, from 1")]
 
 
 def gradient_flow(
     experiment: Experiment,
     *,
-    runs: Sequence[str],
-    layer: int | None = 2,
-    checkpoint: str = "best",
-    reported: Mapping[str, Mapping[str, float]] | None = None,
+    runs: Runs,
+    layer: Count | None = 2,
+    checkpoint: Which = "best",
+    reported: Mapping[RunName, Mapping[Step, float]] | None = None,
 ) -> list[Exhibit]:
     """Norms of the gradient of the last step's loss with respect to each state of a layer (from 1; none: all).
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from glassloom.exhibits import Exhibit, Prose, as_dict, from_dict
 from glassloom.experiment.experiment import Experiment
+from glassloom.experiment.shows.arguments import Which
 from glassloom.runs import Checkpoint, Run
 
 Measured = tuple[Sequence[Exhibit], Mapping[str, float]]
@@ -58,6 +59,6 @@ def title_of(id: str, run: Run) -> str:
     return id if model in id else f"{id} ({model})"
 
 
-def checkpoint_of(run: Run, which: str) -> Checkpoint:
+def checkpoint_of(run: Run, which: Which) -> Checkpoint:
     """The `best` checkpoint, or the `newest`."""
     return run.best() if which == "best" else run.newest()

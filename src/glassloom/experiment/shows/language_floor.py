@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from glassloom.data.languages import Language
 from glassloom.exhibits import Axis, Column, Exhibit, Lines, Prose, Series, Table, Value
 from glassloom.experiment.experiment import Experiment
 from glassloom.experiment.sampling import strings_of
+from glassloom.experiment.shows.arguments import AtLeast, Count, RunsOrParts
 from glassloom.generation import DecodingSettings, generate
 from glassloom.runs import Run
 from glassloom.views.language import excess, excess_by_length
@@ -34,7 +35,9 @@ def chosen(experiment: Experiment, names: Sequence[str]) -> dict[str, Run]:
     return experiment.there([id for name in names for id in parts.get(name, [name])])
 
 
-def floor(experiment: Experiment, *, runs: Sequence[str], strings: int = 10_000, longest: int = 2_000) -> list[Exhibit]:
+def floor(
+    experiment: Experiment, *, runs: RunsOrParts, strings: Count = 10_000, longest: Count = 2_000
+) -> list[Exhibit]:
     """Each run's excess over the entropy, divergence and share of valid samples, and whether its loss is the floor.
 
     Adds the figures `ID excess` and `ID valid` for targets.
@@ -155,7 +158,7 @@ def against_the_source(run: Run, strings: int, longest: int) -> dict[str, Any]:
 
 
 def validity_by_length(
-    experiment: Experiment, *, runs: Sequence[str], strings: int = 10_000, longest: int = 2_000
+    experiment: Experiment, *, runs: RunsOrParts, strings: Count = 10_000, longest: Count = 2_000
 ) -> list[Exhibit]:
     """Which samples are valid, by their length; the shortest wrong ones; and lengths against the exact ones."""
     rows: list[tuple[Value, ...]] = []
@@ -202,15 +205,17 @@ def lengths_exhibit(id: str, found: Mapping[str, Any]) -> Lines:
     )
 
 
-def beyond(experiment: Experiment, *, runs: Sequence[str], count: int = 20, times: float = 10) -> list[Exhibit]:
+def beyond(
+    experiment: Experiment, *, runs: RunsOrParts, count: Count = 20, times: Annotated[float, AtLeast(1)] = 10
+) -> list[Exhibit]:
     """The excess on strings of given lengths, out to many times the longest that was trained on."""
     exhibits: list[Exhibit] = []
     by_language: dict[str, list[tuple[str, list[dict[str, Any]]]]] = {}
     longest: dict[str, int] = {}
     for id, run in chosen(experiment, runs).items():
         split = experiment.corpus(id).train
-        assert split.starts is not None
         language = language_of(run.corpus)
+        assert split.starts is not None
         trained = longest[language.name] = int(np.diff(split.starts, append=split.tokens).max())
         times = min(times, QUICKLY_TIMES) if experiment.quick else times
         reach = [part for part in (0.1, 0.25, 0.5, 1, 2, 3, 5, 10) if part <= times]
@@ -271,7 +276,7 @@ def carried_sentence(id: str, found: Sequence[Mapping[str, Any]]) -> str:
     )
 
 
-def arg_max(experiment: Experiment, *, runs: Sequence[str], prompts: Sequence[str] = ("",)) -> list[Exhibit]:
+def arg_max(experiment: Experiment, *, runs: RunsOrParts, prompts: Sequence[str] = ("",)) -> list[Exhibit]:
     """What each run writes at temperature 0, and whether the true source would, at every place."""
     rows: list[tuple[Value, ...]] = []
     for id, run in chosen(experiment, runs).items():

@@ -5,11 +5,12 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Annotated, Any
 
 from glassloom.data.drawn import language_of
 from glassloom.exhibits import Axis, Column, Exhibit, Lines, Prose, Series, Table, Text, Texts, Value
 from glassloom.experiment.experiment import Experiment
+from glassloom.experiment.shows.arguments import Count, FromZero, PartName, RunName, Runs, RunsOrParts, Some
 from glassloom.experiment.shows.language_floor import chosen, settings_in_words
 from glassloom.generation import DecodingSettings, generate
 from glassloom.runs import Checkpoint, Run
@@ -49,7 +50,7 @@ def mean(values: Sequence[float]) -> float | None:
     return sum(values) / len(values) if values else None
 
 
-def training(experiment: Experiment, *, parts: Sequence[str]) -> list[Exhibit]:
+def training(experiment: Experiment, *, parts: Annotated[Sequence[PartName], Some()]) -> list[Exhibit]:
     """Training loss and gradient norm per epoch of the runs of each part, the norm before and after clipping."""
     return [exhibit for part in parts if chosen(experiment, [part]) for exhibit in learning(experiment, part)]
 
@@ -96,7 +97,7 @@ def learning(experiment: Experiment, of: str) -> list[Exhibit]:
 
 
 def samples(
-    experiment: Experiment, *, runs: Sequence[str], count: int = 10, longest: int = 200, last: int = 0
+    experiment: Experiment, *, runs: RunsOrParts, count: Count = 10, longest: Count = 200, last: FromZero = 0
 ) -> list[Exhibit]:
     """Samples after every epoch whose checkpoint was kept, at temperature 0 and 1; `last`: of the last so many only."""
     exhibits: list[Exhibit] = []
@@ -140,7 +141,7 @@ def sampled(run: Run, checkpoint: Checkpoint, count: int, longest: int) -> list[
     return found
 
 
-def layers(experiment: Experiment, *, families: Sequence[Sequence[str]]) -> list[Exhibit]:
+def layers(experiment: Experiment, *, families: Sequence[Runs]) -> list[Exhibit]:
     """Do more layers overfit? Train and held-out loss of runs that differ in layers, and what follows from them."""
     rows: list[tuple[Value, ...]] = []
     sentences = []
@@ -191,7 +192,7 @@ def layers_sentence(rows: Sequence[Sequence[Any]]) -> str:
     return head + "Neither rises: more layers do not overfit here."
 
 
-def clipping(experiment: Experiment, *, pairs: Sequence[Sequence[str]]) -> list[Exhibit]:
+def clipping(experiment: Experiment, *, pairs: Sequence[tuple[RunName, RunName]]) -> list[Exhibit]:
     """Is clipping necessary? Pairs of runs that differ in it alone: with, without."""
     sentences = []
     for one, other in pairs:
@@ -221,7 +222,7 @@ def clipping_sentence(clipped: Run, free: Run, with_it: float, without: float) -
     return head + "It was not necessary here."
 
 
-def repetition(experiment: Experiment, *, runs: Sequence[str], words: int = 200) -> list[Exhibit]:
+def repetition(experiment: Experiment, *, runs: RunsOrParts, words: Count = 200) -> list[Exhibit]:
     """Does dropout, or do layers, cure "The and the and"? How much each run's samples repeat themselves."""
     rows: list[tuple[Value, ...]] = []
     for id, run in chosen(experiment, runs).items():

@@ -2,11 +2,13 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from typing import Annotated, Literal
 
 from glassloom.comparison import Row
 from glassloom.config import Config
 from glassloom.exhibits import Axis, Column, Exhibit, Lines, Series, Table, Value
 from glassloom.experiment.experiment import Experiment
+from glassloom.experiment.shows.arguments import Name, NameOf, RunName, Runs, SettingName, families
 from glassloom.runs import Run
 
 OVER = {"step": "updates", "epoch": "epochs", "seconds": "wall-clock seconds of training"}
@@ -16,11 +18,11 @@ UNITS = {"nats": "nats per token", "bits": "bits per token", "perplexity": "perp
 def losses(
     experiment: Experiment,
     *,
-    name: str,
+    name: Name,
     title: str,
-    runs: Sequence[str],
-    over: str = "step",
-    unit: str = "nats",
+    runs: Runs,
+    over: Literal["step", "epoch", "seconds"] = "step",
+    unit: Literal["nats", "bits", "perplexity"] = "nats",
     marks: Mapping[str, float] | None = None,
     caption: str = "",
 ) -> list[Exhibit]:
@@ -67,16 +69,18 @@ FIGURES = {
     "seconds": ("total_seconds", ",.0f"),
     "tokens per second": ("tokens_per_second", ",.0f"),
 }
+Figure = Annotated[str, NameOf("figure", lambda recipe: list(FIGURES))]
+Family = Annotated[str, NameOf("family of experiments in other.csv", families)]
 
 
 def results_table(
     experiment: Experiment,
     *,
-    name: str,
+    name: Name,
     title: str,
-    runs: Sequence[str] = (),
-    settings: Sequence[str] = (),
-    figures: Sequence[str] = ("held-out nats", "bits per character", "parameters", "updates", "seconds"),
+    runs: Sequence[RunName] = (),
+    settings: Sequence[SettingName] = (),
+    figures: Sequence[Figure] = ("held-out nats", "bits per character", "parameters", "updates", "seconds"),
     train: bool = True,
     caption: str = "",
 ) -> list[Exhibit]:
@@ -125,7 +129,7 @@ def last_training_loss(run: Run) -> float | None:
 
 
 def beside_report(
-    experiment: Experiment, *, name: str, title: str, of: str, runs: Sequence[str], caption: str = ""
+    experiment: Experiment, *, name: Name, title: str, of: Family, runs: Runs, caption: str = ""
 ) -> list[Exhibit]:
     """The last training loss of runs beside the one that an experiment (`of`, as in other.csv) reported for each."""
     reported = {row["experiment"]: row for row in experiment.reported("other")}

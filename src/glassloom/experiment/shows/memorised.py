@@ -1,10 +1,10 @@
 """How much of what runs write stands in their training text: over training, and of many samples at the end."""
 
 import dataclasses
-from collections.abc import Sequence
 
 from glassloom.exhibits import Column, Exhibit, Table, Text, Texts, Value
 from glassloom.experiment.experiment import Experiment
+from glassloom.experiment.shows.arguments import Count, Positive, Runs, Which
 from glassloom.experiment.shows.keeping import Measured, checkpoint_of, keep, title_of
 from glassloom.generation import DecodingSettings, generate
 from glassloom.runs import Run
@@ -17,11 +17,11 @@ from glassloom.views.training_text import held_out, symbols_of
 def memorised(
     experiment: Experiment,
     *,
-    runs: Sequence[str],
-    count: int = 20,
-    length: int = 200,
-    temperature: float = 0.6,
-    checkpoint: str = "newest",
+    runs: Runs,
+    count: Count = 20,
+    length: Count = 200,
+    temperature: Positive = 0.6,
+    checkpoint: Which = "newest",
 ) -> list[Exhibit]:
     """The samples that each run wrote on its way, and `count` new ones of `length` tokens without a prompt.
 

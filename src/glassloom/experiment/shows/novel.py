@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Annotated, Any, Literal, NotRequired, TypedDict
 
 from glassloom.exhibits import Axis, Column, Exhibit, Lines, Series, Table, Text, Texts, Value
 from glassloom.experiment.experiment import Experiment
+from glassloom.experiment.shows.arguments import Count, FromZero, Name, NameOf, RunName, Runs, reported
 from glassloom.generation import DecodingSettings, generate
 from glassloom.models.gradients import GradientRow, check_gradients
 from glassloom.runs import Run
@@ -17,6 +18,17 @@ PARAMETERS = {
     "c": "output.bias",
 }  # fmt: skip
 """The report's letters, and our names."""
+Errors = Annotated[str, NameOf("experiment with relative errors in other.csv", reported("relative error"))]
+SmoothLosses = Annotated[str, NameOf("experiment with smooth losses in other.csv", reported("smooth loss", "update"))]
+Variant = Literal["tanh, one-hot", "tanh, two layers"]
+
+
+class ReportedRecipe(TypedDict):
+    """A recipe as it was published: its name, the updates, and the loss in nats a token."""
+
+    recipe: str
+    nats: float
+    updates: NotRequired[int]
 
 
 def reported_at(experiment: Experiment, of: str, quantity: str) -> dict[str, float]:
@@ -25,7 +37,7 @@ def reported_at(experiment: Experiment, of: str, quantity: str) -> dict[str, flo
     return {row["at"]: float(row["value"]) for row in rows if (row["experiment"], row["quantity"]) == (of, quantity)}
 
 
-def gradient_check(experiment: Experiment, *, name: str, title: str, of: str, variant: str) -> list[Exhibit]:
+def gradient_check(experiment: Experiment, *, name: Name, title: str, of: Errors, variant: Variant) -> list[Exhibit]:
     """Relative errors of analytic gradients: a variant of the rnn beside the reported ones, then every architecture."""
     kept = experiment.kept("gradient-check", lambda: check_gradients().as_dict()["rows"])
     rows = [GradientRow(**row) for row in kept]
@@ -66,7 +78,7 @@ def gradient_check(experiment: Experiment, *, name: str, title: str, of: str, va
 
 
 def smooth_loss(
-    experiment: Experiment, *, name: str, title: str, runs: Sequence[str], of: str = "", marks: Mapping[str, float]
+    experiment: Experiment, *, name: Name, title: str, runs: Runs, of: SmoothLosses = "", marks: Mapping[str, float]
 ) -> list[Exhibit]:
     """The smoothed loss of a window, summed over its tokens as the report has it, with the reported points."""
     series = []
@@ -86,7 +98,7 @@ def smooth_loss(
 
 
 def synthesis(
-    experiment: Experiment, *, name: str, title: str, run: str, length: int = 1000, seed: int = 0
+    experiment: Experiment, *, name: Name, title: str, run: RunName, length: Count = 1000, seed: FromZero = 0
 ) -> list[Exhibit]:
     """What a run wrote on the way, and at the end more of it by its best checkpoint, at temperature 1."""
     there = experiment.runs.get(run)
@@ -109,7 +121,7 @@ def synthesis(
 
 
 def recipes(
-    experiment: Experiment, *, name: str, title: str, runs: Sequence[str], reported: Sequence[Mapping[str, Any]] = ()
+    experiment: Experiment, *, name: Name, title: str, runs: Runs, reported: Sequence[ReportedRecipe] = ()
 ) -> list[Exhibit]:
     """Recipes for one model: the mean training loss of the last pass, the lowest smooth loss, both held-out parts.
 

@@ -12,6 +12,7 @@ from glassloom.exhibits import Exhibit, Prose
 from glassloom.experiment.experiment import Experiment
 from glassloom.experiment.history import History, reported_history
 from glassloom.experiment.shows.architectures import histories
+from glassloom.experiment.shows.arguments import Histories, RunName, Transformer
 from glassloom.experiment.shows.gradient_flow import gradients_in_words, memories
 from glassloom.loss import token_nats
 from glassloom.runs import Run
@@ -23,7 +24,7 @@ ROWS, STEPS, WINDOW = 16, 4, 35
 """The slice on which dropout's share is measured: so many rows, so many windows of so many tokens of the train text."""
 
 
-def questions(experiment: Experiment, *, file: str, gradients: Sequence[str] = GRADIENTS) -> list[Exhibit]:
+def questions(experiment: Experiment, *, file: Histories, gradients: Sequence[RunName] = GRADIENTS) -> list[Exhibit]:
     """Each question with its answer; first from the reported figures, then from our own runs.
 
     `gradients` are the runs whose gradient through time answers the last one.
@@ -149,7 +150,7 @@ def depth(known: Known) -> str:
     return f"{'; '.join(parts)}." if parts else "cannot be told."
 
 
-def more(experiment: Experiment, *, heads: Sequence[str], corpora: Sequence[str]) -> list[Exhibit]:
+def more(experiment: Experiment, *, heads: Sequence[Transformer], corpora: Sequence[RunName]) -> list[Exhibit]:
     """Would more heads help, or a larger corpus? From the optional runs, where they were made."""
     known = {id: history for id, history in histories(experiment).items() if experiment.is_full(id)}
     by_heads = sorted(
@@ -228,7 +229,7 @@ def gap(run: Run, corpus: Corpus) -> dict[str, float]:
     return found
 
 
-def mistakes(experiment: Experiment, *, file: str) -> list[Exhibit]:
+def mistakes(experiment: Experiment, *, file: Histories) -> list[Exhibit]:
     """What the report says against its own figures."""
     known = told(experiment, file)
     times = sorted((one.seconds[-1], id) for id, one in known.items())

@@ -3,10 +3,12 @@
 import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
 from glassloom.data.corpus import Corpus
 from glassloom.exhibits import Exhibit, Prose, Text, Texts
 from glassloom.experiment.experiment import Experiment
+from glassloom.experiment.shows.arguments import Count, RunName, Runs, Some, Which
 from glassloom.experiment.shows.keeping import Measured, checkpoint_of, keep, title_of
 from glassloom.generation import DecodingSettings, generate
 from glassloom.runs import Run
@@ -46,7 +48,7 @@ def first_words(corpus: Corpus, count: int) -> list[str]:
     return [known[len(known) * number // count] for number in range(count)]
 
 
-def draw(run: Run, corpus: Corpus, title: str, lengths: Sequence[int], count: int, checkpoint: str) -> list[Drawn]:
+def draw(run: Run, corpus: Corpus, title: str, lengths: Sequence[int], count: int, checkpoint: Which) -> list[Drawn]:
     """`count` arg-max samples of each length, each from another first word."""
     model, tokenizer = run.model(checkpoint_of(run, checkpoint)), run.tokenizer
     found = []
@@ -61,10 +63,10 @@ def draw(run: Run, corpus: Corpus, title: str, lengths: Sequence[int], count: in
 def samples(
     experiment: Experiment,
     *,
-    runs: Sequence[str],
-    lengths: Sequence[int] = (35, 70),
-    count: int = 10,
-    checkpoint: str = "best",
+    runs: Runs,
+    lengths: Annotated[Sequence[Count], Some()] = (35, 70),
+    count: Count = 10,
+    checkpoint: Which = "best",
 ) -> list[Exhibit]:
     """Arg-max samples of some runs on one text: the best, the worst and the interesting ones, then all of them."""
 
@@ -100,7 +102,12 @@ def shown(drawn: Drawn, choice: Choice) -> Text:
 
 
 def sample_quality(
-    experiment: Experiment, *, runs: Sequence[str] = (), length: int = 70, count: int = 10, checkpoint: str = "best"
+    experiment: Experiment,
+    *,
+    runs: Sequence[RunName] = (),
+    length: Count = 70,
+    count: Count = 10,
+    checkpoint: Which = "best",
 ) -> list[Exhibit]:
     """Quality of arg-max samples beside validation perplexity, over runs on one text.
 

@@ -4,8 +4,10 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from glassloom.errors import InputError
 from glassloom.exhibits import Axis, Column, Exhibit, Lines, Prose, Series, Table, Text, Texts
 from glassloom.experiment.experiment import Experiment
+from glassloom.experiment.shows.arguments import Count, PartOfTransformers
 from glassloom.models.transformer import TransformerSettings
 from glassloom.views.doubled_softmax import Guess, guesses, sure_loss
 from glassloom.views.memorising import sequence_losses, sequences_of, unigram_nats
@@ -23,7 +25,8 @@ def measured(experiment: Experiment, runs: Sequence[str], paragraphs: int) -> Me
     found: Measured = {}
     for id, run in experiment.there(runs).items():
         settings = run.config.model
-        assert isinstance(settings, TransformerSettings)
+        if not isinstance(settings, TransformerSettings):
+            raise InputError(f"Run {id} is no transformer", "transformers alone", "train it anew with --replace")
 
         def measure(id: str = id) -> list[float]:
             run, corpus = experiment.runs[id], experiment.corpus(id)
@@ -39,7 +42,7 @@ def measured(experiment: Experiment, runs: Sequence[str], paragraphs: int) -> Me
     return found
 
 
-def sweep(experiment: Experiment, *, of: str, paragraphs: int = 196) -> list[Exhibit]:
+def sweep(experiment: Experiment, *, of: PartOfTransformers, paragraphs: Count = 196) -> list[Exhibit]:
     """The sweep as a table and as a curve over learning rates, and in words why the broken ones stay where they are."""
     chosen = next(one for one in experiment.recipe.part if one.name == of)
     ids = [run.id for run in chosen.runs]
