@@ -36,7 +36,7 @@ bench: $(VENV)/.installed
 clean:
 	rm -rf $(VENV) build dist src/*.egg-info
 
-$(VENV)/.installed: pyproject.toml constraints.txt
+$(VENV)/.installed: pyproject.toml constraints.txt setup.py $(wildcard src/glassloom/native/*.cpp src/glassloom/native/*.h)
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Glassloom needs Python 3.11 or newer, this is " + sys.version.split()[0] + "; name another with: make demo PYTHON=python3.12")'
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable .
