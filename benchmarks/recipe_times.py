@@ -4,7 +4,6 @@ The sums, in hours, stand in the recipes as `hours_cpu`; `glassloom run --list` 
 """
 
 import measuring
-
 from glassloom.experiment.planning import plan
 from glassloom.experiment.run import cost, texts
 from glassloom.recipes import listed, load_recipe
