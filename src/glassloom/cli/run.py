@@ -117,7 +117,7 @@ def show_list(as_json: bool) -> int:
     for recipe in found:
         say(f"{recipe.name}: {recipe.title}")
         say(f"  source  {recipe.source}")
-        times = f"{time_of(recipe.hours_cpu)} on two cores (foretold), {time_of(recipe.hours_gpu)} on a GPU"
+        times = f"{time_of(recipe.hours_cpu)} on two cores, {time_of(recipe.hours_gpu)} on a GPU"
         say(f"  time    {times}; --quick at most 10 minutes on two cores")
         for target in recipe.targets():
             say(f"  must    {target.run or recipe.name}: {target.described}, {target.asked}")

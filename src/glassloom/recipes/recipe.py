@@ -146,7 +146,7 @@ class Recipe(Strict):
     source: str
     about: str
     hours_cpu: float | None = None
-    """Full size on two cores, in hours, as benchmarks/recipe_times.py foretells it from some steps of each run."""
+    """Full size on two cores, in hours; None where nobody has measured it."""
     hours_gpu: float | None = None
     settings: Settings = {}
     groups: dict[str, Settings] = {}
