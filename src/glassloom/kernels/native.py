@@ -62,7 +62,9 @@ def load(folder: Path = FOLDER) -> Library | None:
     for path in sorted(folder.glob(f"_native*{sysconfig.get_config_var('SHLIB_SUFFIX') or '.so'}")):
         try:
             functions = ctypes.CDLL(str(path))
-        except OSError:
+            if functions.glassloom_job_bytes() != ctypes.sizeof(Job):  # built from another state of the sources
+                continue
+        except (OSError, AttributeError):
             continue
         for name, result, arguments in (
             ("threads", None, (ctypes.c_void_p,)),
@@ -135,8 +137,8 @@ class Packed:
 
 
 _packed: dict[tuple[object, ...], Packed] = {}
-KEPT = 64
-"""So many packed weights are kept."""
+KEPT_BYTES = 256 * 2**20
+"""So much of packed weights and their copies is kept, and always the newest: those of models that are gone go first."""
 
 
 def packed(job: Job, weight: Tensor, direction: int) -> Tensor:
@@ -156,9 +158,10 @@ def packed(job: Job, weight: Tensor, direction: int) -> Tensor:
     ctypes.memmove(known.weight.data_ptr(), weight.data_ptr(), weight.nbytes)
     job.weight, job.packed = weight.data_ptr(), known.content.data_ptr()
     LIBRARY.functions.glassloom_pack(LIBRARY.sets[name], ctypes.byref(job), direction)
-    if key not in _packed and len(_packed) >= KEPT:
-        _packed.pop(next(iter(_packed)))
+    _packed.pop(key, None)
     _packed[key] = known
+    while len(_packed) > 1 and sum(one.weight.nbytes + one.content.nbytes for one in _packed.values()) > KEPT_BYTES:
+        _packed.pop(next(iter(_packed)))
     return known.content
 
 

@@ -99,6 +99,9 @@ extern "C" {
 // torch's GOMP_parallel, or null.
 EXPORTED void glassloom_threads(void* gomp_parallel) { parallel = reinterpret_cast<Parallel>(gomp_parallel); }
 
+// By this the caller knows whether it means the same by a job; to be the first thing that is asked.
+EXPORTED int glassloom_job_bytes(void) { return static_cast<int>(sizeof(Job)); }
+
 EXPORTED int64_t glassloom_sets(void) { return static_cast<int64_t>(sizeof sets / sizeof *sets); }
 
 EXPORTED const char* glassloom_set_name(int64_t set) { return sets[set].name; }

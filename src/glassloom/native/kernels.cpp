@@ -8,7 +8,7 @@
 
 namespace {
 
-// visit.template with<Cell>() for a job's cell and precision
+// visit(cell, arrays) with the class of a job's cell, and its arrays as that reads them.
 template <class Factors, class Visit> INLINE auto with_cell(const Job& job, const Visit& visit) {
   switch (job.cell) {
     case RNN_TANH: return visit(Rnn<Factors, false>(), Arrays<Factors>(job));

@@ -7,7 +7,6 @@ namespace {
 
 template <class Factors> struct Lstm {
   typedef Number<Factors> Real;
-  static constexpr Index GATES = 4;
 
   static Index packed(Index width, int direction) {
     return direction == FORWARD ? packed_gates<Factors, 4>(width) : packed_size<Factors>(4 * width, width);

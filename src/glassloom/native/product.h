@@ -67,7 +67,7 @@ template <class Factors> using Number = typename Factors::Number;
 template <class Factors> using Packed = typename Factors::Packed;
 template <class Factors> constexpr Index folded(Index depth) { return above(depth, Factors::FOLD); }
 
-// A number known at compile time, as a value: work(Known<3>()).
+// A number that is known at compile time, handed on as a value.
 template <int VALUE> struct Known {
   static constexpr int value = VALUE;
 };

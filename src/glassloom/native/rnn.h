@@ -8,7 +8,6 @@ namespace {
 // `states` holds W x + b where h' will stand.
 template <class Factors, bool RELU> struct Rnn {
   typedef Number<Factors> Real;
-  static constexpr Index GATES = 1;
 
   static Index packed(Index width, int direction) {
     return direction == FORWARD ? packed_plain<Factors, WIDE>(width) : packed_size<Factors>(width, width);
