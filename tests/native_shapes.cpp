@@ -1,4 +1,4 @@
-// Runs every cell over odd shapes with arrays of exactly the size that job.h says; the sanitizers watch.
+// Runs every cell, and the loss, over odd shapes with arrays of exactly the size that job.h says; the sanitizers watch.
 #include <stdio.h>
 
 #include <vector>
@@ -10,6 +10,7 @@ int64_t glassloom_sets(void);
 int64_t glassloom_packed_bytes(int64_t set, const Job* job, int64_t direction);
 void glassloom_pack(int64_t set, const Job* job, int64_t direction);
 void glassloom_run(int64_t set, const Job* job, int64_t direction);
+void glassloom_softmax(int64_t set, const Softmax* job);
 }
 
 template <class Real> static void* filled(std::vector<std::vector<Real>>& arrays, int64_t size) {
@@ -40,6 +41,21 @@ template <class Real> static void both_directions(int64_t set, Job job) {
   }
 }
 
+template <class Real, class Kept> static void losses(int64_t set, int64_t precision, int64_t rows, int64_t vocabulary) {
+  std::vector<std::vector<Real>> arrays;
+  std::vector<std::vector<Kept>> logits;
+  arrays.reserve(4), logits.reserve(1);
+  const std::vector<int64_t> targets(static_cast<size_t>(rows), vocabulary - 1);
+  Softmax job{};
+  job.precision = precision, job.rows = rows, job.vocabulary = vocabulary, job.threads = 2, job.gradient = 1;
+  job.logits = filled(logits, rows * vocabulary);
+  job.bias = filled(arrays, vocabulary);
+  job.weights = filled(arrays, rows);
+  job.nats = filled(arrays, rows);
+  job.targets = targets.data();
+  glassloom_softmax(set, &job);
+}
+
 int main() {
   const int64_t shapes[][3] = {{1, 1, 1}, {3, 2, 5}, {2, 13, 31}, {0, 2, 3}, {2, 7, 67}, {1, 3, 128}, {1, 2, 300}};
   int ran = 0;
@@ -54,5 +70,12 @@ int main() {
         both_directions<double>(set, job);
         ran += 2;
       }
+  for (int64_t set = 0; set < glassloom_sets(); set++)
+    for (int64_t vocabulary : {1, 3, 16, 65, 129}) {
+      losses<float, float>(set, FLOAT32, 3, vocabulary);
+      losses<double, double>(set, FLOAT64, 3, vocabulary);
+      losses<float, uint16_t>(set, BFLOAT16, 3, vocabulary);
+      ran += 3;
+    }
   printf("%d", ran);
 }

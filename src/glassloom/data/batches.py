@@ -20,7 +20,7 @@ import numpy as np
 import torch
 
 from glassloom.errors import CorpusError, RunError, SettingError, nearest, notice
-from glassloom.shapes import Mask, Rows, Tokens
+from glassloom.shapes import Mask, Rows, TokenNats, Tokens
 
 if TYPE_CHECKING:
     from glassloom.data.corpus import Split
@@ -50,6 +50,13 @@ class Batch:
     def tokens(self) -> int:
         """How many targets count. Known without waiting for a device only while the batch lies on the CPU."""
         return self.targets.numel() if self.mask is None else int(self.mask.sum())
+
+    def weights(self, tokens: int, dtype: torch.dtype) -> TokenNats:
+        """What each target counts for in a mean over so many `tokens`; padding counts for nothing."""
+        share = 1 / max(tokens, 1)
+        if self.mask is None:
+            return torch.full(self.targets.shape, share, dtype=dtype, device=self.targets.device)
+        return self.mask.to(dtype).mul_(share)
 
     def to(self, device: torch.device | str) -> "Batch":
         """The same batch on another device; itself where it is there already."""

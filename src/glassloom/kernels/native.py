@@ -49,6 +49,18 @@ class Job(ctypes.Structure):
     )  # fmt: skip
 
 
+class Softmax(ctypes.Structure):
+    """The job of the same name in native/job.h."""
+
+    _fields_ = (
+        *((name, ctypes.c_int64) for name in ("precision", "rows", "vocabulary", "threads", "gradient")),
+        *((name, ctypes.c_void_p) for name in ("logits", "bias", "targets", "weights", "nats")),
+    )
+
+
+JOBS = (Job, Softmax)
+
+
 @dataclass(frozen=True)
 class Library:
     """The loaded library, and its instruction sets that this machine runs, the best last."""
@@ -62,7 +74,7 @@ def load(folder: Path = FOLDER) -> Library | None:
     for path in sorted(folder.glob(f"_native*{sysconfig.get_config_var('SHLIB_SUFFIX') or '.so'}")):
         try:
             functions = ctypes.CDLL(str(path))
-            if functions.glassloom_job_bytes() != ctypes.sizeof(Job):  # built from another state of the sources
+            if functions.glassloom_job_bytes() != sum(map(ctypes.sizeof, JOBS)):  # built of other sources
                 continue
         except (OSError, AttributeError):
             continue
@@ -75,6 +87,7 @@ def load(folder: Path = FOLDER) -> Library | None:
             ("packed_bytes", ctypes.c_int64, (ctypes.c_int64, ctypes.c_void_p, ctypes.c_int64)),
             ("pack", None, (ctypes.c_int64, ctypes.c_void_p, ctypes.c_int64)),
             ("run", None, (ctypes.c_int64, ctypes.c_void_p, ctypes.c_int64)),
+            ("softmax", None, (ctypes.c_int64, ctypes.c_void_p)),
         ):
             function = getattr(functions, f"glassloom_{name}")
             function.restype, function.argtypes = result, arguments
@@ -126,6 +139,25 @@ def serves(tensor: Tensor, dtype: torch.dtype) -> bool:
     if dtype == torch.bfloat16:
         return tensor.dtype == torch.float32 and str(chosen()).endswith("bf16")
     return tensor.dtype == dtype and dtype in PRECISIONS
+
+
+def softmax(logits: Tensor, bias: Tensor | None, targets: Tensor, weights: Tensor, gradient: bool) -> Tensor:
+    """The loss of each row of contiguous logits in nats; `gradient`: the logits become their own, times `weights`."""
+    assert LIBRARY is not None
+    nats = weights.new_empty(len(logits))
+    threads = torch.get_num_threads() if logits.numel() > LITTLE else 1
+    job = Softmax(PRECISIONS[logits.dtype], *logits.shape, threads, gradient)
+    held = {
+        "logits": logits,
+        "bias": bias,
+        "targets": targets.contiguous(),
+        "weights": weights.contiguous(),
+        "nats": nats,
+    }
+    for name, array in held.items():
+        setattr(job, name, None if array is None else array.data_ptr())
+    LIBRARY.functions.glassloom_softmax(LIBRARY.sets[str(chosen())], ctypes.byref(job))
+    return nats
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,13 @@ so truncated backpropagation through time, streaming evaluation and fast decodin
 from typing import Any, ClassVar, TypeAlias
 
 import torch
+from jaxtyping import Float
 from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn
 
+from glassloom.loss import token_nats
 from glassloom.models.inside import Probe
-from glassloom.shapes import Hidden, Logits, Rows, Tokens
+from glassloom.shapes import Hidden, Logits, Rows, TokenNats, Tokens
 
 State: TypeAlias = tuple[Tensor, ...]
 """What a row remembers: tensors whose first axis is the batch. Only the model that made it knows what is in it."""
@@ -66,6 +68,13 @@ class LanguageModel(nn.Module):
     def logits(self, hidden: Hidden) -> Logits:
         """The output layer alone."""
         raise NotImplementedError
+
+    def weighted_nats(self, hidden: Hidden, targets: Tokens, weights: TokenNats) -> Float[Tensor, ""]:
+        """The sum over all positions of `weights` times the target's loss in nats: what training goes down.
+
+        The logits of a large vocabulary need not exist all at once for it.
+        """
+        return (token_nats(self.logits(hidden), targets) * weights).sum()
 
     def initial_state(self, batch: int) -> State:
         """The state of `batch` new rows."""

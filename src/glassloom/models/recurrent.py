@@ -15,13 +15,15 @@ from typing import Any, ClassVar, Literal
 
 import torch
 import torch.nn.functional as F
+from jaxtyping import Float
 from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from glassloom.kernels import See
+from glassloom.kernels.output import weighted_nats
 from glassloom.models.contract import LanguageModel, ModelSettings, State
 from glassloom.models.layers import Embedding, Linear, drop
-from glassloom.shapes import Hidden, Logits, Tokens
+from glassloom.shapes import Hidden, Logits, TokenNats, Tokens
 
 
 class RecurrentSettings(ModelSettings):
@@ -180,6 +182,10 @@ class RecurrentModel(LanguageModel):
 
     def logits(self, hidden: Hidden) -> Logits:
         return F.linear(hidden, self.output_weight, self.output.bias)
+
+    def weighted_nats(self, hidden: Hidden, targets: Tokens, weights: TokenNats) -> Float[Tensor, ""]:
+        by_step = [given.transpose(0, 1).flatten(0, 1) for given in (hidden, targets, weights)]  # as the layers have it
+        return weighted_nats(by_step[0], self.output_weight, self.output.bias, *by_step[1:])
 
     @property
     def output_weight(self) -> Tensor:

@@ -24,12 +24,13 @@ from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from glassloom.kernels import See
+from glassloom.kernels.output import weighted_nats
 from glassloom.models.attention import Attention
 from glassloom.models.contract import LanguageModel, ModelSettings, State
 from glassloom.models.layers import Embedding, Linear, Norm, drop
 from glassloom.models.memory import Memory, join, visible
 from glassloom.models.positions import sinusoids, turns, window
-from glassloom.shapes import Hidden, Logits, Rows, Tokens
+from glassloom.shapes import Hidden, Logits, Rows, TokenNats, Tokens
 
 
 class TransformerSettings(ModelSettings):
@@ -296,6 +297,12 @@ class Transformer(LanguageModel):
     def logits(self, hidden: Hidden) -> Logits:
         logits = F.linear(hidden, self.output_weight, self.output.bias)
         return logits if self.settings.output == "logits" else logits.softmax(-1)
+
+    def weighted_nats(self, hidden: Hidden, targets: Tokens, weights: TokenNats) -> Float[Tensor, ""]:
+        if self.settings.output == "probabilities":
+            return super().weighted_nats(hidden, targets, weights)
+        rows = (given.flatten(0, 1) for given in (targets, weights))
+        return weighted_nats(hidden.flatten(0, 1), self.output_weight, self.output.bias, *rows)
 
     @property
     def output_weight(self) -> Tensor:

@@ -100,7 +100,7 @@ extern "C" {
 EXPORTED void glassloom_threads(void* gomp_parallel) { parallel = reinterpret_cast<Parallel>(gomp_parallel); }
 
 // By this the caller knows whether it means the same by a job; to be the first thing that is asked.
-EXPORTED int glassloom_job_bytes(void) { return static_cast<int>(sizeof(Job)); }
+EXPORTED int glassloom_job_bytes(void) { return static_cast<int>(sizeof(Job) + sizeof(Softmax)); }
 
 EXPORTED int64_t glassloom_sets(void) { return static_cast<int64_t>(sizeof sets / sizeof *sets); }
 
@@ -129,6 +129,12 @@ EXPORTED void glassloom_run(int64_t set, const Job* job, int64_t direction) {
     const int64_t first = rows * part / parts, last = rows * (part + 1) / parts;
     kernels->run(job, static_cast<int>(direction), first, last, room.of(kernels->room_bytes(job, last - first)));
   });
+}
+
+EXPORTED void glassloom_softmax(int64_t set, const Softmax* job) {
+  const Kernels* kernels = sets[set].kernels;
+  const int64_t rows = job->rows, parts = job->threads < rows ? job->threads : rows;
+  in_parts(parts, [=](int64_t part) { kernels->softmax(job, rows * part / parts, rows * (part + 1) / parts); });
 }
 
 }  // extern "C"

@@ -5,7 +5,7 @@
 
 namespace {
 
-constexpr int PAIR = 2;  // vectors in a panel: reset beside update, or two of the candidate
+constexpr int PAIR = 2;  // vectors in a panel: reset beside update
 
 // Both forms share their backward weights: U_r and U_z in one, U_n in another.
 template <class Factors> Index gru_backward_pair(Index width) { return packed_size<Factors>(2 * width, width); }
@@ -27,13 +27,13 @@ template <class Factors> struct GruBefore {
   typedef Vector<Real> V;
 
   static Index packed(Index width, int direction) {
-    if (direction == FORWARD) return packed_gates<Factors, PAIR>(width) + packed_plain<Factors, PAIR>(width);
+    if (direction == FORWARD) return packed_gates<Factors, PAIR>(width) + packed_plain<Factors, WIDE>(width);
     return gru_backward_pair<Factors>(width) + packed_size<Factors>(width, width);
   }
   static void pack(const Arrays<Factors>& a, int direction, Index part, Index parts) {
     if (direction == BACKWARD) return gru_pack_backward(a, part, parts);
     pack_gates<Factors, PAIR>(a.weight, a.width, a.packed, part, parts);
-    pack_plain<Factors, PAIR>(a.weight + 2 * a.width * a.width, a.width,
+    pack_plain<Factors, WIDE>(a.weight + 2 * a.width * a.width, a.width,
                               a.packed + packed_gates<Factors, PAIR>(a.width), part, parts);
   }
   static Index room(Index width, Index rows) {
@@ -41,19 +41,18 @@ template <class Factors> struct GruBefore {
   }
 
   static void forward(const Arrays<Factors>& a, Index first, Index last, Packed<Factors>* room) {
-    constexpr int MOST = tile_rows(PAIR);
-    const Blocks blocks(first, last, MOST);
+    const Blocks blocks(first, last, tile_rows(PAIR)), narrow(first, last, tile_rows(WIDE));
     const Packed<Factors>* to_candidate = a.packed + packed_gates<Factors, PAIR>(a.width);
     for (Index t = 0; t < a.steps; t++) {
-      pack_rows<Factors, MOST>(a.states + a.at(t), a.width, a.width, blocks, room);
+      pack_rows<Factors, tile_rows(PAIR)>(a.states + a.at(t), a.width, a.width, blocks, room);
       for_tiles<Factors, PAIR>(unit_panels<Factors>(a.width), a.width, room, a.packed, blocks,
                                [&](auto size, Index row, Index panel, const auto* left, const auto* right) {
         open_gates<decltype(size)::value>(a, t, row, panel * LANES<Real>, left, right);
       });
-      pack_rows<Factors, MOST>(a.beside + a.at(t), a.width, a.width, blocks, room);
-      for_tiles<Factors, PAIR>(above(a.width, PAIR * LANES<Real>), a.width, room, to_candidate, blocks,
+      pack_rows<Factors, tile_rows(WIDE)>(a.beside + a.at(t), a.width, a.width, narrow, room);
+      for_tiles<Factors, WIDE>(above(a.width, WIDE * LANES<Real>), a.width, room, to_candidate, narrow,
                                [&](auto size, Index row, Index panel, const auto* left, const auto* right) {
-        take_candidate<decltype(size)::value>(a, t, row, panel * PAIR * LANES<Real>, left, right);
+        take_candidate<decltype(size)::value>(a, t, row, panel * WIDE * LANES<Real>, left, right);
       });
     }
   }
@@ -64,14 +63,16 @@ template <class Factors> struct GruBefore {
     const Index count = a.width - unit;
     Real* gates = a.gates + 3 * a.at(t, row) + unit;
     V sums[ROWS][PAIR];
-    UNROLL for (int r = 0; r < ROWS; r++)
-      UNROLL for (int gate = 0; gate < PAIR; gate++) sums[r][gate] = load(gates + (3 * r + gate) * a.width, count);
+    for (int r = 0; r < ROWS; r++)
+      for (int gate = 0; gate < PAIR; gate++) ahead(gates + (3 * r + gate) * a.width);
     multiply<Factors, ROWS, PAIR>(folded<Factors>(a.width), left, right, sums);
     for (int r = 0; r < ROWS; r++) {
       const Index at = a.at(t, row + r) + unit;
-      const V reset = sigmoid<Real>(sums[r][0]), update = sigmoid<Real>(sums[r][1]);
-      store(gates + 3 * r * a.width, reset, count);
-      store(gates + (3 * r + 1) * a.width, update, count);
+      Real* own = gates + 3 * r * a.width;
+      const V reset = sigmoid<Real>(sums[r][0] + load(own, count));
+      const V update = sigmoid<Real>(sums[r][1] + load(own + a.width, count));
+      store(own, reset, count);
+      store(own + a.width, update, count);
       store(a.beside + at, reset * load(a.states + at, count), count);
     }
   }
@@ -79,18 +80,15 @@ template <class Factors> struct GruBefore {
   template <int ROWS>
   static INLINE void take_candidate(const Arrays<Factors>& a, Index t, Index row, Index begin,
                                     const Packed<Factors>* left, const Packed<Factors>* right) {
-    V sums[ROWS][PAIR];
-    UNROLL for (int r = 0; r < ROWS; r++)
-      UNROLL for (int v = 0; v < PAIR; v++) {
-        const Index unit = begin + v * LANES<Real>;
-        sums[r][v] = load(a.gates + 3 * a.at(t, row + r) + 2 * a.width + unit, a.width - unit);
-      }
-    multiply<Factors, ROWS, PAIR>(folded<Factors>(a.width), left, right, sums);
+    V sums[ROWS][WIDE];
     for (int r = 0; r < ROWS; r++)
-      for (int v = 0; v < PAIR; v++) {
+      for (int v = 0; v < WIDE; v++) ahead(a.gates + 3 * a.at(t, row + r) + 2 * a.width + begin + v * LANES<Real>);
+    multiply<Factors, ROWS, WIDE>(folded<Factors>(a.width), left, right, sums);
+    for (int r = 0; r < ROWS; r++)
+      for (int v = 0; v < WIDE; v++) {
         const Index unit = begin + v * LANES<Real>, count = a.width - unit, at = a.at(t, row + r) + unit;
         Real* gates = a.gates + 3 * a.at(t, row + r) + unit;
-        const V candidate = tanh<Real>(sums[r][v]);
+        const V candidate = tanh<Real>(sums[r][v] + load(gates + 2 * a.width, count));
         const V update = load(gates + a.width, count), state = load(a.states + at, count);
         store(gates + 2 * a.width, candidate, count);
         store(a.states + a.at(t + 1, row + r) + unit, state + update * (candidate - state), count);
@@ -163,21 +161,20 @@ template <class Factors> struct GruAfter {
     const Index count = a.width - unit;
     Real* gates = a.gates + 3 * a.at(t, row) + unit;
     V sums[ROWS][3];
-    UNROLL for (int r = 0; r < ROWS; r++) {
-      sums[r][0] = load(gates + 3 * r * a.width, count);
-      sums[r][1] = load(gates + (3 * r + 1) * a.width, count);
-      sums[r][2] = load(a.recurrent_bias + unit, count);
-    }
+    for (int r = 0; r < ROWS; r++)
+      for (int gate = 0; gate < 3; gate++) ahead(gates + (3 * r + gate) * a.width);
     multiply<Factors, ROWS, 3>(folded<Factors>(a.width), left, right, sums);
     for (int r = 0; r < ROWS; r++) {
       const Index at = a.at(t, row + r) + unit;
       Real* own = gates + 3 * r * a.width;
-      const V reset = sigmoid<Real>(sums[r][0]), update = sigmoid<Real>(sums[r][1]);
-      const V candidate = tanh<Real>(load(own + 2 * a.width, count) + reset * sums[r][2]);
+      const V reset = sigmoid<Real>(sums[r][0] + load(own, count));
+      const V update = sigmoid<Real>(sums[r][1] + load(own + a.width, count));
+      const V product = sums[r][2] + load(a.recurrent_bias + unit, count);
+      const V candidate = tanh<Real>(load(own + 2 * a.width, count) + reset * product);
       store(own, reset, count);
       store(own + a.width, update, count);
       store(own + 2 * a.width, candidate, count);
-      store(a.beside + at, sums[r][2], count);
+      store(a.beside + at, product, count);
       store(a.states + a.at(t + 1, row + r) + unit, candidate + update * (load(a.states + at, count) - candidate), count);
     }
   }

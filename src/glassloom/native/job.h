@@ -27,11 +27,22 @@ struct Job {
   void* cell_incoming;         // B H, the same of the cell; GRU before: room for the gradient of reset * state
 };
 
+// Logits of R rows over V tokens, of FLOAT32, FLOAT64 or BFLOAT16; all else is float32 with BFLOAT16.
+struct Softmax {
+  int64_t precision, rows, vocabulary, threads, gradient;  // gradient: whether logits become their own gradient
+  void* logits;            // R V
+  const void* bias;        // V, to be added to the logits, or null
+  const int64_t* targets;  // R
+  const void* weights;     // R, what a row's loss counts
+  void* nats;              // R, out
+};
+
 struct Kernels {
   int64_t (*packed_bytes)(const struct Job*, int direction);
   void (*pack)(const struct Job*, int direction, int64_t part, int64_t parts);
   int64_t (*room_bytes)(const struct Job*, int64_t rows);
   void (*run)(const struct Job*, int direction, int64_t first, int64_t last, void* room);  // rows first..last
+  void (*softmax)(const struct Softmax*, int64_t first, int64_t last);
 };
 
 #ifdef __cplusplus

@@ -2,6 +2,7 @@
 #include "gru.h"
 #include "lstm.h"
 #include "rnn.h"
+#include "softmax.h"
 
 #define JOIN(one, two) one##two
 #define NAMED(one, two) JOIN(one, two)
@@ -53,6 +54,14 @@ void run(const Job* job, int direction, int64_t first, int64_t last, void* room)
   });
 }
 
+void softmax(const Softmax* job, int64_t first, int64_t last) {
+  switch (job->precision) {
+    case FLOAT64: return softmax_rows<double>(*job, first, last);
+    case BFLOAT16: return softmax_rows<Half>(*job, first, last);
+    default: return softmax_rows<float>(*job, first, last);
+  }
+}
+
 }  // namespace
 
-extern "C" const Kernels NAMED(glassloom_kernels_, SET) = {packed_bytes, pack, room_bytes, run};
+extern "C" const Kernels NAMED(glassloom_kernels_, SET) = {packed_bytes, pack, room_bytes, run, softmax};

@@ -31,16 +31,18 @@ template <class Factors> struct Lstm {
         Vector<Real> sums[ROWS][4];
         const Index unit = panel * LANES<Real>, count = a.width - unit;
         Real* gates = a.gates + 4 * a.at(t, row) + unit;
-        UNROLL for (int r = 0; r < ROWS; r++)
-          UNROLL for (int gate = 0; gate < 4; gate++) sums[r][gate] = load(gates + (4 * r + gate) * a.width, count);
+        for (int r = 0; r < ROWS; r++)
+          for (int gate = 0; gate < 4; gate++) ahead(gates + (4 * r + gate) * a.width);
         multiply<Factors, ROWS, 4>(folded<Factors>(a.width), left, right, sums);
         for (int r = 0; r < ROWS; r++) {
           const Index at = a.at(t, row + r) + unit, after = a.at(t + 1, row + r) + unit;
-          const Vector<Real> enter = sigmoid<Real>(sums[r][0]), forget = sigmoid<Real>(sums[r][1]);
-          const Vector<Real> candidate = tanh<Real>(sums[r][2]), output = sigmoid<Real>(sums[r][3]);
+          Real* own = gates + 4 * r * a.width;
+          const Vector<Real> enter = sigmoid<Real>(sums[r][0] + load(own, count));
+          const Vector<Real> forget = sigmoid<Real>(sums[r][1] + load(own + a.width, count));
+          const Vector<Real> candidate = tanh<Real>(sums[r][2] + load(own + 2 * a.width, count));
+          const Vector<Real> output = sigmoid<Real>(sums[r][3] + load(own + 3 * a.width, count));
           const Vector<Real> cell = forget * load(a.cells + at, count) + enter * candidate;
           const Vector<Real> shown = tanh<Real>(cell);
-          Real* own = gates + 4 * r * a.width;
           store(own, enter, count);
           store(own + a.width, forget, count);
           store(own + 2 * a.width, candidate, count);

@@ -147,11 +147,12 @@ template <class Factors, int MOST> Index room_for_rows(Index depth, Index rows) 
 
 // -- multiplying
 
-// sums[r][v] += packed row r times vector v of a panel.
+// products[r][v] = packed row r times vector v of a panel. The sums are the loop's own, so that they stay in registers.
 template <class Factors, int ROWS, int VECTORS>
 INLINE void multiply(Index depths, const Packed<Factors>* rows, const Packed<Factors>* panel,
-                     Vector<Number<Factors>> (&sums)[ROWS][VECTORS]) {
+                     Vector<Number<Factors>> (&products)[ROWS][VECTORS]) {
   constexpr Index lanes = LANES<Number<Factors>>;
+  Vector<Number<Factors>> sums[ROWS][VECTORS] = {};
   for (Index k = 0; k < depths; k++) {
     Vector<Number<Factors>> columns[VECTORS];
     UNROLL for (int v = 0; v < VECTORS; v++) memcpy(&columns[v], panel + v * lanes, sizeof columns[v]);
@@ -162,6 +163,8 @@ INLINE void multiply(Index depths, const Packed<Factors>* rows, const Packed<Fac
     rows += ROWS;
     panel += VECTORS * lanes;
   }
+  UNROLL for (int r = 0; r < ROWS; r++)
+    UNROLL for (int v = 0; v < VECTORS; v++) products[r][v] = sums[r][v];
 }
 
 // tile(Known<rows>(), first row, panel's number, packed rows, packed panel) for every panel and block of rows.
@@ -222,7 +225,7 @@ void times(const Number<Factors>* from, Index stride, Index depth, const Packed<
     for_tiles<Factors, WIDE>(wide_panels<Factors>(columns), length, room, weight, blocks,
                              [&](auto size, Index row, Index panel, const auto* left, const auto* right) {
       constexpr int ROWS = decltype(size)::value;
-      Vector<Number<Factors>> sums[ROWS][WIDE] = {};
+      Vector<Number<Factors>> sums[ROWS][WIDE];
       multiply<Factors, ROWS, WIDE>(folded<Factors>(length), left, right, sums);
       for (int r = 0; r < ROWS; r++)
         for (int v = 0; v < WIDE; v++) {

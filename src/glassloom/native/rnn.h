@@ -28,16 +28,14 @@ template <class Factors, bool RELU> struct Rnn {
         Vector<Real> sums[ROWS][WIDE];
         const Index begin = panel * WIDE * LANES<Real>;
         Real* after = a.states + a.at(t + 1, row) + begin;
-        UNROLL for (int r = 0; r < ROWS; r++)
-          UNROLL for (int v = 0; v < WIDE; v++) {
-            const Index unit = v * LANES<Real>;
-            sums[r][v] = load(after + r * a.width + unit, a.width - begin - unit);
-          }
+        for (int r = 0; r < ROWS; r++)
+          for (int v = 0; v < WIDE; v++) ahead(after + r * a.width + v * LANES<Real>);
         multiply<Factors, ROWS, WIDE>(folded<Factors>(a.width), left, right, sums);
         for (int r = 0; r < ROWS; r++)
           for (int v = 0; v < WIDE; v++) {
             const Index unit = v * LANES<Real>;
-            const Vector<Real> sum = sums[r][v], state = RELU ? (sum <= 0 ? Vector<Real>{} : sum) : tanh<Real>(sum);
+            const Vector<Real> sum = sums[r][v] + load(after + r * a.width + unit, a.width - begin - unit);
+            const Vector<Real> state = RELU ? (sum <= 0 ? Vector<Real>{} : sum) : tanh<Real>(sum);
             store(after + r * a.width + unit, state, a.width - begin - unit);
           }
       });

@@ -7,6 +7,10 @@
 #include <stdint.h>
 #include <string.h>
 
+#ifdef __AVX512F__
+#include <immintrin.h>
+#endif
+
 #ifndef VECTOR_BYTES
 #error "VECTOR_BYTES: how wide a vector is, given by the build"
 #endif
@@ -37,25 +41,43 @@ INLINE Index above(Index amount, Index unit) { return (amount + unit - 1) / unit
 
 template <class Number> INLINE Vector<Number> all(Number value) { return Vector<Number>{} + value; }
 
-// The first `count` lanes; nothing behind them is read, and they count as zero.
+// The first `count` lanes; nothing behind them is read or written, and where they are read they count as zero.
+template <class Number> INLINE Vector<Number> load_some(const Number* from, Index count) {
+  Vector<Number> vector{};
+  memcpy(&vector, from, count * sizeof(Number));
+  return vector;
+}
+template <class Number> INLINE void store_some(Number* to, Vector<Number> vector, Index count) {
+  memcpy(to, &vector, count * sizeof(Number));
+}
+#ifdef __AVX512F__
+INLINE Vector<float> load_some(const float* from, Index count) {
+  return (Vector<float>)_mm512_maskz_loadu_ps((__mmask16)((1u << count) - 1), from);
+}
+INLINE void store_some(float* to, Vector<float> vector, Index count) {
+  _mm512_mask_storeu_ps(to, (__mmask16)((1u << count) - 1), (__m512)vector);
+}
+#endif
+
 template <class Number> INLINE Vector<Number> load(const Number* from, Index count) {
   Vector<Number> vector{};
   if (count >= LANES<Number>) {
     memcpy(&vector, from, sizeof vector);
   } else if (count > 0) {
-    memcpy(&vector, from, count * sizeof(Number));
+    vector = load_some(from, count);
   }
   return vector;
 }
-
-// The first `count` lanes; nothing behind them is written.
 template <class Number> INLINE void store(Number* to, Vector<Number> vector, Index count) {
   if (count >= LANES<Number>) {
     memcpy(to, &vector, sizeof vector);
   } else if (count > 0) {
-    memcpy(to, &vector, count * sizeof(Number));
+    store_some(to, vector, count);
   }
 }
+
+// A vector that is needed soon: its way from memory runs beside the arithmetic in between.
+template <class Number> INLINE void ahead(const Number* from) { __builtin_prefetch(from); }
 
 // e^y = (1 + fraction) * scale, with scale a power of two; |y| at most 80 (float), 700 (double). NaN stays NaN.
 template <class Number> struct Power {

@@ -14,7 +14,6 @@ from glassloom.config import Config
 from glassloom.data.batches import Batch, Sampler, sampler
 from glassloom.data.corpus import Corpus
 from glassloom.errors import RunError, SettingError, TrainingError, notice
-from glassloom.loss import token_nats
 from glassloom.models import build
 from glassloom.models.contract import LanguageModel, State, detach
 from glassloom.runs import Checkpoint, declared_shapes, load_weights
@@ -111,9 +110,8 @@ class TrainingState:
             mine = None if before is None else tuple(tensor[row : row + rows] for tensor in before)
             row += rows
             with autocast(train):
-                logits, state = model(part.inputs, mine)
-            nats = token_nats(logits, part.targets)
-            loss = (nats if part.mask is None else nats * part.mask).sum() / tokens
+                hidden, state = model.hidden(part.inputs, mine)
+                loss = model.weighted_nats(hidden, part.targets, part.weights(tokens, self.dtype))
             loss.backward()  # type: ignore[no-untyped-call]
             total += loss.item()
             after.append(detach(state))
@@ -184,7 +182,8 @@ class TrainingState:
     def _seconds_of(self, batch: Batch) -> float:
         started = time.perf_counter()
         with autocast(self.config.train):
-            nats = token_nats(self.model(batch.inputs)[0], batch.targets).mean()
+            hidden, _ = self.model.hidden(batch.inputs)
+            nats = self.model.weighted_nats(hidden, batch.targets, batch.weights(batch.tokens, self.dtype))
         nats.backward()  # type: ignore[no-untyped-call]
         nats.item()  # waits for the device
         return time.perf_counter() - started
