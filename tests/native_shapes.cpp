@@ -10,6 +10,8 @@ int64_t glassloom_sets(void);
 int64_t glassloom_packed_bytes(int64_t set, const Job* job, int64_t direction);
 void glassloom_pack(int64_t set, const Job* job, int64_t direction);
 void glassloom_run(int64_t set, const Job* job, int64_t direction);
+int64_t glassloom_product_bytes(int64_t set, const Product* job);
+void glassloom_product(int64_t set, const Product* job);
 void glassloom_softmax(int64_t set, const Softmax* job);
 }
 
@@ -56,6 +58,21 @@ template <class Real, class Kept> static void losses(int64_t set, int64_t precis
   glassloom_softmax(set, &job);
 }
 
+template <class Real> static void products(int64_t set, int64_t precision, const int64_t (&shape)[3], bool turned) {
+  std::vector<std::vector<Real>> arrays;
+  arrays.reserve(4);
+  Product job{};
+  job.precision = precision, job.rows = shape[0], job.depth = shape[1], job.columns = shape[2], job.threads = 2;
+  job.down = turned ? 1 : job.columns, job.right = turned ? job.depth : 1;
+  job.from = filled(arrays, job.rows * job.depth);
+  job.weight = filled(arrays, job.depth * job.columns);
+  job.bias = filled(arrays, job.columns);
+  job.to = filled(arrays, job.rows * job.columns);
+  std::vector<char> packed(static_cast<size_t>(glassloom_product_bytes(set, &job)));
+  job.packed = packed.data();
+  glassloom_product(set, &job);
+}
+
 int main() {
   const int64_t shapes[][3] = {{1, 1, 1}, {3, 2, 5}, {2, 13, 31}, {0, 2, 3}, {2, 7, 67}, {1, 3, 128}, {1, 2, 300}};
   int ran = 0;
@@ -77,5 +94,12 @@ int main() {
       losses<float, uint16_t>(set, BFLOAT16, 3, vocabulary);
       ran += 3;
     }
+  for (int64_t set = 0; set < glassloom_sets(); set++)
+    for (const auto& shape : shapes)
+      for (bool turned : {false, true}) {
+        products<float>(set, FLOAT32, shape, turned);
+        products<double>(set, FLOAT64, shape, turned);
+        ran += 2;
+      }
   printf("%d", ran);
 }

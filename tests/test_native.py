@@ -108,6 +108,22 @@ def test_what_is_no_number_is_not_hidden(cell: str) -> None:
             assert layer(cell, given)[0].abs().max() <= (1 if cell != "before" and cell != "after" else 3)
 
 
+@pytest.mark.parametrize("shape", [(1, 1, 1), (25, 200, 300), (500, 700, 67), (3, 513, 5)], ids=str)
+def test_a_product_of_rounded_factors_is_summed_in_float32(shape: tuple[int, int, int]) -> None:
+    rows, depth, columns = shape
+    generator = torch.Generator().manual_seed(depth)
+    left, right, bias = (
+        torch.randn(size, generator=generator) for size in ((rows, depth), (columns, depth), (columns,))
+    )
+    exact = left.bfloat16().double() @ right.bfloat16().double().t() + bias
+    for name in [one for one in SETS if one.endswith("bf16")]:
+        with native.using(name):
+            turned = native.rounded_product(left, right.t(), bias)
+            straight = native.rounded_product(left, right.t().contiguous(), bias)
+        assert torch.equal(turned, straight)
+        assert (turned - exact).abs().max() < 1e-5 * depth**0.5 * 5
+
+
 def test_weights_that_change_without_counting_are_seen() -> None:
     losses: dict[str | None, list[float]] = {}
     for name in (None, *SETS):
@@ -184,5 +200,5 @@ def test_no_kernel_reads_or_writes_beyond_its_arrays(tmp_path: Path) -> None:
     )
     ran = subprocess.run([str(tmp_path / "shapes")], capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stderr[-2000:]
-    cells, losses = 5 * 2 * 7, 5 * 3  # cells, precisions and shapes; vocabularies and precisions
-    assert int(ran.stdout) == len(sets) * (cells + losses)
+    cells, losses, products = 5 * 2 * 7, 5 * 3, 7 * 2 * 2  # cells, precisions and shapes; vocabularies and precisions
+    assert int(ran.stdout) == len(sets) * (cells + losses + products)

@@ -58,7 +58,16 @@ class Softmax(ctypes.Structure):
     )
 
 
-JOBS = (Job, Softmax)
+class Product(ctypes.Structure):
+    """The job of the same name in native/job.h."""
+
+    _fields_ = (
+        *((name, ctypes.c_int64) for name in ("precision", "rows", "depth", "columns", "down", "right", "threads")),
+        *((name, ctypes.c_void_p) for name in ("from", "weight", "packed", "bias", "to")),
+    )
+
+
+JOBS = (Job, Product, Softmax)
 
 
 @dataclass(frozen=True)
@@ -87,6 +96,8 @@ def load(folder: Path = FOLDER) -> Library | None:
             ("packed_bytes", ctypes.c_int64, (ctypes.c_int64, ctypes.c_void_p, ctypes.c_int64)),
             ("pack", None, (ctypes.c_int64, ctypes.c_void_p, ctypes.c_int64)),
             ("run", None, (ctypes.c_int64, ctypes.c_void_p, ctypes.c_int64)),
+            ("product_bytes", ctypes.c_int64, (ctypes.c_int64, ctypes.c_void_p)),
+            ("product", None, (ctypes.c_int64, ctypes.c_void_p)),
             ("softmax", None, (ctypes.c_int64, ctypes.c_void_p)),
         ):
             function = getattr(functions, f"glassloom_{name}")
@@ -139,6 +150,21 @@ def serves(tensor: Tensor, dtype: torch.dtype) -> bool:
     if dtype == torch.bfloat16:
         return tensor.dtype == torch.float32 and str(chosen()).endswith("bf16")
     return tensor.dtype == dtype and dtype in PRECISIONS
+
+
+def rounded_product(rows: Tensor, weight: Tensor, bias: Tensor | None = None, out: Tensor | None = None) -> Tensor:
+    """rows @ weight + bias, the factors rounded to bfloat16 on their way and the sums in float32; all are float32."""
+    assert LIBRARY is not None
+    functions, number = LIBRARY.functions, LIBRARY.sets[str(chosen())]
+    rows = rows.contiguous()
+    out = rows.new_empty(len(rows), weight.shape[1]) if out is None else out
+    threads = torch.get_num_threads() if rows.numel() * weight.shape[1] > LITTLE else 1
+    job = Product(PRECISIONS[torch.bfloat16], *rows.shape, weight.shape[1], *weight.stride(), threads)
+    packed = torch.empty(functions.glassloom_product_bytes(number, ctypes.byref(job)), dtype=torch.uint8)
+    for name, array in {"from": rows, "weight": weight, "packed": packed, "bias": bias, "to": out}.items():
+        setattr(job, name, None if array is None else array.data_ptr())
+    functions.glassloom_product(number, ctypes.byref(job))
+    return out
 
 
 def softmax(logits: Tensor, bias: Tensor | None, targets: Tensor, weights: Tensor, gradient: bool) -> Tensor:

@@ -10,6 +10,8 @@ from contextlib import AbstractContextManager, nullcontext
 import torch
 from torch import Tensor
 
+from glassloom.kernels import native
+
 
 def product_dtype(inputs: Tensor) -> torch.dtype:
     """The type that factors are rounded to: autocast's where it is on, else the inputs' own (float64 always)."""
@@ -52,6 +54,8 @@ def project(
     place = None if out is None else out.flatten(0, 1)
     if dtype == inputs.dtype:
         gates = torch.addmm(bias, flat, weight.t(), out=place)
+    elif native.serves(inputs, dtype):
+        gates = native.rounded_product(flat, weight.t(), bias, place)
     else:
         gates = torch.add(product(flat, weight.to(dtype).t()), bias, out=place)
     return gates.view(*inputs.shape[:2], weight.shape[0])
@@ -85,9 +89,12 @@ def input_gradients(
     bias_gradient = flat.sum(0)
     if weight is None:
         return derivative if wanted else None, None, bias_gradient
-    rounded = flat.to(dtype)
-    inputs_gradient = product(rounded, weight.to(dtype)).to(inputs.dtype).view_as(inputs) if wanted else None
-    return inputs_gradient, weight_gradient(rounded, inputs, dtype), bias_gradient
+    inputs_gradient = None
+    if wanted and dtype != inputs.dtype and native.serves(flat, dtype):
+        inputs_gradient = native.rounded_product(flat, weight).view_as(inputs)
+    elif wanted:
+        inputs_gradient = product(flat.to(dtype), weight.to(dtype)).to(inputs.dtype).view_as(inputs)
+    return inputs_gradient, weight_gradient(derivative, inputs, dtype), bias_gradient
 
 
 def weight_gradient(derivative: Tensor, inputs: Tensor, dtype: torch.dtype) -> Tensor:

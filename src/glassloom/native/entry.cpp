@@ -100,7 +100,7 @@ extern "C" {
 EXPORTED void glassloom_threads(void* gomp_parallel) { parallel = reinterpret_cast<Parallel>(gomp_parallel); }
 
 // By this the caller knows whether it means the same by a job; to be the first thing that is asked.
-EXPORTED int glassloom_job_bytes(void) { return static_cast<int>(sizeof(Job) + sizeof(Softmax)); }
+EXPORTED int glassloom_job_bytes(void) { return static_cast<int>(sizeof(Job) + sizeof(Product) + sizeof(Softmax)); }
 
 EXPORTED int64_t glassloom_sets(void) { return static_cast<int64_t>(sizeof sets / sizeof *sets); }
 
@@ -128,6 +128,19 @@ EXPORTED void glassloom_run(int64_t set, const Job* job, int64_t direction) {
   in_parts(parts, [=](int64_t part) {
     const int64_t first = rows * part / parts, last = rows * (part + 1) / parts;
     kernels->run(job, static_cast<int>(direction), first, last, room.of(kernels->room_bytes(job, last - first)));
+  });
+}
+
+EXPORTED int64_t glassloom_product_bytes(int64_t set, const Product* job) {
+  return sets[set].kernels->product_bytes(job, 0);
+}
+
+EXPORTED void glassloom_product(int64_t set, const Product* job) {
+  const Kernels* kernels = sets[set].kernels;
+  const int64_t rows = job->rows, parts = job->threads < rows ? job->threads : rows;
+  in_parts(job->threads, [=](int64_t part) { kernels->pack_product(job, part, job->threads); });
+  in_parts(parts, [=](int64_t part) {
+    kernels->product(job, rows * part / parts, rows * (part + 1) / parts, room.of(kernels->product_bytes(job, 1)));
   });
 }
 

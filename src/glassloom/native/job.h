@@ -27,6 +27,16 @@ struct Job {
   void* cell_incoming;         // B H, the same of the cell; GRU before: room for the gradient of reset * state
 };
 
+// Rows times a weight: to = from weight + bias. Element (k, n) of the weight stands at weight[k * down + n * right].
+struct Product {
+  int64_t precision, rows, depth, columns, down, right, threads;
+  const void* from;    // rows x depth
+  const void* weight;
+  void* packed;        // room for the packed weight
+  const void* bias;    // columns, or null
+  void* to;            // rows x columns
+};
+
 // Logits of R rows over V tokens, of FLOAT32, FLOAT64 or BFLOAT16; all else is float32 with BFLOAT16.
 struct Softmax {
   int64_t precision, rows, vocabulary, threads, gradient;  // gradient: whether logits become their own gradient
@@ -42,6 +52,9 @@ struct Kernels {
   void (*pack)(const struct Job*, int direction, int64_t part, int64_t parts);
   int64_t (*room_bytes)(const struct Job*, int64_t rows);
   void (*run)(const struct Job*, int direction, int64_t first, int64_t last, void* room);  // rows first..last
+  int64_t (*product_bytes)(const struct Product*, int part);  // of the packed weight (0), of a thread's room (1)
+  void (*pack_product)(const struct Product*, int64_t part, int64_t parts);
+  void (*product)(const struct Product*, int64_t first, int64_t last, void* room);
   void (*softmax)(const struct Softmax*, int64_t first, int64_t last);
 };
 

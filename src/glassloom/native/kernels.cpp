@@ -9,6 +9,17 @@
 
 namespace {
 
+// visit(factors) with a value of the class that a precision's factors have.
+template <class Visit> INLINE auto with_factors(int64_t precision, const Visit& visit) {
+  switch (precision) {
+    case FLOAT64: return visit(Plain<double>());
+#ifdef __AVX512BF16__
+    case BFLOAT16: return visit(Rounded());
+#endif
+    default: return visit(Plain<float>());
+  }
+}
+
 // visit(cell, arrays) with the class of a job's cell, and its arrays as that reads them.
 template <class Factors, class Visit> INLINE auto with_cell(const Job& job, const Visit& visit) {
   switch (job.cell) {
@@ -21,13 +32,7 @@ template <class Factors, class Visit> INLINE auto with_cell(const Job& job, cons
 }
 
 template <class Visit> INLINE auto with_precision(const Job& job, const Visit& visit) {
-  switch (job.precision) {
-    case FLOAT64: return with_cell<Plain<double>>(job, visit);
-#ifdef __AVX512BF16__
-    case BFLOAT16: return with_cell<Rounded>(job, visit);
-#endif
-    default: return with_cell<Plain<float>>(job, visit);
-  }
+  return with_factors(job.precision, [&](auto factors) { return with_cell<decltype(factors)>(job, visit); });
 }
 
 int64_t packed_bytes(const Job* job, int direction) {
@@ -54,6 +59,29 @@ void run(const Job* job, int direction, int64_t first, int64_t last, void* room)
   });
 }
 
+int64_t product_bytes(const Product* job, int part) {
+  return with_factors(job->precision, [&](auto factors) {
+    typedef decltype(factors) Factors;
+    const Index size = part ? room_for_group<Factors>(job->depth) : packed_size<Factors>(job->depth, job->columns);
+    return size * (Index)sizeof(Packed<Factors>);
+  });
+}
+
+void pack_product(const Product* job, int64_t part, int64_t parts) {
+  with_factors(job->precision, [&](auto factors) {
+    typedef decltype(factors) Factors;
+    const Weight<Number<Factors>> weight{(const Number<Factors>*)job->weight, job->down, job->right, job->depth};
+    pack_weight<Factors>(weight, job->columns, (Packed<Factors>*)job->packed, part, parts);
+  });
+}
+
+void product(const Product* job, int64_t first, int64_t last, void* room) {
+  with_factors(job->precision, [&](auto factors) {
+    typedef decltype(factors) Factors;
+    product_rows<Factors>(*job, first, last, (Packed<Factors>*)room);
+  });
+}
+
 void softmax(const Softmax* job, int64_t first, int64_t last) {
   switch (job->precision) {
     case FLOAT64: return softmax_rows<double>(*job, first, last);
@@ -64,4 +92,5 @@ void softmax(const Softmax* job, int64_t first, int64_t last) {
 
 }  // namespace
 
-extern "C" const Kernels NAMED(glassloom_kernels_, SET) = {packed_bytes, pack, room_bytes, run, softmax};
+extern "C" const Kernels NAMED(glassloom_kernels_, SET) = {packed_bytes, pack, room_bytes, run, product_bytes,
+                                                                pack_product, product, softmax};

@@ -6,6 +6,7 @@
 
 #include <stdlib.h>
 
+#include "job.h"
 #include "vector.h"
 
 #ifdef __AVX512BF16__
@@ -198,13 +199,14 @@ template <class Factors> Index packed_size(Index depth, Index columns) {
   return size;
 }
 
-// The weight (depth x columns, row by row) in stretches of DEPTH, each in panels; part `part` of `parts` of that work.
+// The weight in stretches of DEPTH, each in panels; part `part` of `parts` of that work.
 template <class Factors>
-void pack_weight(const Number<Factors>* from, Index depth, Index columns, Packed<Factors>* to, Index part, Index parts) {
+void pack_weight(const Weight<Number<Factors>>& weight, Index columns, Packed<Factors>* to, Index part, Index parts) {
   constexpr Index lanes = LANES<Number<Factors>>;
   const Index panels = wide_panels<Factors>(columns);
-  for (Index start = 0; start < depth; start += DEPTH) {
-    const Weight<Number<Factors>> stretch{from + start * columns, columns, 1, least(DEPTH, depth - start)};
+  for (Index start = 0; start < weight.depth; start += DEPTH) {
+    const Weight<Number<Factors>> stretch{weight.from + start * weight.down, weight.down, weight.right,
+                                          least(DEPTH, weight.depth - start)};
     for (Index panel = panels * part / parts; panel < panels * (part + 1) / parts; panel++)
       pack_panel<Factors, WIDE>(stretch, [&](int v) {
         const Index column = (panel * WIDE + v) * lanes;
@@ -214,10 +216,17 @@ void pack_weight(const Number<Factors>* from, Index depth, Index columns, Packed
   }
 }
 
-// to (rows x columns) = or += from (rows x depth) times a packed weight, for the rows of the blocks.
+// The same, of a weight that lies row by row.
+template <class Factors>
+void pack_weight(const Number<Factors>* from, Index depth, Index columns, Packed<Factors>* to, Index part, Index parts) {
+  pack_weight<Factors>(Weight<Number<Factors>>{from, columns, 1, depth}, columns, to, part, parts);
+}
+
+// to (rows x columns) = or += from (rows x depth) times a packed weight, for the rows of the blocks, plus a bias if any.
 template <class Factors>
 void times(const Number<Factors>* from, Index stride, Index depth, const Packed<Factors>* weight, Index columns,
-           Number<Factors>* to, const Blocks& blocks, Packed<Factors>* room, bool add) {
+           Number<Factors>* to, const Blocks& blocks, Packed<Factors>* room, bool add,
+           const Number<Factors>* bias = nullptr) {
   constexpr Index lanes = LANES<Number<Factors>>;
   for (Index start = 0; start < depth; start += DEPTH) {
     const Index length = least(DEPTH, depth - start);
@@ -232,11 +241,28 @@ void times(const Number<Factors>* from, Index stride, Index depth, const Packed<
           const Index column = (panel * WIDE + v) * lanes;
           Number<Factors>* place = to + (row + r) * columns + column;
           if (add || start > 0) sums[r][v] += load(place, columns - column);
+          else if (bias) sums[r][v] += load(bias + column, columns - column);
           store(place, sums[r][v], columns - column);
         }
     });
     weight += wide_panels<Factors>(columns) * wide_panel<Factors>(length);
   }
+}
+
+// -- a product of its own
+
+constexpr Index GROUP = 240;  // rows that are packed at once: they stay in the cache while all panels pass by
+
+template <class Factors> Index room_for_group(Index depth) {
+  return room_for_rows<Factors, tile_rows(WIDE)>(least(DEPTH, depth), GROUP);
+}
+
+template <class Factors> void product_rows(const Product& job, Index first, Index last, Packed<Factors>* room) {
+  typedef Number<Factors> Real;
+  for (Index row = first; row < last; row += GROUP)
+    times<Factors>((const Real*)job.from, job.depth, job.depth, (const Packed<Factors>*)job.packed, job.columns,
+                   (Real*)job.to, Blocks(row, least(row + GROUP, last), tile_rows(WIDE)), room, false,
+                   (const Real*)job.bias);
 }
 
 }  // namespace
