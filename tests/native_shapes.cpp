@@ -13,6 +13,7 @@ void glassloom_run(int64_t set, const Job* job, int64_t direction);
 int64_t glassloom_product_bytes(int64_t set, const Product* job);
 void glassloom_product(int64_t set, const Product* job);
 void glassloom_softmax(int64_t set, const Softmax* job);
+void glassloom_drop(int64_t set, const Drop* job);
 }
 
 template <class Real> static void* filled(std::vector<std::vector<Real>>& arrays, int64_t size) {
@@ -73,6 +74,17 @@ template <class Real> static void products(int64_t set, int64_t precision, const
   glassloom_product(set, &job);
 }
 
+template <class Real> static void drops(int64_t set, int64_t precision, int64_t count, int64_t period) {
+  std::vector<std::vector<Real>> arrays;
+  arrays.reserve(2);
+  Drop job{};
+  job.precision = precision, job.count = count, job.period = period, job.threads = 2;
+  job.seed = 0x0123456789abcdef, job.threshold = 1u << 31, job.scale = 2;
+  job.from = filled(arrays, count);
+  job.to = filled(arrays, count);
+  glassloom_drop(set, &job);
+}
+
 int main() {
   const int64_t shapes[][3] = {{1, 1, 1}, {3, 2, 5}, {2, 13, 31}, {0, 2, 3}, {2, 7, 67}, {1, 3, 128}, {1, 2, 300}};
   int ran = 0;
@@ -101,5 +113,11 @@ int main() {
         products<double>(set, FLOAT64, shape, turned);
         ran += 2;
       }
+  for (int64_t set = 0; set < glassloom_sets(); set++)
+    for (int64_t period : {1, 7, 67, 201}) {
+      drops<float>(set, FLOAT32, 201, period);
+      drops<double>(set, FLOAT64, 201, period);
+      ran += 2;
+    }
   printf("%d", ran);
 }

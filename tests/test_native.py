@@ -201,4 +201,5 @@ def test_no_kernel_reads_or_writes_beyond_its_arrays(tmp_path: Path) -> None:
     ran = subprocess.run([str(tmp_path / "shapes")], capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stderr[-2000:]
     cells, losses, products = 5 * 2 * 7, 5 * 3, 7 * 2 * 2  # cells, precisions and shapes; vocabularies and precisions
-    assert int(ran.stdout) == len(sets) * (cells + losses + products)
+    drops = 4 * 2  # periods and precisions
+    assert int(ran.stdout) == len(sets) * (cells + losses + products + drops)

@@ -67,7 +67,17 @@ class Product(ctypes.Structure):
     )
 
 
-JOBS = (Job, Product, Softmax)
+class Drop(ctypes.Structure):
+    """The job of the same name in native/job.h."""
+
+    _fields_ = (
+        *((name, ctypes.c_int64) for name in ("precision", "count", "period", "seed", "threshold", "threads")),
+        ("scale", ctypes.c_double),
+        *((name, ctypes.c_void_p) for name in ("from", "to")),
+    )
+
+
+JOBS = (Job, Product, Softmax, Drop)
 
 
 @dataclass(frozen=True)
@@ -98,6 +108,7 @@ def load(folder: Path = FOLDER) -> Library | None:
             ("run", None, (ctypes.c_int64, ctypes.c_void_p, ctypes.c_int64)),
             ("product_bytes", ctypes.c_int64, (ctypes.c_int64, ctypes.c_void_p)),
             ("product", None, (ctypes.c_int64, ctypes.c_void_p)),
+            ("drop", None, (ctypes.c_int64, ctypes.c_void_p)),
             ("softmax", None, (ctypes.c_int64, ctypes.c_void_p)),
         ):
             function = getattr(functions, f"glassloom_{name}")
@@ -164,6 +175,24 @@ def rounded_product(rows: Tensor, weight: Tensor, bias: Tensor | None = None, ou
     for name, array in {"from": rows, "weight": weight, "packed": packed, "bias": bias, "to": out}.items():
         setattr(job, name, None if array is None else array.data_ptr())
     functions.glassloom_product(number, ctypes.byref(job))
+    return out
+
+
+def has_drop(values: Tensor) -> bool:
+    """Whether `drop` takes this tensor."""
+    return bool(chosen()) and values.device.type == "cpu" and values.dtype in (torch.float32, torch.float64)
+
+
+def drop(values: Tensor, period: int, seed: int, threshold: int, scale: float) -> Tensor:
+    """The entries whose place scatters to `threshold` or above, times `scale`; the others zero (kernels/dropout.py)."""
+    assert LIBRARY is not None
+    values = values.contiguous()
+    out = torch.empty_like(values)
+    threads = torch.get_num_threads() if values.numel() > LITTLE else 1
+    job = Drop(PRECISIONS[values.dtype], values.numel(), max(period, 1), seed, threshold, threads, scale)
+    setattr(job, "from", values.data_ptr())
+    job.to = out.data_ptr()
+    LIBRARY.functions.glassloom_drop(LIBRARY.sets[str(chosen())], ctypes.byref(job))
     return out
 
 

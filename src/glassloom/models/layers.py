@@ -9,6 +9,8 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from glassloom.kernels.dropout import dropout
+
 
 class Linear(nn.Module):
     """x W^T + b, the weight of shape `outputs inputs`."""
@@ -55,17 +57,11 @@ class Norm(nn.Module):
 
 
 def drop(
-    values: Float[Tensor, "*axes"], rate: float, generator: torch.Generator | None, shared_axis: int | None = None
+    values: Float[Tensor, "*axes"], rate: float, generator: torch.Generator | None, shared: bool = False
 ) -> Float[Tensor, "*axes"]:
     """Zero each entry with probability `rate` and divide the others by 1 - rate (Srivastava et al. 2014).
 
-    Along `shared_axis` one mask is used throughout: with the time axis, one mask for all steps (Gal and Ghahramani
-    2016). The mask comes from `generator` (torch's global one where None), so a run that resumes draws the same.
+    `shared`: one mask for all along the first axis; with the time axis, one for all steps (Gal and Ghahramani 2016).
+    The mask comes from `generator` (torch's global one where None), so a run that resumes draws the same.
     """
-    if rate == 0:
-        return values
-    shape = list(values.shape)
-    if shared_axis is not None:
-        shape[shared_axis] = 1
-    mask = torch.empty(shape, dtype=values.dtype, device=values.device)
-    return values * mask.bernoulli_(1 - rate, generator=generator).div_(1 - rate)
+    return values if rate == 0 else dropout(values, rate, generator, shared)

@@ -154,7 +154,7 @@ class RecurrentModel(LanguageModel):
     def hidden(self, tokens: Tokens, state: State | None = None) -> tuple[Hidden, State]:
         settings, generator = self.settings, self.generator
         rate = settings.rate if self.training else lambda place: 0.0
-        shared = 0 if settings.dropout_mask == "sequence" else None
+        shared = settings.dropout_mask == "sequence"
         state = self.initial_state(len(tokens)) if state is None else state
         count, after = len(self.layers), list(state)
         values = None

@@ -100,7 +100,7 @@ extern "C" {
 EXPORTED void glassloom_threads(void* gomp_parallel) { parallel = reinterpret_cast<Parallel>(gomp_parallel); }
 
 // By this the caller knows whether it means the same by a job; to be the first thing that is asked.
-EXPORTED int glassloom_job_bytes(void) { return static_cast<int>(sizeof(Job) + sizeof(Product) + sizeof(Softmax)); }
+EXPORTED int glassloom_job_bytes(void) { return static_cast<int>(sizeof(Job) + sizeof(Product) + sizeof(Softmax) + sizeof(Drop)); }
 
 EXPORTED int64_t glassloom_sets(void) { return static_cast<int64_t>(sizeof sets / sizeof *sets); }
 
@@ -142,6 +142,12 @@ EXPORTED void glassloom_product(int64_t set, const Product* job) {
   in_parts(parts, [=](int64_t part) {
     kernels->product(job, rows * part / parts, rows * (part + 1) / parts, room.of(kernels->product_bytes(job, 1)));
   });
+}
+
+EXPORTED void glassloom_drop(int64_t set, const Drop* job) {
+  const Kernels* kernels = sets[set].kernels;
+  const int64_t count = job->count, parts = job->threads;
+  in_parts(parts, [=](int64_t part) { kernels->drop(job, count * part / parts, count * (part + 1) / parts); });
 }
 
 EXPORTED void glassloom_softmax(int64_t set, const Softmax* job) {

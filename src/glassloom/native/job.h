@@ -47,6 +47,14 @@ struct Softmax {
   void* nats;              // R, out
 };
 
+// Entries that stay, scaled, and zeros; whether one stays follows from its place modulo `period` and the seed.
+struct Drop {
+  int64_t precision, count, period, seed, threshold, threads;  // stays where the scatter of its place >= threshold
+  double scale;
+  const void* from;  // count
+  void* to;          // count
+};
+
 struct Kernels {
   int64_t (*packed_bytes)(const struct Job*, int direction);
   void (*pack)(const struct Job*, int direction, int64_t part, int64_t parts);
@@ -56,6 +64,7 @@ struct Kernels {
   void (*pack_product)(const struct Product*, int64_t part, int64_t parts);
   void (*product)(const struct Product*, int64_t first, int64_t last, void* room);
   void (*softmax)(const struct Softmax*, int64_t first, int64_t last);
+  void (*drop)(const struct Drop*, int64_t first, int64_t last);
 };
 
 #ifdef __cplusplus

@@ -1,4 +1,5 @@
 // One instruction set's kernels: compiled once for each, with its name and the width of its vectors.
+#include "drop.h"
 #include "gru.h"
 #include "lstm.h"
 #include "rnn.h"
@@ -90,7 +91,12 @@ void softmax(const Softmax* job, int64_t first, int64_t last) {
   }
 }
 
+void drop(const Drop* job, int64_t first, int64_t last) {
+  if (job->precision == FLOAT64) drop_entries<double>(*job, first, last);
+  else drop_entries<float>(*job, first, last);
+}
+
 }  // namespace
 
-extern "C" const Kernels NAMED(glassloom_kernels_, SET) = {packed_bytes, pack, room_bytes, run, product_bytes,
-                                                                pack_product, product, softmax};
+extern "C" const Kernels NAMED(glassloom_kernels_, SET) = {
+    packed_bytes, pack, room_bytes, run, product_bytes, pack_product, product, softmax, drop};
