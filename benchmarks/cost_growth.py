@@ -6,7 +6,9 @@ One thing grows at a time, the others stay at the base. Every point is a process
 everything imported: it opens the text, takes steps through the product's own state (forward, backward, optimizer), and
 says the median time of a step over its tokens, and its peak of resident memory beyond what it held before. The
 exponent is that of a straight line through the logarithms of the upper end, the last `UPPER` points, by least squares;
-its residual is the root mean square distance from that line, as a factor less 1. An exponent of 0 is no growth.
+its residual is the root mean square distance from that line, as a factor less 1. An exponent of 0 is no growth. Pages
+of mapped files (the prepared text, libraries) count as resident, though the system drops them when it needs the room:
+they are told apart, and the fits and plots of memory are of the rest.
 
 JSON goes to benchmarks/results/, the plots to docs/pictures/ (with --short, which has fewer points, no plots).
 """
@@ -75,7 +77,7 @@ def measure(point: Point) -> dict[str, Any]:
     from glassloom.training.prepared import prepare
     from glassloom.training.state import TrainingState
 
-    before = peak_bytes()
+    before, mapped_before = peak_bytes(), mapped_bytes()
     size = {**BASE, point.axis: point.value}
     given = {name: size[name] for name in ("width", "layers", "sequence_length", "batch_size")}
     if point.model == "transformer":
@@ -99,7 +101,15 @@ def measure(point: Point) -> dict[str, Any]:
         "microseconds_per_token": 1e6 * statistics.median(seconds[1:]) / state.tokens_per_step(),
         "steps": len(seconds) - 1,
         "memory_beyond_imports_bytes": peak_bytes() - before,
+        "mapped_file_bytes": max(0, mapped_bytes() - mapped_before),
     }
+
+
+def mapped_bytes() -> int:
+    """How much of files is mapped into memory now, libraries and the ids of the text: the system may drop it at any time."""
+    status = Path("/proc/self/status")
+    lines = status.read_text().splitlines() if status.exists() else []
+    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("RssFile")), 0)
 
 
 def points(axes: dict[str, tuple[int, ...]], models: Sequence[str], folder: Path) -> Iterator[Point]:
@@ -155,11 +165,16 @@ def fits(rows: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:
         upper = [row for row in rows if (row["axis"], row["model"]) == (axis, model)][-UPPER:]
         values = [row["value"] for row in upper]
         time_slope, time_rest = exponent(values, [row["microseconds_per_token"] for row in upper])
-        slope, rest = exponent(values, [row["memory_beyond_imports_bytes"] for row in upper])
+        slope, rest = exponent(values, [own_bytes(row) for row in upper])
         yield {
             "axis": axis, "model": model, "from": values[0], "to": values[-1], "time_exponent": time_slope,
             "time_residual": time_rest, "memory_exponent": slope, "memory_residual": rest,
         }  # fmt: skip
+
+
+def own_bytes(row: dict[str, Any]) -> int:
+    """Peak memory without mapped files."""
+    return int(row["memory_beyond_imports_bytes"]) - int(row["mapped_file_bytes"])
 
 
 def draw(rows: Sequence[dict[str, Any]], fitted: Sequence[dict[str, Any]]) -> None:
@@ -168,18 +183,18 @@ def draw(rows: Sequence[dict[str, Any]], fitted: Sequence[dict[str, Any]]) -> No
     from glassloom.report.drawing import as_svg, show
 
     kinds = (
-        ("time", "microseconds_per_token", 1.0, "microseconds a token"),
-        ("memory", "memory_beyond_imports_bytes", 1e-6, "peak memory beyond imports, MB"),
+        ("time", lambda row: row["microseconds_per_token"], "microseconds a token"),
+        ("memory", lambda row: own_bytes(row) / 1e6, "peak memory beyond imports, MB"),
     )
     slopes = {(one["axis"], one["model"]): one for one in fitted}
     for axis in dict.fromkeys(row["axis"] for row in rows):
-        for kind, field, factor, title in kinds:
+        for kind, cost, title in kinds:
             series = []
             for model in dict.fromkeys(row["model"] for row in rows):
                 mine = [row for row in rows if (row["axis"], row["model"]) == (axis, model)]
                 slope = slopes[axis, model][f"{kind}_exponent"]
                 x = tuple(float(row["value"]) for row in mine)
-                y = tuple(row[field] * factor for row in mine)
+                y = tuple(cost(row) for row in mine)
                 series.append(Series(name=f"{model}, exponent {slope:.2f}", x=x, y=y))
             name = f"cost-{kind}-{axis.replace('_', '-')}"
             over, up = Axis(TITLES[axis], log=True), Axis(title, log=True)
@@ -196,7 +211,7 @@ def main(short: bool = False, models: Iterable[str] = MODELS) -> None:
     for row in measured(SHORT if short else AXES, models):
         print(
             f"{row['axis']:<16} {row['value']:>6} {row['model']:<12} {row['microseconds_per_token']:>9.2f} µs/token "
-            f"{row['memory_beyond_imports_bytes'] / 1e6:>8.0f} MB",
+            f"{own_bytes(row) / 1e6:>8.0f} MB and {row['mapped_file_bytes'] / 1e6:.0f} of mapped files",
             flush=True,
         )
         rows.append(row)
