@@ -106,7 +106,7 @@ def measure(point: Point) -> dict[str, Any]:
 
 
 def mapped_bytes() -> int:
-    """How much of files is mapped into memory now, libraries and the ids of the text: the system may drop it at any time."""
+    """How much of files is mapped into memory now, libraries and the ids of the text; the system may drop it."""
     status = Path("/proc/self/status")
     lines = status.read_text().splitlines() if status.exists() else []
     return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("RssFile")), 0)

@@ -89,7 +89,8 @@ def test_every_second_of_a_training_is_told_once(tiny_text: str, tmp_path: Path)
     assert result.beside == told["beside"]
     records = [record for record in result.run.metrics() if record["event"] == "evaluation"]
     spent = [record["beside"]["evaluation"] for record in records]
-    assert spent == sorted(spent) and spent[0] > 0
+    assert spent == sorted(spent)
+    assert spent[0] > 0
     assert told["beside"]["evaluation"] == spent[-1]
 
 
@@ -144,4 +145,5 @@ def test_the_allocator_keeps_large_blocks_once_training_has_begun(tiny_text: str
 def test_the_closing_lines_say_where_the_time_went(commands: Commands, tiny_text: str, tmp_path: Path) -> None:
     (tmp_path / "text.txt").write_text(tiny_text, encoding="utf-8")
     done = commands.done("train", tmp_path / "text.txt", *TINY, "--runs", tmp_path / "runs")
-    assert "beside it " in done.out and "to score and to save, " in done.out
+    assert "beside it " in done.out
+    assert "to score and to save, " in done.out
