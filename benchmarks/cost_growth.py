@@ -222,7 +222,7 @@ def main(short: bool = False, models: Iterable[str] = MODELS) -> None:
             f"{one['axis']:<16} {one['model']:<12} {one['time_exponent']:>8.2f} {one['time_residual']:>9.1%} "
             f"{one['memory_exponent']:>9.2f} {one['memory_residual']:>9.1%}"
         )
-    command = f"python benchmarks/cost_growth.py{' --short' if short else ''}"
+    command = f"python benchmarks/cost_growth.py{' --short' if short else ''} --models {','.join(models)}"
     write("cost_growth_short" if short else "cost_growth", command, rows, base=BASE, fits=fitted)
     if not short:
         draw(rows, fitted)
