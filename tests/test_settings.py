@@ -19,6 +19,7 @@ from glassloom.generation import DecodingSettings, generate
 from glassloom.loss import token_nats
 from glassloom.models import ARCHITECTURES, architecture, build
 from glassloom.training import train
+from trainings import TIMES
 
 TEXT = "Simple is better than complex. Ça va, café?\n\nComplex is better than complicated.\n" * 12
 
@@ -70,7 +71,7 @@ def of_training(folder: Path, given: dict[str, Any]) -> Any:
         run = train(path, given, root=root, name="run", with_baselines=False).run
     except (SettingError, TrainingError) as error:
         return str(error)
-    metrics = [{k: v for k, v in record.items() if k != "seconds"} for record in run.metrics()]
+    metrics = [{k: v for k, v in record.items() if k not in TIMES} for record in run.metrics()]
     weights = {c.step: hashlib.sha256((c.path / "model.safetensors").read_bytes()).digest() for c in run.checkpoints()}
     return metrics, run.samples(), weights, torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
 

@@ -54,11 +54,15 @@ def stop_at(step: int) -> tuple[Callable[[Any], None], Callable[[], bool]]:
     return watch, lambda: seen[0] >= step
 
 
+TIMES = ("seconds", "beside")
+"""What no two trainings have alike."""
+
+
 def everything(run: Run) -> dict[str, Any]:
     """All that training left: weights, what is beside them, progress and metrics, without times."""
     newest = run.newest()
-    progress = {key: value for key, value in newest.progress().items() if key != "seconds"}
-    metrics = [{key: value for key, value in line.items() if key != "seconds"} for line in run.metrics()]
+    progress = {key: value for key, value in newest.progress().items() if key not in TIMES}
+    metrics = [{key: value for key, value in line.items() if key not in TIMES} for line in run.metrics()]
     best = run.best()
     return {
         "step": newest.step, "progress": progress, "metrics": metrics, "samples": run.samples(),

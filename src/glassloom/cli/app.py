@@ -99,8 +99,11 @@ def carry_out(arguments: list[str]) -> Any:
         from glassloom.cli.flags import short_names
 
         arguments = short_names(arguments)
-    if not command or "--help" in arguments:
-        return build(command)(arguments, exit_on_error=False, print_error=False)
+    if command and "--help" in arguments:
+        build(command).help_print([command])  # parsing the rest would only take time
+        return 0
+    if not command:
+        return build()(arguments, exit_on_error=False, print_error=False)
     from glassloom.cli.preparing import Preparing
     from glassloom.data.watching import telling
 

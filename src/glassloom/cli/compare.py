@@ -6,11 +6,9 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from glassloom.api import compare as run_comparison
-from glassloom.cli.flags import DEBUG, JSON, all_flags, given, option, switch
+from glassloom.cli.flags import all_flags, given
+from glassloom.cli.options import DEBUG, JSON, option, switch
 from glassloom.cli.output import aside, print_json, say
-from glassloom.cli.progress import watched
-from glassloom.comparison import comparison_table, table_as_text
 from glassloom.errors import SettingError
 from glassloom.models import ARCHITECTURES
 
@@ -70,6 +68,10 @@ def compare(
 
 def carry_out(*, as_json: bool, out: str, command: str, **arguments: Any) -> int:
     """Run a comparison with everything on the screen that belongs there."""
+    from glassloom.api import compare as run_comparison
+    from glassloom.cli.progress import watched
+    from glassloom.comparison import comparison_table, table_as_text
+
     with watched() as (watch, interrupt):
         found = run_comparison(out=out, command=command, on_event=watch, stop=interrupt, **arguments)
     if as_json:

@@ -4,7 +4,8 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from glassloom.cli.flags import COMMAND, DEBUG, JSON, flags_of, given
+from glassloom.cli.flags import flags_of, given
+from glassloom.cli.options import COMMAND, DEBUG, JSON
 from glassloom.cli.output import print_json, say, table
 from glassloom.cli.tables import baselines_table
 from glassloom.data.settings import DataSettings

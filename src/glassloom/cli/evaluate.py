@@ -2,8 +2,7 @@
 
 from typing import Annotated
 
-from glassloom.api import evaluate as score
-from glassloom.cli.flags import DEBUG, JSON, RUNS, option, switch
+from glassloom.cli.options import DEBUG, JSON, RUNS, option, switch
 from glassloom.cli.output import print_json, say
 from glassloom.cli.tables import baselines_table, figures_line
 
@@ -40,6 +39,8 @@ def evaluate(
     run
         The run's name under --runs, or the path of its folder.
     """
+    from glassloom.api import evaluate as score
+
     found = score(
         run, split, corpus=corpus, protocol=protocol, windows=windows, tokens=tokens, batch_size=batch_size,
         sequence_length=sequence_length, step=step, skip_unknown=skip_unknown, root=runs,

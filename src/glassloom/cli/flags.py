@@ -13,7 +13,6 @@ from glassloom.config import SECTIONS, Setting, all_settings, describe
 from glassloom.config.fields import KINDS, LISTS
 from glassloom.models import ARCHITECTURES
 
-COMMAND = Group("This command", sort_key=1)
 COMMON = Group("Settings most often used", sort_key=10)
 GROUPS = {
     "data": Group("More about the text", sort_key=11),
@@ -28,25 +27,6 @@ OFTEN = (
     *("eval_every", "save_every", "sample_every", "seed", "device", "precision"),
 )
 METAVARS = {KINDS[int]: "N", KINDS[float]: "X", KINDS[str]: "TEXT", LISTS[int]: "N,N", LISTS[str]: "TEXT"}
-
-JSON = Annotated[
-    bool, Parameter(name="--json", negative=(), show_default=False, help="Print one JSON object, last.", group=COMMAND)
-]
-DEBUG = Annotated[
-    bool,
-    Parameter(name="--debug", negative=(), show_default=False, help="Show a traceback for an error.", group=COMMAND),
-]
-RUNS = Annotated[str, Parameter(name="--runs", metavar="DIR", help="The folder of runs.", group=COMMAND)]
-
-
-def option(help: str, metavar: str | None = None, name: str | None = None) -> Parameter:
-    """An option of one command that takes a value."""
-    return Parameter(name=name, help=help, metavar=metavar, group=COMMAND)
-
-
-def switch(help: str) -> Parameter:
-    """An option of one command that is there or not."""
-    return Parameter(help=help, negative=(), show_default=False, group=COMMAND)
 
 
 def settings_class(settings: Iterable[Setting], name: str) -> type:

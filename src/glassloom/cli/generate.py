@@ -1,15 +1,18 @@
 """`glassloom generate RUN`: let a run continue a prompt, token by token."""
 
 import sys
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from glassloom.api import stream
-from glassloom.cli.flags import DEBUG, JSON, RUNS, flags_of, given, option, switch
+from glassloom.cli.flags import flags_of, given
+from glassloom.cli.options import DEBUG, JSON, RUNS, option, switch
 from glassloom.cli.output import print_json, say
 from glassloom.errors import InputError
-from glassloom.generation import DecodingSettings, Stream
+from glassloom.generation import DecodingSettings
+
+if TYPE_CHECKING:
+    from glassloom.generation import Stream
 
 Decoding: Any = flags_of(DecodingSettings)
 NOTHING_GIVEN = Decoding()
@@ -42,6 +45,8 @@ def generate(
     run
         The run's name under --runs, or the path of its folder.
     """
+    from glassloom.api import stream
+
     text = read_prompt(prompt)
     started = stream(run, text, given(decoding), skip_unknown=skip_unknown, step=step, root=runs)
     if json:
@@ -62,7 +67,7 @@ def read_prompt(prompt: str) -> str:
         ) from None
 
 
-def show(started: Stream, prompt: str) -> None:
+def show(started: "Stream", prompt: str) -> None:
     """Print the samples one below the other: the first that is not yet whole as it comes, the others kept till then."""
     count = len(started.samples)
     kept = [""] * count

@@ -1,11 +1,12 @@
 """`glassloom gradcheck`: analytic gradients against numerical ones, as a table."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
-from glassloom.api import gradcheck as check
-from glassloom.cli.flags import DEBUG, JSON, option
+from glassloom.cli.options import DEBUG, JSON, option
 from glassloom.cli.output import print_json, say, table
-from glassloom.models.gradients import BOUND, GradientCheck
+
+if TYPE_CHECKING:
+    from glassloom.models.gradients import GradientCheck
 
 
 def gradcheck(
@@ -18,6 +19,8 @@ def gradcheck(
 
     One row for each parameter tensor; exit code 1 where a relative error is beyond 1e-6.
     """
+    from glassloom.api import gradcheck as check
+
     found = check(model)
     if json:
         print_json(found.as_dict())
@@ -26,8 +29,10 @@ def gradcheck(
     return 1 if found.faults else 0
 
 
-def say_table(found: GradientCheck) -> None:
+def say_table(found: "GradientCheck") -> None:
     """Every row, then the worst of each model, then whether all is well."""
+    from glassloom.models.gradients import BOUND
+
     rows = [[r.model, r.variant, str(r.length), r.parameter, written(r.relative_error)] for r in found.rows]
     say(table(rows, ["model", "variant", "length", "parameter", "relative error"], texts=(0, 1, 3)))
     say("\nthe worst of each:")
@@ -39,4 +44,6 @@ def say_table(found: GradientCheck) -> None:
 
 def written(error: float) -> str:
     """An error, marked where it is beyond the bound."""
+    from glassloom.models.gradients import BOUND
+
     return f"{error:.2e}" + ("" if error <= BOUND else " !")

@@ -4,8 +4,7 @@ import shlex
 import sys
 from typing import Annotated
 
-from glassloom.api import write_report
-from glassloom.cli.flags import DEBUG, JSON, RUNS, option
+from glassloom.cli.options import DEBUG, JSON, RUNS, option
 from glassloom.cli.output import print_json, say
 
 
@@ -25,6 +24,8 @@ def report(
     names
         Runs, by name under --runs or by path.
     """
+    from glassloom.api import write_report
+
     path = write_report(list(names), out, root=runs, command=shlex.join(["glassloom", *sys.argv[1:]]))
     if json:
         print_json({"report": str(path)})

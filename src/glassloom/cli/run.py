@@ -2,13 +2,14 @@
 
 import shlex
 import sys
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
-from glassloom.cli.flags import DEBUG, JSON, option, switch
+from glassloom.cli.options import DEBUG, JSON, option, switch
 from glassloom.cli.output import aside, print_json, say, table
-from glassloom.cli.progress import watched
 from glassloom.errors import InputError
-from glassloom.recipes import Recipe, listed, load_recipe
+
+if TYPE_CHECKING:
+    from glassloom.recipes import Recipe
 
 
 def run(
@@ -46,6 +47,8 @@ def run(
     recipe
         A listed recipe, or a TOML file of one.
     """
+    from glassloom.recipes import listed, load_recipe
+
     if list:
         return show_list(json)
     if recipe is None:
@@ -65,7 +68,7 @@ def names(only: str | None) -> tuple[str, ...]:
 
 
 def carry_out(
-    recipe: Recipe,
+    recipe: "Recipe",
     out: str | None,
     as_json: bool,
     *,
@@ -77,6 +80,7 @@ def carry_out(
     replace: bool,
 ) -> int:
     """Run a recipe with everything on the screen that belongs there."""
+    from glassloom.cli.progress import watched
     from glassloom.experiment.planning import duration
     from glassloom.experiment.run import run_recipe
 
@@ -110,6 +114,8 @@ def carry_out(
 
 def show_list(as_json: bool) -> int:
     """Every listed recipe: name, source, time, and the figures that it must reach."""
+    from glassloom.recipes import listed, load_recipe
+
     found = [load_recipe(name) for name in listed()]
     if as_json:
         print_json({"recipes": [recipe.model_dump(include=LISTED) for recipe in found]})

@@ -1,6 +1,6 @@
 """`glassloom runs`: the runs, with state, loss and size."""
 
-from glassloom.cli.flags import DEBUG, JSON, RUNS
+from glassloom.cli.options import DEBUG, JSON, RUNS
 from glassloom.cli.output import print_json, say, table
 
 

@@ -2,20 +2,21 @@
 
 import shlex
 import sys
-from collections.abc import Callable
-from typing import Annotated, Any
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from glassloom.cli.flags import DEBUG, JSON, RUNS, all_flags, given, option, switch
+from glassloom.cli.flags import all_flags, given
+from glassloom.cli.options import DEBUG, JSON, RUNS, option, switch
 from glassloom.cli.output import aside, print_json, say
-from glassloom.cli.progress import Watcher
 from glassloom.cli.signals import Interrupt, interruptible
 from glassloom.cli.tables import baselines_table, figures_line
-from glassloom.training import DryRun
-from glassloom.training import dry_run as foretell
-from glassloom.training import train as start_training
-from glassloom.training.events import Began, Event, Finished
+
+if TYPE_CHECKING:
+    from glassloom.cli.progress import Watcher
+    from glassloom.training import DryRun
+    from glassloom.training.events import Event
 
 Settings: Any = all_flags()
 NOTHING_GIVEN = Settings()
@@ -54,6 +55,10 @@ def train(
     corpus
         A file, a folder, - for standard input, or the name of a listed corpus (see glassloom corpora).
     """
+    from glassloom.cli.progress import Watcher
+    from glassloom.training import dry_run as foretell
+    from glassloom.training import train as start_training
+
     if dry_run:
         plan = foretell(
             corpus, given(settings), root=runs, name=name, resume=resume, replace=replace, start_from=from_
@@ -81,14 +86,24 @@ def train(
     say(f"\nbest at step {best['step']:,}, on {best['tokens']:,} tokens of valid ({best['protocol']}):")
     say("  " + figures_line(best))
     say(baselines_table(result.best, result.baselines))
+    say("\n" + time_line(result.seconds, result.beside))
     say(f"\nglassloom generate {result.run.path} --prompt ...   lets it write")
     return 0
 
 
-def deferring(interrupt: Interrupt, watcher: Watcher) -> Callable[[Event], None]:
-    """Watch, and let a signal wait for the step to end from the first step to the last."""
+def time_line(seconds: float, beside: Mapping[str, float]) -> str:
+    """What the time of a training went to, and how much scoring and saving took, as a share of the steps' own."""
+    from glassloom.training.spent import share
 
-    def watch(event: Event) -> None:
+    parts = ", ".join(f"{name} {spent:.1f} s" for name, spent in beside.items())
+    return f"training took {seconds:.1f} s; beside it {parts}: to score and to save, {share(seconds, beside):.1%}"
+
+
+def deferring(interrupt: Interrupt, watcher: "Watcher") -> "Callable[[Event], None]":
+    """Watch, and let a signal wait for the step to end from the first step to the last."""
+    from glassloom.training.events import Began, Finished
+
+    def watch(event: "Event") -> None:
         match event:
             case Began():
                 interrupt.defer()
@@ -99,7 +114,7 @@ def deferring(interrupt: Interrupt, watcher: Watcher) -> Callable[[Event], None]
     return watch
 
 
-def show_plan(plan: DryRun, as_json: bool) -> int:
+def show_plan(plan: "DryRun", as_json: bool) -> int:
     """The model layer by layer, memory, FLOPs and time."""
     if as_json:
         print_json(plan.as_dict())

@@ -12,12 +12,13 @@ from cyclopts import (
     UnusedCliTokensError,
 )
 
-from glassloom.config.fields import KINDS
 from glassloom.errors import InputError, SettingError
 
 
 def usage_error(error: CycloptsError, command: str) -> InputError:
     """The error in our words; `command` is the one that was called, or empty."""
+    from glassloom.config.fields import KINDS
+
     name, see = command or "glassloom", f"see glassloom {command} --help".replace("  ", " ")
     match error:
         case UnknownOptionError():

@@ -7,7 +7,7 @@ from typing import Any
 
 from glassloom.config import BUDGETS, Config, plain_name
 from glassloom.errors import SettingError, nearest
-from glassloom.models import ARCHITECTURES, architecture, build
+from glassloom.models import ARCHITECTURES, build, settings_of
 from glassloom.models.summary import parameter_count
 
 MATCHED = ("parameters",)
@@ -36,7 +36,7 @@ def grid(
         SettingError: an unknown model or setting, a setting that none of the models has, something varied twice.
     """
     for model in models:
-        architecture(model)
+        settings_of(model)
     if len(set(models)) != len(models) or not models:
         named = ", ".join(models) or "(none)"
         raise SettingError(f"The models {named} cannot be compared", "different models", "name each model once")
@@ -82,15 +82,15 @@ def clean(name: str) -> str:
 
 def belongs(name: str, model: str) -> bool:
     """Whether an architecture takes this setting (those of text and training belong to all)."""
-    anywhere = any(name in architecture(other).Settings.model_fields for other in ARCHITECTURES)
-    return not anywhere or name in architecture(model).Settings.model_fields
+    anywhere = any(name in settings_of(other).model_fields for other in ARCHITECTURES)
+    return not anywhere or name in settings_of(model).model_fields
 
 
 def check_known(names: Sequence[str], models: Sequence[str]) -> None:
     """Every setting must belong to at least one of the models."""
     for name in names:
         if not any(belongs(name, model) for model in models):
-            owners = [each for each in ARCHITECTURES if name in architecture(each).Settings.model_fields]
+            owners = [each for each in ARCHITECTURES if name in settings_of(each).model_fields]
             raise SettingError(
                 f"{name} is a setting of {', '.join(owners)}, and none of them is compared",
                 f"settings of {', '.join(models)}",

@@ -8,7 +8,7 @@ from pydantic import BaseModel
 from glassloom.config.fields import Setting, describe
 from glassloom.config.training import TrainSettings
 from glassloom.data.settings import DataSettings
-from glassloom.models import ARCHITECTURES, architecture
+from glassloom.models import ARCHITECTURES, settings_of
 
 
 def settings_page() -> str:
@@ -20,11 +20,11 @@ def settings_page() -> str:
     lines = ["# Settings", "", "Made from the settings themselves; every one is a flag of `train` and `compare`."]
     lines += section("The text", rows_of(DataSettings))
     for name in ARCHITECTURES:
-        lines += section(f"The model: {name}", rows_of(architecture(name).Settings))
+        lines += section(f"The model: {name}", rows_of(settings_of(name)))
     lines += section("Training", rows_of(TrainSettings))
     lines += ["", "## Defaults that depend on the architecture", "", "| architecture | defaults |", "|---|---|"]
     for name in ARCHITECTURES:
-        own = architecture(name).Settings.training
+        own = settings_of(name).training
         lines.append(f"| {name} | {', '.join(f'{key} {value}' for key, value in own.items())} |")
     return "\n".join(lines) + "\n"
 

@@ -12,7 +12,7 @@ from pydantic.fields import FieldInfo
 
 from glassloom.config.training import TrainSettings
 from glassloom.data.settings import DataSettings
-from glassloom.models import ARCHITECTURES, architecture
+from glassloom.models import ARCHITECTURES, settings_of
 
 SECTIONS = ("data", "model", "train")
 
@@ -111,7 +111,7 @@ def all_settings() -> Iterator[Setting]:
     """Every setting there is, each name once: of the text, of every architecture, of training."""
     for name in DataSettings.model_fields:
         yield describe(DataSettings, name, "data")
-    own = {each: architecture(each).Settings for each in ARCHITECTURES}
+    own = {each: settings_of(each) for each in ARCHITECTURES}
     for name in dict.fromkeys(name for settings in own.values() for name in settings.model_fields):
         variants = {each: describe(own[each], name, "model") for each in own if name in own[each].model_fields}
         yield replace(next(iter(variants.values())), by_architecture=variants)

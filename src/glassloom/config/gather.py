@@ -2,7 +2,7 @@
 
 section   from                                  example
 data      glassloom.data.settings               --lowercase      or --data.lowercase
-model     the architecture's own file           --layers 2       or --model.layers 2
+model     glassloom.models.settings             --layers 2       or --model.layers 2
 train     glassloom.config.training             --lr 1e-3        or --train.lr 1e-3
 """
 
@@ -18,10 +18,10 @@ from glassloom.config.names import plain_names
 from glassloom.config.training import BUDGETS, TrainSettings
 from glassloom.data.settings import DataSettings
 from glassloom.errors import SettingError
-from glassloom.models import ARCHITECTURES, architecture
+from glassloom.models import ARCHITECTURES, settings_of
 
 if TYPE_CHECKING:
-    from glassloom.models.contract import ModelSettings
+    from glassloom.models.settings import ModelSettings
 
 
 DECOUPLED = ("adamw", "muon")
@@ -52,14 +52,13 @@ class Config:
         """
         given = plain_names(given)
         name = str(given.pop("model", "gru"))
-        model_class = architecture(name)
+        own = settings_of(name)
         sections = split_by_section(given, name)
         budgets = [budget for budget in BUDGETS if sections["train"].get(budget) is not None]
         if len(budgets) > 1:
             raise SettingError(
                 f"Training was given {len(budgets)} budgets: {' and '.join(budgets)}", "one of them", "drop the others"
             )
-        own = model_class.Settings
         usual = dict(own.training)
         if "context" in sections["model"]:
             usual.pop("sequence_length", None)  # a step is then as long as the context that was asked for
@@ -91,7 +90,7 @@ class Config:
             )
         model = dict(saved["model"])
         name = str(model.pop("name", None))
-        own = architecture(name).Settings
+        own = settings_of(name)
         data, train = checked_file(DataSettings, saved["data"]), checked_file(TrainSettings, saved["train"])
         return cls(data, name, checked_file(own, model), train)
 
@@ -115,7 +114,7 @@ def split_by_section(given: Mapping[str, Any], name: str) -> dict[str, dict[str,
     """Sort plain names into sections, refusing unknown ones by the nearest known."""
     classes: dict[str, type[BaseModel]] = {
         "data": DataSettings,
-        "model": architecture(name).Settings,
+        "model": settings_of(name),
         "train": TrainSettings,
     }
     sections: dict[str, dict[str, Any]] = {section: {} for section in SECTIONS}
@@ -129,7 +128,7 @@ def split_by_section(given: Mapping[str, Any], name: str) -> dict[str, dict[str,
 
 def unknown_setting(setting: str, name: str, classes: Mapping[str, type[BaseModel]]) -> SettingError:
     """The error for a name that no section knows, or that belongs to another architecture."""
-    others = [a for a in ARCHITECTURES if setting in architecture(a).Settings.model_fields]
+    others = [a for a in ARCHITECTURES if setting in settings_of(a).model_fields]
     if others:
         return SettingError(
             f"{name} has no setting {setting}; it is a setting of {', '.join(others)}",

@@ -87,7 +87,8 @@ class TrainSettings(BaseModel):
     )
     evaluations: int | None = setting(
         None,
-        "Evaluate so many times over the budget; 20, or down to 4 where that would take a quarter of the training.",
+        "Evaluate so many times over the budget; 20, or down to 4 where that would take over 3 percent of a budget "
+        "in minutes, or a quarter of another.",
         "evaluations",
         ge=1,
     )

@@ -1,8 +1,27 @@
-"""Text to ids: corpora, tokenizers, and how they are split."""
+"""Text to ids: corpora, tokenizers, and how they are split.
 
-from glassloom.data.corpus import Corpus, Split, load_corpus, load_text, reopen_corpus
+`DataSettings` can be had without numpy, which loads with the first of the other names.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
 from glassloom.data.settings import DataSettings
-from glassloom.data.tokenizers import TOKENIZERS, Tokenizer, open_tokenizer
+
+if TYPE_CHECKING:
+    from glassloom.data.corpus import Corpus, Split, load_corpus, load_text, reopen_corpus
+    from glassloom.data.tokenizers import TOKENIZERS, Tokenizer, open_tokenizer
+
+_HOMES = {
+    "Corpus": "corpus",
+    "Split": "corpus",
+    "load_corpus": "corpus",
+    "load_text": "corpus",
+    "reopen_corpus": "corpus",
+    "TOKENIZERS": "tokenizers",
+    "Tokenizer": "tokenizers",
+    "open_tokenizer": "tokenizers",
+}
 
 __all__ = [
     "TOKENIZERS",
@@ -15,3 +34,9 @@ __all__ = [
     "open_tokenizer",
     "reopen_corpus",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)

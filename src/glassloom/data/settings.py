@@ -4,7 +4,6 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from glassloom.data.tokenizers import find_tokenizer
 from glassloom.errors import SettingError
 
 Shares = tuple[float, float, float]
@@ -85,6 +84,8 @@ class DataSettings(BaseModel):
     @field_validator("tokenizer")
     @classmethod
     def _tokenizer_is_known(cls, name: str) -> str:
+        from glassloom.data.tokenizers import find_tokenizer
+
         if name != "auto":
             find_tokenizer(name)
         return name

@@ -1,25 +1,27 @@
 """Tensors: the architectures, and the contract that all of them keep.
 
-An architecture is one file and one line here; its settings class, with help and bounds, sits in its file.
+An architecture is one file, its settings with help and bounds, and one line here.
 """
 
 import importlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from glassloom.errors import SettingError, nearest
 
 if TYPE_CHECKING:
     import torch
 
-    from glassloom.models.contract import LanguageModel, ModelSettings
+    from glassloom.models.contract import LanguageModel
+    from glassloom.models.settings import ModelSettings
 
 ARCHITECTURES = {
-    "rnn": "glassloom.models.rnn:RNN",
-    "gru": "glassloom.models.gru:GRU",
-    "lstm": "glassloom.models.lstm:LSTM",
-    "transformer": "glassloom.models.transformer:Transformer",
+    "rnn": ("glassloom.models.rnn:RNN", "glassloom.models.settings:RNNSettings"),
+    "gru": ("glassloom.models.gru:GRU", "glassloom.models.settings:GRUSettings"),
+    "lstm": ("glassloom.models.lstm:LSTM", "glassloom.models.settings:LSTMSettings"),
+    "transformer": ("glassloom.models.transformer:Transformer", "glassloom.models.settings:TransformerSettings"),
 }
-"""Every listed architecture, by name: where its class is (named, not imported, so that listing needs no torch)."""
+"""Every listed architecture, by name: where its class and its settings are (named, not imported: neither listing nor
+help needs torch)."""
 
 
 def architecture(name: str) -> "type[LanguageModel]":
@@ -28,15 +30,30 @@ def architecture(name: str) -> "type[LanguageModel]":
     >>> architecture("gru").Settings().layers
     2
     """
+    found: type[LanguageModel] = named(name, 0)
+    return found
+
+
+def settings_of(name: str) -> "type[ModelSettings]":
+    """The settings class of a listed architecture, without the architecture itself, which takes torch.
+
+    >>> settings_of("lstm")().layers
+    2
+    """
+    found: type[ModelSettings] = named(name, 1)
+    return found
+
+
+def named(name: str, place: int) -> Any:
+    """What a line of the list names in that place."""
     if name not in ARCHITECTURES:
         raise SettingError(
             f"There is no architecture called {name!r}",
             f"one of {', '.join(ARCHITECTURES)}",
             nearest(name, ARCHITECTURES),
         )
-    module, _, attribute = ARCHITECTURES[name].partition(":")
-    found: type[LanguageModel] = getattr(importlib.import_module(module), attribute)
-    return found
+    module, _, attribute = ARCHITECTURES[name][place].partition(":")
+    return getattr(importlib.import_module(module), attribute)
 
 
 def build(
@@ -50,5 +67,5 @@ def build(
     torch.Size([2, 5, 30])
     """
     if isinstance(settings, str):
-        settings = architecture(settings).Settings()
+        settings = settings_of(settings)()
     return architecture(settings.architecture)(settings, vocabulary, generator)

@@ -9,26 +9,15 @@ from typing import Any, ClassVar, TypeAlias
 
 import torch
 from jaxtyping import Float
-from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn
 
 from glassloom.loss import token_nats
 from glassloom.models.inside import Probe
+from glassloom.models.settings import ModelSettings
 from glassloom.shapes import Hidden, Logits, Rows, TokenNats, Tokens
 
 State: TypeAlias = tuple[Tensor, ...]
 """What a row remembers: tensors whose first axis is the batch. Only the model that made it knows what is in it."""
-
-
-class ModelSettings(BaseModel):
-    """What every architecture's settings share; each architecture's own class sits in its file."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-    architecture: ClassVar[str]
-    """The name that the architecture is listed by."""
-    training: ClassVar[dict[str, Any]] = {}
-    """The architecture's own defaults for settings of training (learning rate, optimizer, ...)."""
 
 
 class LanguageModel(nn.Module):

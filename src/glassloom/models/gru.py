@@ -8,26 +8,15 @@ other. The other equations, and both backward passes, stand in `glassloom.kernel
 """
 
 from functools import partial
-from typing import ClassVar, Literal
 
 import torch
 import torch.nn.functional as F
-from pydantic import Field
 from torch import Tensor, nn
 
 from glassloom.kernels import See, gru, gru_steps
 from glassloom.models.contract import State
-from glassloom.models.recurrent import RecurrentLayer, RecurrentModel, RecurrentSettings
-
-
-class GRUSettings(RecurrentSettings):
-    """Settings of the gated recurrent unit."""
-
-    architecture: ClassVar[str] = "gru"
-
-    reset: Literal["before", "after"] = Field(
-        "before", description="Where the reset gate acts: before the recurrent product (Cho) or after it (cuDNN)."
-    )
+from glassloom.models.recurrent import RecurrentLayer, RecurrentModel
+from glassloom.models.settings import GRUSettings
 
 
 class GRULayer(RecurrentLayer):

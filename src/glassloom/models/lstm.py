@@ -7,24 +7,14 @@ A forget gate that starts open (bias 1, Jozefowicz et al. 2015) lets gradients p
 """
 
 from functools import partial
-from typing import Any, ClassVar
 
 import torch
-from pydantic import Field
 from torch import Tensor
 
 from glassloom.kernels import See, lstm, lstm_steps
 from glassloom.models.contract import State
-from glassloom.models.recurrent import RecurrentLayer, RecurrentModel, RecurrentSettings
-
-
-class LSTMSettings(RecurrentSettings):
-    """Settings of long short-term memory."""
-
-    architecture: ClassVar[str] = "lstm"
-    training: ClassVar[dict[str, Any]] = {**RecurrentSettings.training, "lr": 5e-3}
-
-    forget_bias: float = Field(1.0, description="Added to the forget gate's bias at the start.")
+from glassloom.models.recurrent import RecurrentLayer, RecurrentModel
+from glassloom.models.settings import LSTMSettings
 
 
 class LSTMLayer(RecurrentLayer):

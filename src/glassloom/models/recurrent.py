@@ -6,92 +6,24 @@
     logits_t = V dropout(h_t^L) + c
 
 Dropout lies on the embedding, between layers and before the output, never on h to h (Zaremba et al. 2014). The cell's
-equations stand in `glassloom.kernels`; a model's own file holds its settings and names its gates.
+equations stand in `glassloom.kernels`; a model's own file names its gates.
 """
 
 import math
 from collections.abc import Callable
-from typing import Any, ClassVar, Literal
+from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
-from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from glassloom.kernels import See
 from glassloom.kernels.output import weighted_nats
-from glassloom.models.contract import LanguageModel, ModelSettings, State
+from glassloom.models.contract import LanguageModel, State
 from glassloom.models.layers import Embedding, Linear, drop
+from glassloom.models.settings import RecurrentSettings
 from glassloom.shapes import Hidden, Logits, TokenNats, Tokens
-
-
-class RecurrentSettings(ModelSettings):
-    """The settings that RNN, GRU and LSTM share."""
-
-    training: ClassVar[dict[str, Any]] = {
-        "optimizer": "adam",
-        "lr": 4e-3,
-        "schedule": "cosine",
-        "clip_norm": 1.0,
-        "batch_size": 32,
-        "sequence_length": 64,
-    }
-
-    layers: int = Field(2, ge=1, le=200, description="Layers, one above the other.")
-    width: int = Field(256, ge=1, description="Entries of each layer's hidden vector.")
-    widths: tuple[int, ...] | None = Field(
-        None, description="Each layer's own width, the one next to the tokens first; instead of layers and width."
-    )
-    embedding: int | None = Field(
-        None, ge=0, description="Entries of a token's vector; none: as wide as the first layer; 0: one-hot inputs."
-    )
-    embedding_bias: bool = Field(False, description="Add a bias to the embedding: a linear map of one-hot inputs.")
-    initial_state: Literal["zero", "trainable"] = Field("zero", description="The state that a new row begins with.")
-    dropout: float = Field(0.0, ge=0, lt=1, description="Share of entries dropped on embedding, layers and output.")
-    dropout_embedding: float | None = Field(None, ge=0, lt=1, description="Dropout on the embedding; none: dropout.")
-    dropout_layers: float | None = Field(None, ge=0, lt=1, description="Dropout between layers; none: dropout.")
-    dropout_output: float | None = Field(None, ge=0, lt=1, description="Dropout before the output; none: dropout.")
-    dropout_mask: Literal["step", "sequence"] = Field(
-        "step", description="A fresh dropout mask at each step, or one for the whole sequence."
-    )
-    tied: bool = Field(False, description="The embedding's weight is the output layer's too.")
-    bias: Literal["one", "two"] = Field(
-        "one", description="One bias for each gate, or two (input and recurrent, as torch has them)."
-    )
-    initialization: Literal["orthogonal", "uniform", "gaussian", "fan-in", "torch"] = Field(
-        "orthogonal",
-        description="Weights at the start: orthogonal recurrent gates; uniform in 1/sqrt(width) with 0.1 for tables; "
-        "gaussian with deviation 0.01; gaussian by the number of inputs; torch's own.",
-    )
-
-    @model_validator(mode="after")
-    def check(self) -> "RecurrentSettings":
-        if self.widths is not None and (not self.widths or min(self.widths) < 1):
-            raise ValueError("widths must name one positive width for each layer, for instance 128,256")
-        if self.tied and self.embedding_size != self.layer_widths[-1]:
-            raise ValueError(
-                f"tied needs an embedding as wide as the last layer, but the embedding has {self.embedding_size} "
-                f"entries and the last layer {self.layer_widths[-1]}; set embedding to {self.layer_widths[-1]}"
-            )
-        if self.embedding == 0 and (self.embedding_bias or self.dropout_embedding):
-            raise ValueError("with one-hot inputs (embedding 0) there is no embedding to have a bias or dropout")
-        return self
-
-    @property
-    def layer_widths(self) -> tuple[int, ...]:
-        """The width of each layer."""
-        return self.widths or (self.width,) * self.layers
-
-    @property
-    def embedding_size(self) -> int:
-        """Entries of a token's vector; 0 for one-hot inputs."""
-        return self.layer_widths[0] if self.embedding is None else self.embedding
-
-    def rate(self, place: Literal["embedding", "layers", "output"]) -> float:
-        """The dropout at one place."""
-        own: float | None = getattr(self, f"dropout_{place}")
-        return self.dropout if own is None else own
 
 
 class RecurrentLayer(nn.Module):

@@ -4,23 +4,13 @@ With embedding 0 it is the network of the classic exercise: W, U, V, b, c and no
 """
 
 from functools import partial
-from typing import Any, ClassVar, Literal
 
-from pydantic import Field
 from torch import Tensor
 
 from glassloom.kernels import See, rnn, rnn_steps
 from glassloom.models.contract import State
-from glassloom.models.recurrent import RecurrentLayer, RecurrentModel, RecurrentSettings
-
-
-class RNNSettings(RecurrentSettings):
-    """Settings of the simple recurrent network."""
-
-    architecture: ClassVar[str] = "rnn"
-    training: ClassVar[dict[str, Any]] = {**RecurrentSettings.training, "lr": 2e-3}
-
-    activation: Literal["tanh", "relu"] = Field("tanh", description="What the hidden vector goes through.")
+from glassloom.models.recurrent import RecurrentLayer, RecurrentModel
+from glassloom.models.settings import RNNSettings
 
 
 class RNNLayer(RecurrentLayer):

@@ -15,107 +15,21 @@ restarts on its last context/2 tokens when it is full (the only place where toke
 """
 
 import math
-from typing import Any, ClassVar, Literal
 
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int
-from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from glassloom.kernels import See
 from glassloom.kernels.output import weighted_nats
 from glassloom.models.attention import Attention
-from glassloom.models.contract import LanguageModel, ModelSettings, State
+from glassloom.models.contract import LanguageModel, State
 from glassloom.models.layers import Embedding, Linear, Norm, drop
 from glassloom.models.memory import Memory, join, visible
 from glassloom.models.positions import sinusoids, turns, window
+from glassloom.models.settings import TransformerSettings
 from glassloom.shapes import Hidden, Logits, Rows, TokenNats, Tokens
-
-
-class TransformerSettings(ModelSettings):
-    """Settings of the transformer."""
-
-    architecture: ClassVar[str] = "transformer"
-    training: ClassVar[dict[str, Any]] = {
-        "optimizer": "adamw",
-        "lr": 2e-3,
-        "schedule": "cosine",
-        "warmup": 0.05,
-        "clip_norm": 1.0,
-        "batch_size": 12,
-        "sequence_length": 128,
-        "weight_decay": 0.1,
-    }
-
-    layers: int = Field(4, ge=1, le=200, description="Layers, one above the other.")
-    width: int = Field(128, ge=1, description="Entries of a token's vector on its way through the layers.")
-    heads: int = Field(4, ge=1, description="Attention heads of a layer; they divide the width.")
-    context: int = Field(
-        128, ge=1, description="The longest reach into the past.", json_schema_extra={"unit": "tokens"}
-    )
-    feedforward: int | None = Field(
-        None, ge=1, description="Width inside the feed-forward; none: 4 times the width, 8/3 times with swiglu."
-    )
-    norm: Literal["pre", "post"] = Field("pre", description="Norm before each sublayer, or after it.")
-    normalization: Literal["layer", "rms"] = Field("layer", description="Layer norm or RMS norm.")
-    final_norm: bool = Field(True, description="One more norm before the output.")
-    positions: Literal["rotary", "learned", "sinusoidal", "none"] = Field(
-        "rotary", description="How a token knows where it stands."
-    )
-    activation: Literal["gelu", "relu", "relu2", "swiglu"] = Field("gelu", description="Inside the feed-forward.")
-    attention_sublayers: int = Field(1, ge=1, le=2, description="Attention sublayers in each layer.")
-    attention_bias: bool = Field(True, description="Biases of queries, keys, values and attention's output.")
-    feedforward_bias: bool = Field(True, description="Biases of the feed-forward.")
-    norm_bias: bool = Field(True, description="Biases of the norms.")
-    output_bias: bool = Field(True, description="Bias of the output layer.")
-    output: Literal["logits", "probabilities"] = Field(
-        "logits",
-        description="What goes to the loss, which takes the softmax; probabilities: a softmax before it, too, a common "
-        "mistake that keeps the loss near ln(e + vocabulary - 1), for study.",
-    )
-    dropout: float = Field(0.0, ge=0, lt=1, description="Share of entries dropped, but for attention weights.")
-    dropout_embedding: float | None = Field(None, ge=0, lt=1, description="Dropout on the embedding; none: dropout.")
-    dropout_residual: float | None = Field(None, ge=0, lt=1, description="Dropout on each sublayer; none: dropout.")
-    dropout_feedforward: float | None = Field(
-        None, ge=0, lt=1, description="Dropout inside the feed-forward; none: dropout."
-    )
-    dropout_attention: float = Field(0.0, ge=0, lt=1, description="Dropout on attention weights.")
-    tied: bool = Field(False, description="The embedding's weight is the output layer's too.")
-    scaled_embedding: bool = Field(False, description="The embedding times the square root of the width.")
-    initialization: Literal["gpt2", "xavier", "torch"] = Field(
-        "gpt2",
-        description="Weights at the start: gaussian with deviation 0.02, less at the end of each sublayer; "
-        "Xavier-uniform; torch's own.",
-    )
-
-    @model_validator(mode="after")
-    def check(self) -> "TransformerSettings":
-        if self.width % self.heads:
-            fitting = [heads for heads in range(1, self.width + 1) if self.width % heads == 0]
-            best = min(fitting, key=lambda heads: abs(heads - self.heads))
-            raise ValueError(
-                f"the heads must divide the width, but {self.heads} heads do not divide {self.width}; "
-                f"{best} heads would, or a width of {math.ceil(self.width / self.heads) * self.heads}"
-            )
-        if self.positions == "rotary" and (self.width // self.heads) % 2:
-            raise ValueError(
-                f"rotary positions need heads of an even width, but {self.width} entries in {self.heads} heads give "
-                f"heads of {self.width // self.heads}; change the width or the heads, or choose other positions"
-            )
-        return self
-
-    @property
-    def feedforward_width(self) -> int:
-        """Width inside the feed-forward; with swiglu 8/3 times the width keeps the parameters of the usual 4 times."""
-        if self.feedforward is not None:
-            return self.feedforward
-        return round(8 * self.width / 3) if self.activation == "swiglu" else 4 * self.width
-
-    def rate(self, place: Literal["embedding", "residual", "feedforward"]) -> float:
-        """The dropout at one place."""
-        own: float | None = getattr(self, f"dropout_{place}")
-        return self.dropout if own is None else own
 
 
 class FeedForward(nn.Module):

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from glassloom.errors import RunError, SettingError, notice
 from glassloom.models import build
-from glassloom.models.contract import ModelSettings
+from glassloom.models.settings import ModelSettings
 from glassloom.runs.documents import CHECKPOINTS, read_json, to_json
 from glassloom.storage import file_sha256, new_folder, sha256, storing, sweep, sync_folder, write_durably
 

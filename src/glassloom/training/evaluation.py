@@ -32,6 +32,8 @@ TOKENS_AT_ONCE, LOGITS_AT_ONCE = 4096, 2**25
 ROWS, WARM = 64, 1000
 """A long split is cut into at most so many rows, each warmed up on so many tokens before its own, which are not scored.
 A recurrent model's forward pass costs a step little more for many rows than for one."""
+WARM_BRIEF = 256
+"""In training the slice is cut into rows warmed up on so few tokens, which the protocol states."""
 
 
 @dataclass(frozen=True)
@@ -110,7 +112,7 @@ def evaluate_split(
         pieces = windows(model, Line(token_before(corpus, split), ids), model.context, stride)
         named = f"fair: every token once, windows of {model.context} with a stride of {stride}"
     else:
-        rows = max(1, min(ROWS, len(ids) // (2 * warm))) if warm else 1
+        rows = rows_of(len(ids), warm)
         pieces = carried(model, Line(token_before(corpus, split), ids), rows, warm)
         named = "fair: every token once, state carried"
         named += f" ({rows} rows, each warmed up on the {warm:,} tokens before it)" if rows > 1 else ""
@@ -124,6 +126,11 @@ def evaluate_split(
     spelling = part.spelling.of(ids, corpus.tokenizer) * scored
     reached = figures(nats / count, count, round(characters * scored), round(utf8_bytes * scored), spelling)
     return Evaluation(split, named + where, count, reached, spelling)
+
+
+def rows_of(tokens: int, warm: int) -> int:
+    """Into how many rows so many tokens are cut, where a row is warmed up on `warm` of them (0: never cut)."""
+    return max(1, min(ROWS, tokens // (2 * warm))) if warm else 1
 
 
 def beginning(part: Split, tokens: int) -> tuple[np.ndarray, np.ndarray | None]:

@@ -1,6 +1,6 @@
 """What the training loop yields: plain facts, which a command prints, a notebook draws and a test reads."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 
@@ -73,6 +73,8 @@ class Finished:
     step: int
     seconds: float
     tokens: int
+    beside: dict[str, float] = field(default_factory=dict)
+    """Seconds beside those of the steps, by what for; see `glassloom.training.spent`."""
 
 
 Event: TypeAlias = Began | Stepped | Evaluated | Sampled | Saved | Finished

@@ -17,16 +17,15 @@ from glassloom.errors import GlassloomError, InputError, TrainingError
 from glassloom.generation import DecodingSettings, generate
 from glassloom.loss import perplexity
 from glassloom.runs import Run
-from glassloom.training.evaluation import Evaluation, evaluate_split
+from glassloom.training.evaluation import WARM_BRIEF, Evaluation, evaluate_split
 from glassloom.training.events import Began, Evaluated, Event, Finished, Sampled, Saved, Stepped
 from glassloom.training.foretell import MOST_EVALUATIONS
 from glassloom.training.machine import autocast, is_out_of_memory
+from glassloom.training.spent import Remainder, spent_on
 from glassloom.training.state import TrainingState, not_finite
 
 SAMPLES, LOGGED = 4, 500
 """How often over the budget, where no number of steps is set."""
-WARM_BRIEF = 256
-"""In training the slice is cut into rows warmed up on so few tokens, which the protocol states."""
 MOST_PATIENCE, LEAST_PATIENCE, PATIENCE_SHARE = 100, 5, 0.2
 """Steps in a row that the smoothed loss may be far above uniform: a fifth of all steps, but 5 at least and 100 at most.
 The loss is smoothed over a fifth of that, so that a single leap does not stop a short run either."""
@@ -44,11 +43,16 @@ def training(
     name, amount = settings.budget()
     evaluations = settings.evaluations or MOST_EVALUATIONS
     yield Began(progress.step, progress.step > 0, facts)
+    remainder = Remainder(progress)
     try:
         while (used := budget_used(state, name, amount)) < 1 and not out_of_patience(state):
             if stop():
+                remainder.settle()
                 yield from save(run, state)
-                yield Finished("interrupted", "stopped from outside", progress.step, progress.seconds, progress.tokens)
+                yield Finished(
+                    "interrupted", "stopped from outside", progress.step, progress.seconds, progress.tokens,
+                    progress.beside,
+                )  # fmt: skip
                 return
             yield (stepped := one_step(state, used, name, amount))
             note_divergence(state, stepped)
@@ -60,6 +64,7 @@ def training(
             last = last or out_of_patience(state)
             if last or due.now(settings.sample_every, SAMPLES):
                 yield sample(run, corpus, state)
+            remainder.settle()
             if last or due.now(settings.save_every or settings.eval_every, evaluations) or is_best(state):
                 yield from save(run, state)
     except TrainingError as error:
@@ -67,6 +72,7 @@ def training(
         named = TrainingError(error.what, error.expected, f"{error.fix}; {way_back(run, state.model.vocabulary)}")
         yield ended(run, state, status, str(named))
         raise named from error
+    remainder.settle()
     used_up = budget_used(state, name, amount) >= 1
     yield ended(run, state, "finished", "the budget is used" if used_up else "validation loss no longer fell")
 
@@ -74,7 +80,7 @@ def training(
 def ended(run: Run, state: TrainingState, status: str, reason: str) -> Finished:
     """Write down how training ended, and say it."""
     progress = state.progress
-    end = Finished(status, reason, progress.step, progress.seconds, progress.tokens)
+    end = Finished(status, reason, progress.step, progress.seconds, progress.tokens, progress.beside)
     run.write_result(vars(end))
     return end
 
@@ -230,7 +236,7 @@ def evaluate_slice(run: Run, corpus: Corpus, state: TrainingState) -> Evaluation
 def evaluate(run: Run, corpus: Corpus, state: TrainingState, stepped: Stepped) -> Iterator[Event]:
     """Score the slice, remember the best, let a plateau schedule know, and log."""
     progress = state.progress
-    with state.averaged():
+    with spent_on(progress, "evaluation"), state.averaged():
         found = evaluate_slice(run, corpus, state)
     nats = found.figures.nats_per_token
     if not math.isfinite(nats):
@@ -248,7 +254,7 @@ def evaluate(run: Run, corpus: Corpus, state: TrainingState, stepped: Stepped) -
     record = {name: value for name, value in vars(event).items() if name not in ("valid", "passed")}
     shown = perplexity(nats)
     record |= {"valid_perplexity": shown if math.isfinite(shown) else None, "protocol": found.protocol}
-    record["smoothed_nats"] = progress.smoothed_nats
+    record |= {"smoothed_nats": progress.smoothed_nats, "beside": progress.beside}
     run.log({"event": "evaluation", **record})
     yield event
 
@@ -261,13 +267,14 @@ def is_best(state: TrainingState) -> bool:
 def save(run: Run, state: TrainingState) -> Iterator[Event]:
     """Commit a checkpoint; where the loss is lost, the last good one stays beside it."""
     progress = state.progress
-    weights = state.weights()
-    tensors, numbers = state.saved()
-    if numbers["valid_nats"] is not None and not measured_here(state):
-        numbers["valid_nats"] = None
-    vocabulary = state.model.vocabulary
-    good = last_good(run, vocabulary) if is_lost(numbers, vocabulary) else None
-    run.commit(progress.step, weights, tensors, numbers, good)
+    with spent_on(progress, "checkpoints"):
+        weights = state.weights()
+        tensors, numbers = state.saved()
+        if numbers["valid_nats"] is not None and not measured_here(state):
+            numbers["valid_nats"] = None
+        vocabulary = state.model.vocabulary
+        good = last_good(run, vocabulary) if is_lost(numbers, vocabulary) else None
+        run.commit(progress.step, weights, tensors, numbers, good)
     yield Saved(progress.step)
 
 
@@ -291,7 +298,7 @@ def sample(run: Run, corpus: Corpus, state: TrainingState) -> Event:
         seed=settings.seed,
     )
     try:
-        with state.averaged():
+        with spent_on(state.progress, "samples"), state.averaged():
             text = generate(state.model, corpus.tokenizer, prompt, decoding, skip_unknown=True)[0].text
     except InputError:
         raise

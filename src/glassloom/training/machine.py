@@ -1,5 +1,6 @@
 """Where and how to compute: device, precision, threads; and the facts about the machine that a run keeps."""
 
+import ctypes
 import os
 import platform
 import sys
@@ -71,9 +72,27 @@ def prepare_machine(train: TrainSettings) -> None:
         notice(f"The run has {train.threads:,} threads, and this machine {threads} cores: {threads} threads are used.")
     if threads != torch.get_num_threads():
         torch.set_num_threads(threads)
+    keep_freed_memory()
     if train.deterministic:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
         torch.use_deterministic_algorithms(True)
+
+
+TRIM_THRESHOLD, MMAP_MAX = -1, -4
+"""Of glibc's malloc.h: how much free memory may stay on top of the heap, and how many blocks may lie outside it."""
+
+
+def keep_freed_memory() -> None:
+    """Let the allocator keep what a step frees, for the next step takes it again.
+
+    By itself it gives large blocks back to the system, which hands them out page by page, each filled with zeros: a
+    third to a half of a forward pass on a CPU. Only glibc has this switch; elsewhere nothing happens.
+    """
+    if sys.platform == "linux":
+        allocator = ctypes.CDLL(None)
+        if hasattr(allocator, "mallopt"):
+            allocator.mallopt(MMAP_MAX, 0)
+            allocator.mallopt(TRIM_THRESHOLD, 2**31 - 1)
 
 
 def autocast(train: TrainSettings) -> AbstractContextManager[Any]:

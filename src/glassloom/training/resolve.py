@@ -10,7 +10,7 @@ from glassloom.data.batches import check_size, largest_batch_size
 from glassloom.data.corpus import Corpus, load_corpus
 from glassloom.data.tokenizers import Tokenizer
 from glassloom.errors import SettingError, notice
-from glassloom.models import architecture
+from glassloom.models import settings_of
 from glassloom.runs import Run
 from glassloom.training.machine import resolve_machine
 
@@ -75,7 +75,7 @@ def resolve(config: Config, corpus: Corpus, given: Mapping[str, Any]) -> Config:
     """
     train = config.train
     sequences = corpus.train.starts is not None
-    own = architecture(config.architecture).Settings.training.get("batching", "streams")
+    own = settings_of(config.architecture).training.get("batching", "streams")
     chosen = "padded" if sequences else own
     batching = chosen if train.batching == "auto" else train.batching
     context = getattr(config.model, "context", None)

@@ -1,6 +1,7 @@
 """From a text and some settings to a trained run: new, resumed, or begun from another run's weights."""
 
 import dataclasses
+import time
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -31,6 +32,8 @@ class TrainingResult:
     steps: int
     seconds: float
     tokens_per_second: float
+    beside: dict[str, float]
+    """Seconds beside those of the steps, by what for; see `glassloom.training.spent`."""
     best: dict[str, Any]
     """Step, protocol, tokens, nats_per_token, perplexity, bits_per_character, bits_per_byte."""
     baselines: dict[str, dict[str, Any]]
@@ -140,7 +143,7 @@ def carry_out(
         on_event(event)
     assert end is not None
     if end.status == "interrupted":
-        return TrainingResult(run, end.status, end.reason, end.step, end.seconds, rate(vars(end)), {}, {})
+        return TrainingResult(run, end.status, end.reason, end.step, end.seconds, rate(vars(end)), end.beside, {}, {})
     return summary(run, corpus, job, vars(end), stop)
 
 
@@ -151,10 +154,12 @@ def summary(
     if "best" not in result or (
         "spelling_nats" not in result["best"] and corpus.valid.spelling and corpus.valid.spelling.tokens
     ):  # an older version did not charge the spelling of unknown words
+        started = time.perf_counter()
         best = run.best()
         model = run.model(best).to(run.config.train.device)
         found = evaluate_split(model, corpus, "valid", autocast=autocast(run.config.train))
-        result = {**result, "best": {"step": best.step, **found.as_dict()}}
+        beside = {**result.get("beside", {}), "scoring": time.perf_counter() - started}
+        result = {**result, "beside": beside, "best": {"step": best.step, **found.as_dict()}}
         run.write_result(result)
     while job and job.is_running and not stop():
         job.wait(timeout=0.2)
@@ -168,6 +173,7 @@ def summary(
         result["step"],
         result["seconds"],
         rate(result),
+        result.get("beside", {}),
         result["best"],
         baselines,
     )

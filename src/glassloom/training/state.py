@@ -21,13 +21,13 @@ from glassloom.training.averaging import WeightAverage
 from glassloom.training.clipping import clip_gradients
 from glassloom.training.machine import autocast, is_out_of_memory, memory_bytes
 from glassloom.training.optimizers import (
-    build_optimizer,
     optimizer_copies,
     optimizer_state,
     restore_optimizer_state,
     set_learning_rate,
 )
 from glassloom.training.schedules import Schedule
+from glassloom.training.stepping import new_optimizer, take_step
 
 Figures = tuple[float, float, float]
 """Of one update: nats per token, the gradient's norm before and after clipping."""
@@ -53,6 +53,8 @@ class Progress:
     steps_above_uniform: int = 0
     sums: dict[str, list[float]] = field(default_factory=dict)
     """Running sums of the training loss: nats and tokens since the last log, and since the last evaluation."""
+    beside: dict[str, float] = field(default_factory=dict)
+    """Seconds beside those of the steps; see `glassloom.training.spent`."""
 
 
 class TrainingState:
@@ -70,7 +72,7 @@ class TrainingState:
         self.generator = torch.Generator(self.device).manual_seed(train.seed + 1)
         self.model.generator = self.generator
         self.parameters = list(self.model.parameters())
-        self.optimizer = build_optimizer(self.model, train)
+        self.optimizer = new_optimizer(self.model, train)
         self.schedule = Schedule(train)
         self.average = WeightAverage(self.model, train.ema) if train.ema else None
         self.batches: Sampler = sampler(
@@ -123,7 +125,7 @@ class TrainingState:
         if not math.isfinite(norm_before):
             raise not_finite(self._unsound_gradient(), step)
         set_learning_rate(self.optimizer, train.lr * lr_factor)
-        self.optimizer.step()
+        take_step(self.optimizer)
         if self.average:
             self.average.update()
         if self.carries:
@@ -258,7 +260,7 @@ class TrainingState:
         self.generator.set_state(tensors["generator"])
         carried = under(tensors, "carried/")
         self.carried = tuple(carried[str(i)].to(self.device) for i in range(len(carried))) or None
-        numbers.setdefault("smoothed_nats", None)  # runs begun before there was one
+        numbers = {"smoothed_nats": None, "beside": {}, **numbers}  # runs begun before there were these
         self.progress = Progress(**{name: numbers[name] for name in vars(Progress())})
 
     def start_from(self, weights: Mapping[str, Tensor], where: str) -> None:
