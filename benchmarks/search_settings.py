@@ -1,6 +1,6 @@
 """The search behind the settings that Glassloom takes by itself: candidates against each other, on texts set apart.
 
-    python benchmarks/search_settings.py --texts DIR --seconds 3 --candidates 'lr=8e-3,1.2e-2 width=192,256' [--model gru]
+    python benchmarks/search_settings.py --texts DIR --seconds 3 --candidates 'lr=8e-3,1.2e-2 width=192,256' --out FILE
 
 Each candidate trains for the same time (`--seconds`) or number of updates (`--steps`) on each text, the product as it
 is, and is scored on the held-out tenth in windows of 64 characters, nothing carried. The texts are slices: of
@@ -16,7 +16,6 @@ import json
 import statistics
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
