@@ -75,6 +75,7 @@ def load(folder: Path = FOLDER) -> Library | None:
             ("packed_bytes", ctypes.c_int64, (ctypes.c_int64, ctypes.c_void_p, ctypes.c_int64)),
             ("pack", None, (ctypes.c_int64, ctypes.c_void_p, ctypes.c_int64)),
             ("run", None, (ctypes.c_int64, ctypes.c_void_p, ctypes.c_int64)),
+            ("attend", None, (ctypes.c_int64, ctypes.c_void_p, ctypes.c_int64)),
         ):
             function = getattr(functions, f"glassloom_{name}")
             function.restype, function.argtypes = result, arguments
