@@ -4,6 +4,7 @@
 // and unfolds them once into its room; the scores of a few queries at a time are all that is ever held of the weights.
 // The backward pass makes them again from the logarithm of each softmax's sum (Dao et al. 2022, section 3.1).
 #include "job.h"
+#include "kept.h"
 #include "product.h"
 
 namespace {
@@ -11,30 +12,6 @@ namespace {
 constexpr int PAIR = 2;                        // vectors in a tile
 constexpr int QUERIES = tile_rows(PAIR);       // queries whose scores are held at once
 constexpr Index PANEL = PAIR * LANES<float>;   // columns of a tile
-
-typedef uint16_t Halves __attribute__((vector_size(VECTOR_BYTES / 2)));
-typedef uint32_t Words __attribute__((vector_size(VECTOR_BYTES)));
-
-// -- numbers as they are kept: float32, or the upper halves of float32 (bfloat16)
-
-INLINE Vector<float> read(const float* from, Index count) { return load(from, count); }
-INLINE Vector<float> read(const uint16_t* from, Index count) {
-  Halves halves{};
-  memcpy(&halves, from, least(count, LANES<float>) * sizeof *from);
-  Words words = __builtin_convertvector(halves, Words) << 16;
-  Vector<float> vector;
-  memcpy(&vector, &words, sizeof vector);
-  return vector;
-}
-
-INLINE void write(float* to, Vector<float> vector, Index count) { store(to, vector, count); }
-INLINE void write(uint16_t* to, Vector<float> vector, Index count) {
-  Words words;
-  memcpy(&words, &vector, sizeof words);
-  words = vector != vector ? Words{} + 0x7fc00000 : words + 0x7fff + (words >> 16 & 1);  // nearest, ties to even
-  Halves halves = __builtin_convertvector(words >> 16, Halves);
-  memcpy(to, &halves, least(count, LANES<float>) * sizeof *to);
-}
 
 // -- one row's head, unfolded into float32
 
@@ -134,40 +111,28 @@ void product(Left left, Index rows, const float* right, Index stride, Index dept
   });
 }
 
-INLINE float sum_of(Vector<float> vector) {
-  float sum = 0;
-  for (Index lane = 0; lane < LANES<float>; lane++) sum += vector[lane];
-  return sum;
-}
-
 // e^(score - shift) for the first `seen` scores, 0 for the others up to `columns`; their sum.
 INLINE float exponentials(float* scores, Index seen, Index columns, float shift) {
   Vector<float> sum{};
   for (Index key = 0; key < columns; key += LANES<float>) {
     const Power<float> raised = power(within(load(scores + key, LANES<float>) - shift, 80.0f));
     Vector<float> value = raised.fraction * raised.scale + raised.scale;
-    if (seen - key < LANES<float>)
-      for (Index lane = seen > key ? seen - key : 0; lane < LANES<float>; lane++) value[lane] = 0;
+    value = first_lanes(value, seen - key, 0);
     sum += value;
     store(scores + key, value, LANES<float>);
   }
-  return sum_of(sum);
+  return total(sum);
 }
 
-// What is no number wins.
+// Of the first `seen` scores. What is no number is passed over here, and comes through the exponentials.
 INLINE float largest(const float* scores, Index seen) {
-  float most = scores[0];
-  Index key = 0;
-  if (seen >= LANES<float>) {
-    Vector<float> each = load(scores, LANES<float>);
-    for (key = LANES<float>; key + LANES<float> <= seen; key += LANES<float>) {
-      const Vector<float> next = load(scores + key, LANES<float>);
-      each = (next > each) | (next != next) ? next : each;
-    }
-    for (Index lane = 0; lane < LANES<float>; lane++) most = each[lane] > most || each[lane] != each[lane] ? each[lane] : most;
+  const float lowest = -__builtin_inff();
+  Vector<float> most = all(lowest);
+  for (Index key = 0; key < seen; key += LANES<float>) {
+    const Vector<float> next = first_lanes(load(scores + key, LANES<float>), seen - key, lowest);
+    most = next > most ? next : most;
   }
-  for (; key < seen; key++) most = scores[key] > most || scores[key] != scores[key] ? scores[key] : most;
-  return most;
+  return together(most, [](float one, float other) { return one > other ? one : other; });
 }
 
 // -- a job's arrays
@@ -264,7 +229,7 @@ template <class Kept> void attend_backward(const AttentionJob& job, Index item, 
         store(line + key, weight, LANES<float>);
         shared += weight * load(slope + key, LANES<float>);
       }
-      const float mean = sum_of(shared);
+      const float mean = total(shared);
       for (Index key = 0; key < columns; key += LANES<float>)
         store(slope + key, load(line + key, LANES<float>) * (load(slope + key, LANES<float>) - mean), LANES<float>);
     }
