@@ -1,4 +1,4 @@
-// Runs every cell over odd shapes with arrays of exactly the size that job.h says; the sanitizers watch.
+// Runs every cell, and attention, over odd shapes with arrays of exactly the size that job.h says; the sanitizers watch.
 #include <stdio.h>
 
 #include <vector>
@@ -10,6 +10,7 @@ int64_t glassloom_sets(void);
 int64_t glassloom_packed_bytes(int64_t set, const Job* job, int64_t direction);
 void glassloom_pack(int64_t set, const Job* job, int64_t direction);
 void glassloom_run(int64_t set, const Job* job, int64_t direction);
+void glassloom_attend(int64_t set, const AttentionJob* job, int64_t direction);
 }
 
 template <class Real> static void* filled(std::vector<std::vector<Real>>& arrays, int64_t size) {
@@ -40,6 +41,24 @@ template <class Real> static void both_directions(int64_t set, Job job) {
   }
 }
 
+template <class Kept> static void attended(int64_t set, AttentionJob job) {
+  const int64_t entries = job.batch * job.time * job.heads * job.width;
+  std::vector<std::vector<Kept>> kept;
+  std::vector<std::vector<float>> numbers;
+  kept.reserve(8);
+  numbers.reserve(8);
+  job.projected = filled(kept, 3 * entries);
+  job.mixed = filled(kept, entries);
+  job.keys = filled(kept, entries);
+  job.from_projected = filled(kept, 3 * entries);
+  job.sums = filled(numbers, job.batch * job.heads * job.time * 2);
+  if (job.width % 2 == 0) {
+    job.cosines = filled(numbers, job.time * job.width / 2);
+    job.sines = filled(numbers, job.time * job.width / 2);
+  }
+  for (int64_t direction : {FORWARD, BACKWARD}) glassloom_attend(set, &job, direction);
+}
+
 int main() {
   const int64_t shapes[][3] = {{1, 1, 1}, {3, 2, 5}, {2, 13, 31}, {0, 2, 3}, {2, 7, 67}, {1, 3, 128}, {1, 2, 300}};
   int ran = 0;
@@ -54,5 +73,17 @@ int main() {
         both_directions<double>(set, job);
         ran += 2;
       }
+  const int64_t attentions[][4] = {{1, 1, 1, 1}, {2, 7, 3, 5}, {1, 33, 2, 16}, {3, 13, 1, 70}, {1, 130, 2, 24}};
+  for (int64_t set = 0; set < glassloom_sets(); set++)
+    for (const auto& shape : attentions) {
+      AttentionJob job{};
+      job.batch = shape[0], job.time = shape[1], job.heads = shape[2], job.width = shape[3], job.threads = 2;
+      job.scale = 0.5;
+      job.precision = FLOAT32;
+      attended<float>(set, job);
+      job.precision = BFLOAT16;
+      attended<uint16_t>(set, job);
+      ran += 2;
+    }
   printf("%d", ran);
 }

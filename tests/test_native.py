@@ -172,10 +172,12 @@ def test_no_kernel_reads_or_writes_beyond_its_arrays(tmp_path: Path) -> None:
     strict += ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
     objects = []
     for name in sets:
-        objects.append(str(tmp_path / f"{name}.o"))
-        subprocess.run(
-            [*strict, *flags[name], f"-DSET={name}", "-c", str(folder / "kernels.cpp"), "-o", objects[-1]], check=True
-        )
+        for source in ("kernels", "attention"):
+            objects.append(str(tmp_path / f"{source}-{name}.o"))
+            subprocess.run(
+                [*strict, *flags[name], f"-DSET={name}", "-c", str(folder / f"{source}.cpp"), "-o", objects[-1]],
+                check=True,
+            )
     names = "-DSETS=" + " ".join(f"X({name})" for name in sets)
     driver = str(Path(__file__).parent / "native_shapes.cpp")
     subprocess.run(
@@ -184,4 +186,5 @@ def test_no_kernel_reads_or_writes_beyond_its_arrays(tmp_path: Path) -> None:
     )
     ran = subprocess.run([str(tmp_path / "shapes")], capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stderr[-2000:]
-    assert int(ran.stdout) == len(sets) * 5 * 2 * 7, "sets, cells, precisions, shapes"
+    cells, attentions = 5 * 2 * 7, 2 * 5
+    assert int(ran.stdout) == len(sets) * (cells + attentions), "cells, precisions, shapes; precisions, shapes"

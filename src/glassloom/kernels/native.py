@@ -1,4 +1,4 @@
-"""The recurrent kernels in C++ (folder native/), where they were built; without them plain torch does the same.
+"""The kernels in C++ (folder native/), where they were built; without them plain torch does the same.
 
 One shared library holds every instruction set's build; the best that the machine runs is used. It is called through
 ctypes, needs no torch headers, and runs on torch's own threads.
