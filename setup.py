@@ -31,7 +31,11 @@ class BuildKernels(build_ext):
         os.makedirs(os.path.dirname(target), exist_ok=True)
         compiler = [os.environ.get("CXX", "c++"), *COMMON]
         commands = {"entry": ["-DSETS=" + " ".join(f"X({name})" for name in SETS), f"{FOLDER}/entry.cpp"]}
-        commands |= {name: [*flags, f"-DSET={name}", f"{FOLDER}/kernels.cpp"] for name, flags in SETS.items()}
+        commands |= {
+            f"{source}-{name}": [*flags, f"-DSET={name}", f"{FOLDER}/{source}.cpp"]
+            for name, flags in SETS.items()
+            for source in ("kernels", "attention")
+        }
         objects = {name: os.path.join(self.build_temp, f"{name}.o") for name in commands}
         try:
             running = [subprocess.Popen([*compiler, *commands[name], "-c", "-o", objects[name]]) for name in commands]
@@ -54,7 +58,7 @@ class BuildKernels(build_ext):
             super().copy_extensions_to_source()
 
 
-SOURCES = [f"{FOLDER}/kernels.cpp", f"{FOLDER}/entry.cpp"]
+SOURCES = [f"{FOLDER}/kernels.cpp", f"{FOLDER}/attention.cpp", f"{FOLDER}/entry.cpp"]
 setup(
     ext_modules=[Extension("glassloom.native._native", sources=SOURCES, optional=True)],
     cmdclass={"build_ext": BuildKernels},

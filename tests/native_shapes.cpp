@@ -1,4 +1,5 @@
-// Runs every cell, and the loss, over odd shapes with arrays of exactly the size that job.h says; the sanitizers watch.
+// Runs every cell, the loss and attention over odd shapes with arrays of exactly the size that job.h says; the
+// sanitizers watch.
 #include <stdio.h>
 
 #include <vector>
@@ -14,6 +15,7 @@ int64_t glassloom_product_bytes(int64_t set, const Product* job);
 void glassloom_product(int64_t set, const Product* job);
 void glassloom_softmax(int64_t set, const Softmax* job);
 void glassloom_drop(int64_t set, const Drop* job);
+void glassloom_attend(int64_t set, const AttentionJob* job, int64_t direction);
 }
 
 template <class Real> static void* filled(std::vector<std::vector<Real>>& arrays, int64_t size) {
@@ -85,6 +87,24 @@ template <class Real> static void drops(int64_t set, int64_t precision, int64_t 
   glassloom_drop(set, &job);
 }
 
+template <class Kept> static void attended(int64_t set, AttentionJob job) {
+  const int64_t entries = job.batch * job.time * job.heads * job.width;
+  std::vector<std::vector<Kept>> kept;
+  std::vector<std::vector<float>> numbers;
+  kept.reserve(8);
+  numbers.reserve(8);
+  job.projected = filled(kept, 3 * entries);
+  job.mixed = filled(kept, entries);
+  job.keys = filled(kept, entries);
+  job.from_projected = filled(kept, 3 * entries);
+  job.sums = filled(numbers, job.batch * job.heads * job.time * 2);
+  if (job.width % 2 == 0) {
+    job.cosines = filled(numbers, job.time * job.width / 2);
+    job.sines = filled(numbers, job.time * job.width / 2);
+  }
+  for (int64_t direction : {FORWARD, BACKWARD}) glassloom_attend(set, &job, direction);
+}
+
 int main() {
   const int64_t shapes[][3] = {{1, 1, 1}, {3, 2, 5}, {2, 13, 31}, {0, 2, 3}, {2, 7, 67}, {1, 3, 128}, {1, 2, 300}};
   int ran = 0;
@@ -117,6 +137,18 @@ int main() {
     for (int64_t period : {1, 7, 67, 201}) {
       drops<float>(set, FLOAT32, 201, period);
       drops<double>(set, FLOAT64, 201, period);
+      ran += 2;
+    }
+  const int64_t attentions[][4] = {{1, 1, 1, 1}, {2, 7, 3, 5}, {1, 33, 2, 16}, {3, 13, 1, 70}, {1, 130, 2, 24}};
+  for (int64_t set = 0; set < glassloom_sets(); set++)
+    for (const auto& shape : attentions) {
+      AttentionJob job{};
+      job.batch = shape[0], job.time = shape[1], job.heads = shape[2], job.width = shape[3], job.threads = 2;
+      job.scale = 0.5;
+      job.precision = FLOAT32;
+      attended<float>(set, job);
+      job.precision = BFLOAT16;
+      attended<uint16_t>(set, job);
       ran += 2;
     }
   printf("%d", ran);

@@ -1,6 +1,9 @@
 """The machine: what a run asks of it, and what it has."""
 
 import os
+import platform
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -36,3 +39,40 @@ def test_a_run_of_a_larger_machine_is_used_with_the_cores_that_there_are(command
         f"notice: The run has 500,000 threads, and this machine {os.cpu_count()} cores: {os.cpu_count()} threads are "
         "used."
     ]
+
+
+FAULTS = """
+import resource
+import torch
+from glassloom.training.machine import keep_freed_memory
+
+def faults() -> int:
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(5):
+        torch.full((12_000_000,), 1.0)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+faults()
+before = faults()
+print(keep_freed_memory(), before, (faults(), faults())[1])
+"""
+
+
+def faults_before_and_after(**environment: str) -> tuple[str, int, int]:
+    """Whether memory is kept, and the page faults of five fillings of 48 MB before and since."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("MALLOC_")}
+    ran = subprocess.run(
+        [sys.executable, "-c", FAULTS], env={**clean, **environment}, capture_output=True, text=True, check=True
+    )
+    kept, before, after = ran.stdout.split()
+    return kept, int(before), int(after)
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another C library")
+def test_freed_memory_is_kept_for_the_next_step_unless_the_environment_says_otherwise() -> None:
+    kept, before, after = faults_before_and_after()
+    assert kept == "True"
+    assert after * 20 < before
+    kept, _, after = faults_before_and_after(MALLOC_ARENA_MAX="2")
+    assert kept == "False"
+    assert after * 2 > before

@@ -188,10 +188,12 @@ def test_no_kernel_reads_or_writes_beyond_its_arrays(tmp_path: Path) -> None:
     strict += ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
     objects = []
     for name in sets:
-        objects.append(str(tmp_path / f"{name}.o"))
-        subprocess.run(
-            [*strict, *flags[name], f"-DSET={name}", "-c", str(folder / "kernels.cpp"), "-o", objects[-1]], check=True
-        )
+        for source in ("kernels", "attention"):
+            objects.append(str(tmp_path / f"{source}-{name}.o"))
+            subprocess.run(
+                [*strict, *flags[name], f"-DSET={name}", "-c", str(folder / f"{source}.cpp"), "-o", objects[-1]],
+                check=True,
+            )
     names = "-DSETS=" + " ".join(f"X({name})" for name in sets)
     driver = str(Path(__file__).parent / "native_shapes.cpp")
     subprocess.run(
@@ -201,5 +203,5 @@ def test_no_kernel_reads_or_writes_beyond_its_arrays(tmp_path: Path) -> None:
     ran = subprocess.run([str(tmp_path / "shapes")], capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stderr[-2000:]
     cells, losses, products = 5 * 2 * 7, 5 * 3, 7 * 2 * 2  # cells, precisions and shapes; vocabularies and precisions
-    drops = 4 * 2  # periods and precisions
-    assert int(ran.stdout) == len(sets) * (cells + losses + products + drops)
+    drops, attentions = 4 * 2, 5 * 2  # periods and precisions; shapes and precisions
+    assert int(ran.stdout) == len(sets) * (cells + losses + products + drops + attentions)

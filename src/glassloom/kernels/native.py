@@ -1,4 +1,4 @@
-"""The recurrent kernels in C++ (folder native/), where they were built; without them plain torch does the same.
+"""The kernels in C++ (folder native/), where they were built; without them plain torch does the same.
 
 One shared library holds every instruction set's build; the best that the machine runs is used. It is called through
 ctypes, needs no torch headers, and runs on torch's own threads.
@@ -110,6 +110,7 @@ def load(folder: Path = FOLDER) -> Library | None:
             ("product", None, (ctypes.c_int64, ctypes.c_void_p)),
             ("drop", None, (ctypes.c_int64, ctypes.c_void_p)),
             ("softmax", None, (ctypes.c_int64, ctypes.c_void_p)),
+            ("attend", None, (ctypes.c_int64, ctypes.c_void_p, ctypes.c_int64)),
         ):
             function = getattr(functions, f"glassloom_{name}")
             function.restype, function.argtypes = result, arguments

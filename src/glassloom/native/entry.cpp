@@ -15,7 +15,9 @@
 #error "SETS: the instruction sets of this build, given by the build, as X(name) X(name)"
 #endif
 
-#define X(name) extern "C" const Kernels glassloom_kernels_##name;
+#define X(name)                                      \
+  extern "C" const Kernels glassloom_kernels_##name; \
+  extern "C" const AttentionKernels glassloom_attention_##name;
 SETS
 #undef X
 
@@ -41,8 +43,9 @@ bool runs_here(const char* name) {
 struct Set {
   const char* name;
   const Kernels* kernels;
+  const AttentionKernels* attention;
 };
-#define X(name) {#name, &glassloom_kernels_##name},
+#define X(name) {#name, &glassloom_kernels_##name, &glassloom_attention_##name},
 const Set sets[] = {SETS};
 #undef X
 
@@ -100,7 +103,11 @@ extern "C" {
 EXPORTED void glassloom_threads(void* gomp_parallel) { parallel = reinterpret_cast<Parallel>(gomp_parallel); }
 
 // By this the caller knows whether it means the same by a job; to be the first thing that is asked.
-EXPORTED int glassloom_job_bytes(void) { return static_cast<int>(sizeof(Job) + sizeof(Product) + sizeof(Softmax) + sizeof(Drop)); }
+EXPORTED int glassloom_job_bytes(void) {
+  return static_cast<int>(sizeof(Job) + sizeof(Product) + sizeof(Softmax) + sizeof(Drop));
+}
+
+EXPORTED int glassloom_attention_job_bytes(void) { return static_cast<int>(sizeof(AttentionJob)); }
 
 EXPORTED int64_t glassloom_sets(void) { return static_cast<int64_t>(sizeof sets / sizeof *sets); }
 
@@ -154,6 +161,16 @@ EXPORTED void glassloom_softmax(int64_t set, const Softmax* job) {
   const Kernels* kernels = sets[set].kernels;
   const int64_t rows = job->rows, parts = job->threads < rows ? job->threads : rows;
   in_parts(parts, [=](int64_t part) { kernels->softmax(job, rows * part / parts, rows * (part + 1) / parts); });
+}
+
+EXPORTED void glassloom_attend(int64_t set, const AttentionJob* job, int64_t direction) {
+  const AttentionKernels* kernels = sets[set].attention;
+  const int64_t items = job->batch * job->heads, parts = job->threads < items ? job->threads : items;
+  in_parts(parts, [=](int64_t part) {
+    void* own = room.of(kernels->room_bytes(job));
+    for (int64_t item = items * part / parts; item < items * (part + 1) / parts; item++)
+      kernels->run(job, static_cast<int>(direction), item, own);
+  });
 }
 
 }  // extern "C"

@@ -55,6 +55,19 @@ struct Drop {
   void* to;          // count
 };
 
+// Causal attention of every row and head. Kept numbers are float32 or bfloat16 (`precision`), all else is float32.
+struct AttentionJob {
+  int64_t precision, batch, time, heads, width, threads;  // width: of a head
+  double scale;                // of the scores
+  const void* cosines;         // T x width/2, the angles by which queries and keys are turned; or null
+  const void* sines;
+  const void* projected;       // B T 3 heads width: queries, keys, values side by side
+  void* mixed;                 // B T heads width: forward, what comes out; backward, its gradient
+  void* sums;                  // B heads T 2, from the forward pass to the backward pass
+  void* keys;                  // B heads T width: the turned keys; or null
+  void* from_projected;        // B T 3 heads width: backward, the gradient that comes out
+};
+
 struct Kernels {
   int64_t (*packed_bytes)(const struct Job*, int direction);
   void (*pack)(const struct Job*, int direction, int64_t part, int64_t parts);
@@ -65,6 +78,11 @@ struct Kernels {
   void (*product)(const struct Product*, int64_t first, int64_t last, void* room);
   void (*softmax)(const struct Softmax*, int64_t first, int64_t last);
   void (*drop)(const struct Drop*, int64_t first, int64_t last);
+};
+
+struct AttentionKernels {
+  int64_t (*room_bytes)(const struct AttentionJob*);
+  void (*run)(const struct AttentionJob*, int direction, int64_t item, void* room);  // one row's head
 };
 
 #ifdef __cplusplus

@@ -1,0 +1,60 @@
+// Numbers as they are kept in memory: float32, or its upper halves (bfloat16). Arithmetic is float32 either way.
+#pragma once
+
+#include "vector.h"
+
+namespace {
+
+typedef uint16_t Halves __attribute__((vector_size(VECTOR_BYTES / 2)));
+typedef uint32_t Words __attribute__((vector_size(VECTOR_BYTES)));
+
+INLINE Vector<float> read(const float* from, Index count) { return load(from, count); }
+INLINE Vector<float> read(const uint16_t* from, Index count) {
+  Halves halves{};
+  if (count >= LANES<float>) memcpy(&halves, from, sizeof halves);
+  else if (count > 0) memcpy(&halves, from, count * sizeof *from);
+  Words words = __builtin_convertvector(halves, Words) << 16;
+  Vector<float> vector;
+  memcpy(&vector, &words, sizeof vector);
+  return vector;
+}
+
+INLINE void write(float* to, Vector<float> vector, Index count) { store(to, vector, count); }
+INLINE void write(uint16_t* to, Vector<float> vector, Index count) {
+  Words words;
+  memcpy(&words, &vector, sizeof words);
+  words = vector != vector ? Words{} + 0x7fc00000 : words + 0x7fff + (words >> 16 & 1);  // nearest, ties to even
+  Halves halves = __builtin_convertvector(words >> 16, Halves);
+  if (count >= LANES<float>) memcpy(to, &halves, sizeof halves);
+  else if (count > 0) memcpy(to, &halves, count * sizeof *to);
+}
+
+// -- a vector's lanes
+
+struct Numbered {
+  Bits<float> lanes;
+  INLINE Numbered() {
+    for (int lane = 0; lane < LANES<float>; lane++) lanes[lane] = lane;
+  }
+};
+const Numbered numbered;
+
+// The first `count` lanes, and `other` in those behind them.
+INLINE Vector<float> first_lanes(Vector<float> vector, Index count, float other) {
+  return count >= LANES<float> ? vector : numbered.lanes < Bits<float>{} + (int32_t)count ? vector : all(other);
+}
+
+// All lanes brought together by halves.
+template <class Join> INLINE float together(Vector<float> vector, const Join& join) {
+  float lanes[LANES<float>];
+  memcpy(lanes, &vector, sizeof lanes);
+  UNROLL for (Index half = LANES<float> / 2; half > 0; half /= 2)
+    UNROLL for (Index lane = 0; lane < half; lane++) lanes[lane] = join(lanes[lane], lanes[lane + half]);
+  return lanes[0];
+}
+
+INLINE float total(Vector<float> vector) {
+  return together(vector, [](float one, float other) { return one + other; });
+}
+
+}  // namespace
