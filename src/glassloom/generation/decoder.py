@@ -5,18 +5,16 @@ and a sample that has ended leaves it. Which architecture it is, the decoder nev
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
-import numpy as np
 import torch
-from torch import Tensor
 
 from glassloom.data.tokenizers import Streamer, Tokenizer
-from glassloom.generation.choosing import Chooser
+from glassloom.generation.choosing import Chooser, not_finite
+from glassloom.generation.rows import Stretch, begin, last_logits
 from glassloom.generation.settings import DecodingSettings
 from glassloom.generation.stopping import StopWatch
-from glassloom.models.contract import LanguageModel, State, take_rows
+from glassloom.models.contract import LanguageModel
 
 PIECE = 1024
 """So many tokens of a prompt are read at once."""
@@ -25,8 +23,7 @@ Stopped = Literal["length", "stop", "end"]
 """Why a sample ended: it is as long as asked for, a stop string came, or the model said `.end`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Decoded:
+class Decoded(NamedTuple):
     """One token of one sample.
 
     `text` is what can be shown since the token before (it may be empty: half a character, or what may become a stop
@@ -73,41 +70,36 @@ def _continue(
     model: LanguageModel, prompt: list[int], settings: DecodingSettings, tokenizer: Tokenizer
 ) -> Iterator[Decoded]:
     device = next((weights.device for weights in model.parameters()), torch.device("cpu"))
-    chooser, end = Chooser(settings), tokenizer.specials.get(".end")
+    end = tokenizer.specials.get(".end")
+    chooser = Chooser(settings, end)
     lines = [_Line(sample, prompt, settings, tokenizer.streamer(), end) for sample in range(settings.count)]
     tokens, state = torch.tensor([first_tokens(prompt, tokenizer)], device=device), None
     for piece in tokens.split(PIECE, dim=1):
-        logits, state = _forward(model, piece, state)
+        logits, state = last_logits(model, piece, state)
     assert state is not None
-    if settings.count > 1:
-        logits = logits.repeat(settings.count, axis=0)
-        state = _take(state, [0] * settings.count, device)
-    for place in range(1, settings.length + 1):
-        ids, nats = chooser.choose(logits, [line.sample for line in lines])
-        going = []
-        for row, (line, index, loss) in enumerate(zip(lines, ids, nats, strict=True)):
-            text, stopped = line.add(index, last=place == settings.length)
-            if stopped is None:
-                going.append(row)
-            yield Decoded(line.sample, index, text, loss, stopped)
+    ids, nats = chooser.choose(logits.repeat(settings.count, axis=0), chooser.coming(1)[:, 0])
+    stretches: list[Stretch] = [([index], [loss]) for index, loss in zip(ids, nats, strict=True)]
+    rows = begin(model, state, settings.count, chooser) if settings.length > 1 else None
+    place = 0
+    while True:
+        for step in range(max(1, *(len(ids) for ids, _ in stretches))):
+            place += 1
+            for line, (ids, nats) in zip(lines, stretches, strict=True):
+                if line.stopped is not None:
+                    continue
+                if step == len(ids):
+                    raise not_finite()
+                text = line.add(ids[step], last=place == settings.length)
+                yield Decoded(line.sample, ids[step], text, nats[step], line.stopped)
+        going = [row for row, line in enumerate(lines) if line.stopped is None]
         if not going:
             return
+        assert rows is not None
+        last = [stretches[row][0][-1] for row in going]
         if len(going) < len(lines):
-            lines, ids = [lines[row] for row in going], [ids[row] for row in going]
-            state = _take(state, going, device)
-        logits, state = _forward(model, torch.tensor(ids, device=device).unsqueeze(1), state)
-
-
-@torch.inference_mode()
-def _forward(model: LanguageModel, tokens: Tensor, state: State | None) -> tuple[np.ndarray, State]:
-    """The logits after the last of the tokens, and the state."""
-    hidden, state = model.hidden(tokens, state)
-    return model.logits(hidden[:, -1:])[:, 0].cpu().double().numpy(), state
-
-
-@torch.inference_mode()
-def _take(state: State, rows: list[int], device: torch.device) -> State:
-    return take_rows(state, torch.tensor(rows, device=device))
+            lines = [lines[row] for row in going]
+            rows.keep(going)
+        stretches = rows.go_on(last, [line.sample for line in lines], settings.length - place)
 
 
 class _Line:
@@ -117,19 +109,20 @@ class _Line:
         self, sample: int, prompt: list[int], settings: DecodingSettings, streamer: Streamer, end: int | None
     ) -> None:
         self.sample, self._streamer, self._end = sample, streamer, end
+        self.stopped: Stopped | None = None
         self._watch = StopWatch(settings.stop)
         for index in prompt[-8:]:  # a word after a word gets its space; and more than a character's bytes
             streamer.push(index)
 
-    def add(self, index: int, last: bool) -> tuple[str, Stopped | None]:
-        """The text that this token sets free, and why the sample ends with it, if it does."""
+    def add(self, index: int, last: bool) -> str:
+        """The text that this token sets free; `stopped` says why the sample ends with it, if it does."""
         ends = index == self._end
         text = self._watch.push(self._streamer.push(index))
+        if ends or last:
+            self.stopped = "end" if ends else "length"
+            text += self._watch.push(self._streamer.flush())
         if self._watch.hit:
-            return text, "stop"
-        if not ends and not last:
-            return text, None
-        text += self._watch.push(self._streamer.flush())
-        if self._watch.hit:
-            return text, "stop"
-        return text + self._watch.flush(), "end" if ends else "length"
+            self.stopped = "stop"
+        elif self.stopped is not None:
+            text += self._watch.flush()
+        return text

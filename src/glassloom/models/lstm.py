@@ -14,6 +14,7 @@ from pydantic import Field
 from torch import Tensor
 
 from glassloom.kernels import See, lstm, lstm_steps
+from glassloom.kernels.native import Cell
 from glassloom.models.contract import State
 from glassloom.models.recurrent import RecurrentLayer, RecurrentModel, RecurrentSettings
 
@@ -32,6 +33,7 @@ class LSTMLayer(RecurrentLayer):
 
     gates = 4
     states = ("hidden", "cell")
+    cell = Cell.LSTM
 
     def run(self, inputs: Tensor, weight: Tensor | None, state: State, see: See | None) -> tuple[Tensor, ...]:
         cell = lstm if see is None else partial(lstm_steps, see=see)
