@@ -5,12 +5,13 @@ and a sample that has ended leaves it. Which architecture it is, the decoder nev
 """
 
 from collections.abc import Iterator, Sequence
+from itertools import repeat, zip_longest
 from typing import Literal, NamedTuple
 
 import torch
 
 from glassloom.data.tokenizers import Streamer, Tokenizer
-from glassloom.generation.choosing import Chooser, not_finite
+from glassloom.generation.choosing import Chooser
 from glassloom.generation.rows import Stretch, begin, last_logits
 from glassloom.generation.settings import DecodingSettings
 from glassloom.generation.stopping import StopWatch
@@ -41,10 +42,19 @@ class Decoded(NamedTuple):
 def decode(
     model: LanguageModel, prompt: Sequence[int], settings: DecodingSettings, *, tokenizer: Tokenizer
 ) -> Iterator[Decoded]:
+    """`decode_in_rounds`, token by token."""
+    for tokens in decode_in_rounds(model, prompt, settings, tokenizer=tokenizer):
+        yield from tokens
+
+
+def decode_in_rounds(
+    model: LanguageModel, prompt: Sequence[int], settings: DecodingSettings, *, tokenizer: Tokenizer
+) -> Iterator[list[Decoded]]:
     """Continue a prompt, one token of each sample after the other; settings.count samples side by side.
 
     A model of sequences reads `.start` before the prompt. Any other one, given no prompt, begins after a line end, or
-    after token 0 where its vocabulary has none. The prompt may be longer than the model's context.
+    after token 0 where its vocabulary has none. The prompt may be longer than the model's context. Tokens come some at a
+    time, soon after each other.
 
     Raises:
         GlassloomError: the model's probabilities are not finite.
@@ -68,7 +78,7 @@ def first_tokens(prompt: list[int], tokenizer: Tokenizer) -> list[int]:
 
 def _continue(
     model: LanguageModel, prompt: list[int], settings: DecodingSettings, tokenizer: Tokenizer
-) -> Iterator[Decoded]:
+) -> Iterator[list[Decoded]]:
     device = next((weights.device for weights in model.parameters()), torch.device("cpu"))
     end = tokenizer.specials.get(".end")
     chooser = Chooser(settings, end)
@@ -80,17 +90,11 @@ def _continue(
     ids, nats = chooser.choose(logits.repeat(settings.count, axis=0), chooser.coming(1)[:, 0])
     stretches: list[Stretch] = [([index], [loss]) for index, loss in zip(ids, nats, strict=True)]
     rows = begin(model, state, settings.count, chooser) if settings.length > 1 else None
-    place = 0
+    left = settings.length
     while True:
-        for step in range(max(1, *(len(ids) for ids, _ in stretches))):
-            place += 1
-            for line, (ids, nats) in zip(lines, stretches, strict=True):
-                if line.stopped is not None:
-                    continue
-                if step == len(ids):
-                    raise not_finite()
-                text = line.add(ids[step], last=place == settings.length)
-                yield Decoded(line.sample, ids[step], text, nats[step], line.stopped)
+        left -= max(len(ids) for ids, _ in stretches)
+        written = [line.write(*stretch, last=left == 0) for line, stretch in zip(lines, stretches, strict=True)]
+        yield written[0] if len(written) == 1 else in_turn(written)
         going = [row for row, line in enumerate(lines) if line.stopped is None]
         if not going:
             return
@@ -99,7 +103,12 @@ def _continue(
         if len(going) < len(lines):
             lines = [lines[row] for row in going]
             rows.keep(going)
-        stretches = rows.go_on(last, [line.sample for line in lines], settings.length - place)
+        stretches = rows.go_on(last, [line.sample for line in lines], left)
+
+
+def in_turn(written: list[list[Decoded]]) -> list[Decoded]:
+    """The first token of each sample, then the second of each that has one, and so on."""
+    return [token for step in zip_longest(*written) for token in step if token is not None]
 
 
 class _Line:
@@ -110,19 +119,27 @@ class _Line:
     ) -> None:
         self.sample, self._streamer, self._end = sample, streamer, end
         self.stopped: Stopped | None = None
-        self._watch = StopWatch(settings.stop)
+        self._watch, self._watched = StopWatch(settings.stop), bool(settings.stop)
         for index in prompt[-8:]:  # a word after a word gets its space; and more than a character's bytes
             streamer.push(index)
 
-    def add(self, index: int, last: bool) -> str:
-        """The text that this token sets free; `stopped` says why the sample ends with it, if it does."""
-        ends = index == self._end
-        text = self._watch.push(self._streamer.push(index))
-        if ends or last:
-            self.stopped = "end" if ends else "length"
-            text += self._watch.push(self._streamer.flush())
-        if self._watch.hit:
-            self.stopped = "stop"
-        elif self.stopped is not None:
-            text += self._watch.flush()
-        return text
+    def write(self, ids: list[int], nats: list[float], last: bool) -> list[Decoded]:
+        """Tokens of this sample, up to a stop string; `stopped` says why it ends with them, if it does.
+
+        Nothing comes after `.end`; `last`: the sample is as long as asked for.
+        """
+        texts = list(map(self._streamer.push, ids))
+        if self._watched:
+            for place, text in enumerate(texts):
+                texts[place] = self._watch.push(text)
+                if self._watch.hit:
+                    self.stopped = "stop"
+                    texts = texts[: place + 1]
+                    break
+        if self.stopped is None and (last or ids[-1] == self._end):
+            texts[-1] += self._watch.push(self._streamer.flush())
+            self.stopped = "stop" if self._watch.hit else "end" if ids[-1] == self._end else "length"
+            texts[-1] += self._watch.flush()
+        count = len(texts)
+        stopped = [*repeat(None, count - 1), self.stopped]
+        return list(map(Decoded, repeat(self.sample, count), ids[:count], texts, nats[:count], stopped))

@@ -12,7 +12,8 @@ import torch
 from jaxtyping import Float64
 from torch import Tensor
 
-from glassloom.generation.choosing import Chooser
+from glassloom.errors import GlassloomError
+from glassloom.generation.choosing import Chooser, not_finite
 from glassloom.kernels.decoders import Decoder, DecodingRow, chosen
 from glassloom.kernels.native_decoder import NativeRow
 from glassloom.kernels.plan import Row
@@ -22,7 +23,7 @@ Stretch = tuple[list[int], list[float]]
 """Tokens of one sample, and the nats of each at temperature 1."""
 PACE = 0.02
 """So many seconds of work come at once: too short to be seen, and long against what a call costs."""
-MOST_ROWS = {"native": 64, "numpy": 4, "torch": 0}
+MOST_ROWS = {"native": 64, "numpy": 8, "torch": 0}
 """Beyond so many samples torch's one batch takes less time, or less memory, than rows one by one."""
 
 
@@ -30,9 +31,10 @@ class Rows(Protocol):
     """Samples on their way."""
 
     def go_on(self, tokens: list[int], samples: list[int], most: int) -> list[Stretch]:
-        """Each sample reads its token and chooses the next, 1 to `most` of them, all samples equally many.
+        """Each sample reads its token and chooses the next, 1 to `most` of them; all equally many, or up to its end.
 
-        Fewer come of a sample that has ended, and where the model's probabilities are not finite.
+        Raises:
+            GlassloomError: the model's probabilities are not finite.
         """
 
     def keep(self, rows: list[int]) -> None:
@@ -85,7 +87,7 @@ class PlanRows:
     def __init__(self, model: LanguageModel, decoder: Decoder, rows: list[Row], chooser: Chooser) -> None:
         self._model, self._decoder, self._chooser = model, decoder, chooser
         self._window = decoder.plan.window
-        self._size = 1
+        self._size, self._broken = 1, False
         self._begin(rows)
 
     def _begin(self, rows: list[Row]) -> None:
@@ -93,6 +95,8 @@ class PlanRows:
         self._recent = [row.recent for row in rows]
 
     def go_on(self, tokens: list[int], samples: list[int], most: int) -> list[Stretch]:
+        if self._broken:
+            raise not_finite()
         if self._window is not None:
             most = min(most, self._window - self._rows[0].position + self._rows[0].begins)
             if most == 0:
@@ -113,21 +117,36 @@ class PlanRows:
             ]
         spent = (time.perf_counter() - started) / uniforms.shape[1]
         self._size = min(max(1, int(PACE / spent)), 2 * self._size)
-        return stretches
+        return self._sound(stretches, uniforms.shape[1])
 
     def _write(self, row: DecodingRow, token: int, uniforms: Float64[np.ndarray, "time"]) -> Stretch:
-        """What one sample goes on with."""
+        """What one sample goes on with: a token a number, or up to its end, or while the probabilities are finite."""
         chooser = self._chooser
         if isinstance(row, NativeRow):
             return row.run(token, uniforms, chooser.choice)
-        ids, nats = [], []
-        for uniform in uniforms:
-            token, loss = chooser.choose_one(row.read(token), uniform)
+        ids: list[int] = []
+        nats: list[float] = []
+        for uniform in uniforms.tolist():
+            try:
+                token, loss = chooser.choose_one(row.read(token), uniform)
+            except GlassloomError:
+                break
             ids.append(token)
             nats.append(loss)
             if token == chooser.choice.end:
                 break
         return ids, nats
+
+    def _sound(self, stretches: list[Stretch], asked: int) -> list[Stretch]:
+        """The stretches up to where the probabilities of one of them are not finite, which is said after them."""
+        end = self._chooser.choice.end
+        lengths = [len(ids) for ids, _ in stretches if len(ids) < asked and not (ids and ids[-1] == end)]
+        if not lengths:
+            return stretches
+        self._broken = True
+        if not min(lengths):
+            raise not_finite()
+        return [(ids[: min(lengths)], nats[: min(lengths)]) for ids, nats in stretches]
 
     def _next_window(self, tokens: list[int], samples: list[int]) -> list[Stretch]:
         """The model itself reads a token, and runs again what the new window begins with."""

@@ -193,9 +193,7 @@ class NativeRow:
             self.position += 1  # the logits are not finite, but read it is
         return self.logits
 
-    def run(
-        self, token: int, uniforms: Float64[np.ndarray, "time"], choice: Choice
-    ) -> tuple[list[int], list[float]]:
+    def run(self, token: int, uniforms: Float64[np.ndarray, "time"], choice: Choice) -> tuple[list[int], list[float]]:
         """Read the token and choose the next, one for each of the numbers from [0, 1); their ids, and nats of each.
 
         Fewer come after the token that ends a sample, and where the model's probabilities are not finite. A position

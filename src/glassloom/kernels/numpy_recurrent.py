@@ -5,6 +5,9 @@ a layer's input and its own past are one slice of it. Sigmoids are tanh, sigma(x
 folded into the weights, so that a layer's gates are one call.
 """
 
+from collections.abc import Callable
+from dataclasses import dataclass
+
 import numpy as np
 import torch
 from jaxtyping import Float32
@@ -75,6 +78,22 @@ class NumpyRecurrent:
         return past, bias, None if layer.candidate is None else transposed(layer.candidate)[0]
 
 
+@dataclass(slots=True)
+class Layer:
+    """A row's place in one layer: views of its arrays, which a step overwrites."""
+
+    read: Floats  # the input (none where the table holds the gates) and the layer's own past
+    weight: Floats
+    bias: Floats
+    gates: Floats
+    sigmoids: Floats
+    half: Floats
+    parts: list[Floats]
+    hidden: Floats
+    cell: Floats | None
+    candidate: Floats | None
+
+
 class NumpyRecurrentRow:
     """A row on its way through a recurrent model."""
 
@@ -89,105 +108,110 @@ class NumpyRecurrentRow:
         self._token = self._given[:size]
         self._logits = np.empty(weights.plan.vocabulary, dtype=np.float32)
         self._layers = []
-        for number, (width, (weight, bias, candidate)) in enumerate(zip(widths, weights.layers, strict=True)):
-            hidden, *cell = (array(part) for part in row.parts[number])
-            end = ends[number + 1]
-            self._given[end - width : end] = hidden
-            read, hidden = self._given[end - len(weight) : end], self._given[end - width : end]
-            gates = np.empty_like(bias)
+        for (weight, bias, candidate), width, end, state in zip(
+            weights.layers, widths, ends[1:], row.parts, strict=True
+        ):
+            hidden, gates = self._given[end - width : end], np.empty_like(bias)
+            hidden[:] = array(state[0])
             sigmoids = gates[: SIGMOIDS.get(weights.cell, 0) * width]
-            half = np.full_like(sigmoids, 0.5)
-            parts = [gates[at : at + width] for at in range(0, len(gates), width)]
-            own = (gates, sigmoids, half, parts, hidden, cell[0] if cell else hidden, candidate)
-            self._layers.append((read, weight, bias, own))
-        self._step = {
-            Cell.LSTM: lstm,
-            Cell.GRU_RESET_BEFORE: gru_before,
-            Cell.GRU_RESET_AFTER: gru_after,
-            Cell.RNN_TANH: rnn_tanh,
-            Cell.RNN_RELU: rnn_relu,
-        }[weights.cell]
-        self._last = hidden
+            layer = Layer(
+                read=self._given[end - len(weight) : end],
+                weight=weight,
+                bias=bias,
+                gates=gates,
+                sigmoids=sigmoids,
+                half=np.full_like(sigmoids, 0.5),
+                parts=[gates[at : at + width] for at in range(0, len(gates), width)],
+                hidden=hidden,
+                cell=array(state[1]) if len(state) > 1 else None,
+                candidate=candidate,
+            )
+            self._layers.append(layer)
+        self._step = STEPS[weights.cell]
 
     def read(self, token: int) -> Float32[np.ndarray, "vocab"]:
         """Read a token: the logits after it, overwritten by the next call."""
         weights = self.weights
-        added = weights.table[token]
-        if not weights.folded:
-            self._token[:] = added
-        for number, (read, weight, bias, own) in enumerate(self._layers):
-            gates = own[0]
-            np.dot(read, weight, out=gates)
-            gates += added if weights.folded and number == 0 else bias
-            self._step(*own)
+        added = weights.table[token] if weights.folded else None
+        if added is None:
+            self._token[:] = weights.table[token]
+        for layer in self._layers:
+            np.dot(layer.read, layer.weight, out=layer.gates)
+            layer.gates += layer.bias if added is None else added
+            added = None
+            self._step(layer)
         self.position += 1
-        np.dot(self._last, weights.output, out=self._logits)
+        np.dot(self._layers[-1].hidden, weights.output, out=self._logits)
         self._logits += weights.output_bias
         return self._logits
 
     def row(self) -> Row:
         """The row as the model knows it."""
-        parts = []
-        for *_, (_, _, _, _, hidden, cell, _) in self._layers:
-            kept = (hidden, cell) if self.weights.cell == Cell.LSTM else (hidden,)
-            parts.append(tuple(torch.from_numpy(one.copy()) for one in kept))
-        return Row(parts, self.position)
+        kept = [[one for one in (layer.hidden, layer.cell) if one is not None] for layer in self._layers]
+        return Row([tuple(torch.from_numpy(one.copy()) for one in parts) for parts in kept], self.position)
 
 
-Parts = list[Floats]
-
-
-def opened(sigmoids: Floats, half: Floats) -> None:
+def to_sigmoids(layer: Layer) -> None:
     """tanh(x/2) as sigma(x)."""
-    sigmoids *= half
-    sigmoids += half
+    layer.sigmoids *= layer.half
+    layer.sigmoids += layer.half
 
 
-def lstm(gates: Floats, sigmoids: Floats, half: Floats, parts: Parts, hidden: Floats, cell: Floats, _: None) -> None:
+def lstm(layer: Layer) -> None:
     """c' = f c + i n, h' = o tanh c'."""
-    np.tanh(gates, out=gates)
-    opened(sigmoids, half)
-    enter, keep, show, candidate = parts
+    np.tanh(layer.gates, out=layer.gates)
+    to_sigmoids(layer)
+    enter, keep, show, candidate = layer.parts
+    cell = layer.cell
+    assert cell is not None
     cell *= keep
     candidate *= enter
     cell += candidate
-    np.tanh(cell, out=hidden)
-    hidden *= show
+    np.tanh(cell, out=layer.hidden)
+    layer.hidden *= show
 
 
-def gru_before(
-    gates: Floats, sigmoids: Floats, half: Floats, parts: Parts, hidden: Floats, _: Floats, weight: Floats
-) -> None:
+def gru_before(layer: Layer) -> None:
     """n = tanh(W x + U (r h)), h' = h + z (n - h)."""
-    np.tanh(sigmoids, out=sigmoids)
-    opened(sigmoids, half)
-    reset, update, candidate = parts
-    reset *= hidden
-    candidate += np.dot(reset, weight)
+    np.tanh(layer.sigmoids, out=layer.sigmoids)
+    to_sigmoids(layer)
+    reset, update, candidate = layer.parts
+    assert layer.candidate is not None
+    reset *= layer.hidden
+    candidate += np.dot(reset, layer.candidate)
     np.tanh(candidate, out=candidate)
-    candidate -= hidden
+    candidate -= layer.hidden
     candidate *= update
-    hidden += candidate
+    layer.hidden += candidate
 
 
-def gru_after(gates: Floats, sigmoids: Floats, half: Floats, parts: Parts, hidden: Floats, *_: Floats) -> None:
+def gru_after(layer: Layer) -> None:
     """n = tanh(W x + r (U h)), h' = n + z (h - n)."""
-    np.tanh(sigmoids, out=sigmoids)
-    opened(sigmoids, half)
-    reset, update, candidate, past = parts
+    np.tanh(layer.sigmoids, out=layer.sigmoids)
+    to_sigmoids(layer)
+    reset, update, candidate, past = layer.parts
     past *= reset
     candidate += past
     np.tanh(candidate, out=candidate)
-    hidden -= candidate
-    hidden *= update
-    hidden += candidate
+    layer.hidden -= candidate
+    layer.hidden *= update
+    layer.hidden += candidate
 
 
-def rnn_tanh(gates: Floats, sigmoids: Floats, half: Floats, parts: Parts, hidden: Floats, *_: Floats) -> None:
+def rnn_tanh(layer: Layer) -> None:
     """h' = tanh(W x + U h)."""
-    np.tanh(gates, out=hidden)
+    np.tanh(layer.gates, out=layer.hidden)
 
 
-def rnn_relu(gates: Floats, sigmoids: Floats, half: Floats, parts: Parts, hidden: Floats, *_: Floats) -> None:
+def rnn_relu(layer: Layer) -> None:
     """h' = max(W x + U h, 0)."""
-    np.maximum(gates, 0, out=hidden)
+    np.maximum(layer.gates, 0, out=layer.hidden)
+
+
+STEPS: dict[Cell, Callable[[Layer], None]] = {
+    Cell.RNN_TANH: rnn_tanh,
+    Cell.RNN_RELU: rnn_relu,
+    Cell.GRU_RESET_BEFORE: gru_before,
+    Cell.GRU_RESET_AFTER: gru_after,
+    Cell.LSTM: lstm,
+}

@@ -125,7 +125,9 @@ def transformer_rows(state: State, context: int, table_ends: bool) -> list[Row]:
 
 def transformer_state(rows: list[Row]) -> State:
     """The state of these rows, which have read equally many tokens."""
-    pasts = tuple(torch.stack([row.parts[i][kind] for row in rows]) for i in range(len(rows[0].parts)) for kind in (0, 1))
+    pasts = tuple(
+        torch.stack([row.parts[i][kind] for row in rows]) for i in range(len(rows[0].parts)) for kind in (0, 1)
+    )
     position = torch.tensor([row.position for row in rows])
     recent = torch.tensor([row.recent for row in rows], dtype=torch.long).view(len(rows), -1)
     return (position, recent, *pasts)
