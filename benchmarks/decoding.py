@@ -2,11 +2,12 @@
 
     python benchmarks/decoding.py [--rounds 5] [--nanogpt DIR]
 
-Rows: a 4-layer transformer of width 128 with 4 heads and a context of 256 against nanoGPT's `generate` (its folder is
-given) and Hugging Face's GPT-2 with its cache (where `transformers` is installed), all with learned positions,
-and once with our default, rotary ones; 2-layer recurrent models of width 128 against a loop over torch's built-in layers. Each is written anew from one
-token, as a user would: `glassloom.generation.generate` with all it does, once with the compiled decoder, once with
-NumPy. 1,000 tokens go on past the context, which GPT-2's cache cannot. A ratio above 1 means that ours is faster.
+Rows: a 4-layer transformer of width 128 with 4 heads and a context of 256, with learned positions as the peers have
+them and with our default, rotary ones, against nanoGPT's `generate` (its folder is given) and Hugging Face's GPT-2 with
+its cache (where `transformers` is installed); 2-layer recurrent models of width 128 against a loop over torch's
+built-in layers. Each text is written anew from one token, as a user would: `glassloom.generation.generate` with all it
+does, once with the compiled decoder, once with NumPy. 1,000 tokens go on past the context, which GPT-2's cache cannot.
+A ratio above 1 means that ours is faster.
 
 The strongest rival, llama.cpp with the same weights, comes with the export of models; until then its row is missing.
 """

@@ -110,10 +110,7 @@ class Chooser:
             totals = logits.max(1) + np.log(weights(logits).sum(1))
         if not np.isfinite(totals).all():
             raise not_finite()
-        if self.settings.greedy:
-            chosen = logits.argmax(1)
-        else:
-            chosen = draw(shaped(logits, self.settings), uniforms)
+        chosen = logits.argmax(1) if self.settings.greedy else draw(shaped(logits, self.settings), uniforms)
         nats = totals - logits[np.arange(len(chosen)), chosen]
         return chosen.tolist(), nats.tolist()
 
@@ -138,7 +135,7 @@ class Chooser:
         return chosen, greatest + math.log(total) - float(logits[chosen])
 
     def coming(self, most: int) -> Float64[np.ndarray, "samples time"]:
-        """The next numbers from [0, 1) of every sample, whether or not it is still being written; 1 to `most` of them."""
+        """The next 1 to `most` numbers from [0, 1) of every sample, whether or not it is still being written."""
         if self._used == BLOCK:
             for row, generator in zip(self._uniforms, self._generators, strict=True):
                 row[:] = torch.rand(BLOCK, generator=generator, dtype=torch.float64).numpy()

@@ -53,8 +53,8 @@ def decode_in_rounds(
     """Continue a prompt, one token of each sample after the other; settings.count samples side by side.
 
     A model of sequences reads `.start` before the prompt. Any other one, given no prompt, begins after a line end, or
-    after token 0 where its vocabulary has none. The prompt may be longer than the model's context. Tokens come some at a
-    time, soon after each other.
+    after token 0 where its vocabulary has none. The prompt may be longer than the model's context. The tokens of a few
+    hundredths of a second come together.
 
     Raises:
         GlassloomError: the model's probabilities are not finite.

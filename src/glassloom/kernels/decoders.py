@@ -1,6 +1,6 @@
 """Which decoder runs a plan: the compiled one where it was built, else NumPy.
 
-Both read a token into a row's state and give the same logits but for rounding, as torch does; no caller knows which ran.
+Both read a token into a row's state and give torch's logits but for rounding; no caller knows which ran.
 """
 
 from collections.abc import Iterator

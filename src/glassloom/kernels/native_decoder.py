@@ -1,10 +1,11 @@
-"""Decoding a row in C++ (native/passage.h): read a token, get the logits, choose the next, a stretch of them in one call.
+"""Decoding a row in C++ (native/passage.h): read a token, choose the next, a stretch of tokens in one call.
 
 The weights are packed once, when the decoder is made, as the instruction set in use reads them.
 """
 
 import ctypes
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,7 +19,7 @@ SLOTS, PADDING, TRANSFORMER = 16, 16, 5
 """As in native/passage.h."""
 
 
-def fields(kind: object, names: str) -> list[tuple[str, object]]:
+def fields(kind: type[Any], names: str) -> list[tuple[str, type[Any]]]:
     """Fields of one type for a structure."""
     return [(name, kind) for name in names.split()]
 
@@ -213,7 +214,8 @@ class NativeRow:
 
     def row(self) -> Row:
         """The row as the model knows it."""
-        plan, parts = self.weights.plan, []
+        plan = self.weights.plan
+        parts: list[tuple[Tensor, ...]] = []
         if isinstance(plan, TransformerPlan):
             heads, blocks, head = self._shape
             size = heads * blocks * SLOTS * head

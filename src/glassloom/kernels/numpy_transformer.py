@@ -1,8 +1,8 @@
 """A transformer's row in NumPy: what decodes where nothing is compiled.
 
 Few calls make it quick. A norm's scale and offset are folded into the product behind it, a score's scale into that of
-the queries, gelu's half into the feed-forward's second; rotary planes are complex numbers, for which entries i and i + head/2 of a head stand side by side; and a
-column of ones beside the values gives the softmax its sum.
+the queries, gelu's half into the feed-forward's second. Rotary planes are complex numbers, for which entries i and
+i + head/2 of a head stand side by side. A column of ones beside the values gives the softmax its sum.
 """
 
 from math import sqrt

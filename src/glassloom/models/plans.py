@@ -1,12 +1,12 @@
 """Models as plans: plain arrays from which a row is decoded without torch (see `glassloom.kernels.plan`).
 
 What is served, in one place: every architecture and all of its settings, with float32 parameters on a CPU and no probe
-that looks inside. Not served: a transformer whose output is probabilities (they are no logits), other devices and types.
-Where a table of positions ends, a plan serves up to the end of the window; the model itself begins the next one.
+that looks inside. Not served: a transformer whose output is probabilities (they are no logits), other devices, other
+types. Where a table of positions ends, a plan serves up to the end of the window; the model itself begins the next one.
 """
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 import torch.nn.functional as F
@@ -23,7 +23,7 @@ from glassloom.kernels.plan import (
     TransformerPlan,
 )
 from glassloom.models.contract import LanguageModel, State
-from glassloom.models.layers import Linear, Norm
+from glassloom.models.layers import Norm
 from glassloom.models.memory import Memory
 from glassloom.models.positions import frequencies, sinusoids, window
 
@@ -48,7 +48,8 @@ def recurrent_plan(model: "RecurrentModel") -> RecurrentPlan | None:
         return None
     first, *others = (layer.plan() for layer in model.stack)
     given = first.input
-    assert given is not None and given.bias is not None
+    assert given is not None
+    assert given.bias is not None
     if model.embedding is None:
         table, folded = given.weight.t() + given.bias, True
     else:
@@ -79,16 +80,16 @@ def transformer_plan(model: "Transformer") -> TransformerPlan | None:
     if not served(model) or settings.output != "logits":
         return None
     table: Tensor = model.embedding.weight
-    positions = None if model.positions is None else model.positions.weight
+    positions: Tensor | None = None if model.positions is None else model.positions.weight
     if settings.positions == "sinusoidal":
         positions = sinusoids(torch.arange(settings.context)[None], settings.width, like=table)[0]
     sublayers = []
     for layer in model.stack:
-        *attention_norms, feedforward_norm = map(norm_plan, layer.norms)
+        *attention_norms, feedforward_norm = layer.norms
         for attention, norm in zip(layer.attention, attention_norms, strict=True):
-            sublayers.append(Sublayer(True, norm, map_plan(attention.query_key_value), map_plan(attention.output)))
-        inner, output = map_plan(layer.feedforward.inner), map_plan(layer.feedforward.output)
-        sublayers.append(Sublayer(False, feedforward_norm, inner, output))
+            sublayers.append(sublayer_plan(norm, attention.query_key_value, attention.output, attends=True))
+        feedforward = layer.feedforward
+        sublayers.append(sublayer_plan(feedforward_norm, feedforward.inner, feedforward.output, attends=False))
     return TransformerPlan(
         table=table * math.sqrt(settings.width) if settings.scaled_embedding else table,
         positions=positions,
@@ -110,7 +111,7 @@ def transformer_rows(state: State, context: int, table_ends: bool) -> list[Row]:
     for number, position in enumerate(memory.position.tolist()):
         begins = 0
         if table_ends:
-            start, end = window(position, context)
+            start, _ = window(position, context)
             full = start > 0 and position == start + context // 2  # the window before is full, and the next not begun
             begins = position - context if full else start
         kept = min(position - begins, context if table_ends else context - 1, memory.keys)
@@ -133,9 +134,9 @@ def transformer_state(rows: list[Row]) -> State:
     return (position, recent, *pasts)
 
 
-def map_plan(linear: Linear) -> Map:
-    """A linear map's weight and bias."""
-    return Map(linear.weight, linear.bias)
+def sublayer_plan(norm: Any, inner: Any, outer: Any, attends: bool) -> Sublayer:
+    """A sublayer of these parts."""
+    return Sublayer(attends, norm_plan(norm), Map(inner.weight, inner.bias), Map(outer.weight, outer.bias))
 
 
 def norm_plan(norm: Norm | None) -> NormPlan:
