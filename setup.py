@@ -19,9 +19,12 @@ SETS = {"portable": ["-DVECTOR_BYTES=16"]}  # also NEON, which every 64-bit Arm 
 if platform.machine() in ("x86_64", "AMD64"):
     SETS |= {"avx2": AVX2, "avx512": AVX512, "avx512_bf16": [*AVX512, "-mavx512bf16"]}
 
+EACH = ["kernels", "attention", "decode"]  # compiled for every instruction set
+ONCE = ["entry", "decoders", "choice"]
+
 
 class BuildKernels(build_ext):
-    """Compile one source once for every instruction set, side by side, and link them together."""
+    """Compile the kernels once for every instruction set, side by side, and link all together."""
 
     built = False
 
@@ -30,12 +33,10 @@ class BuildKernels(build_ext):
         os.makedirs(self.build_temp, exist_ok=True)
         os.makedirs(os.path.dirname(target), exist_ok=True)
         compiler = [os.environ.get("CXX", "c++"), *COMMON]
-        commands = {"entry": ["-DSETS=" + " ".join(f"X({name})" for name in SETS), f"{FOLDER}/entry.cpp"]}
-        commands |= {
-            f"{source}-{name}": [*flags, f"-DSET={name}", f"{FOLDER}/{source}.cpp"]
-            for name, flags in SETS.items()
-            for source in ("kernels", "attention")
-        }
+        listed = "-DSETS=" + " ".join(f"X({name})" for name in SETS)
+        commands = {name: [listed, f"{FOLDER}/{name}.cpp"] for name in ONCE}
+        for name, flags in SETS.items():
+            commands |= {f"{name}-{source}": [*flags, f"-DSET={name}", f"{FOLDER}/{source}.cpp"] for source in EACH}
         objects = {name: os.path.join(self.build_temp, f"{name}.o") for name in commands}
         try:
             running = [subprocess.Popen([*compiler, *commands[name], "-c", "-o", objects[name]]) for name in commands]
@@ -58,7 +59,7 @@ class BuildKernels(build_ext):
             super().copy_extensions_to_source()
 
 
-SOURCES = [f"{FOLDER}/kernels.cpp", f"{FOLDER}/attention.cpp", f"{FOLDER}/entry.cpp"]
+SOURCES = [f"{FOLDER}/{name}.cpp" for name in EACH + ONCE]
 setup(
     ext_modules=[Extension("glassloom.native._native", sources=SOURCES, optional=True)],
     cmdclass={"build_ext": BuildKernels},

@@ -6,6 +6,7 @@ at fewer points, and a minute is trained of the dearest architecture only; each 
 
 import cost_growth
 import data_and_start
+import decoding
 import large_file
 import recurrent_layers
 import spinning_threads
@@ -13,6 +14,7 @@ import tokenizing
 
 if __name__ == "__main__":
     recurrent_layers.main()
+    decoding.main()
     tokenizing.main()
     large_file.main(megabytes=200)
     data_and_start.main(models=("transformer",), rounds=2)

@@ -31,7 +31,7 @@ def with_gradient(projected: Tensor, turned: bool, name: str | None) -> list[Ten
     if name is None:
         mixed, keys = by_the_equations(projected, turned)
     else:
-        rows, time, _, heads, width = projected.shape
+        _, time, _, _, width = projected.shape
         by = turns(torch.arange(time)[None], width, like=torch.zeros(1)) if turned else None
         with native.using(name):
             mixed, keys = kernel.attention(projected, by)

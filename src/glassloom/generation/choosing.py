@@ -4,12 +4,15 @@ Everything is computed in numpy's float64, so that a seed means the same on ever
 numbers of one step numpy costs a fifth of torch's time.
 """
 
+import math
+
 import numpy as np
 import torch
-from jaxtyping import Bool, Float64, Int
+from jaxtyping import Bool, Float, Float64, Int
 
 from glassloom.errors import GlassloomError
 from glassloom.generation.settings import DecodingSettings
+from glassloom.kernels.plan import Choice
 
 MARGIN = 1e-9
 """Probabilities this near to a bound of top-p or min-p count as on it, whatever rounding did to them."""
@@ -73,42 +76,79 @@ def draw(left: Float64[np.ndarray, "rows vocab"], uniforms: Float64[np.ndarray, 
 class Chooser:
     """Chooses the next token of several samples, each with its own stream of random numbers.
 
-    Sample i draws from the generator with seed + i, so it is the same alone and among others.
+    Sample i draws from the generator with seed + i, one number a token, so it is the same alone and among others.
     """
 
-    def __init__(self, settings: DecodingSettings) -> None:
+    def __init__(self, settings: DecodingSettings, end: int | None = None) -> None:
         self.settings = settings
+        self.choice = Choice(
+            settings.temperature,
+            settings.top_k or 0,
+            settings.top_p or 1.0,
+            settings.min_p or 0.0,
+            settings.greedy,
+            -1 if end is None else end,
+        )
+        self._plain = Choice(end=self.choice.end) == self.choice
         seeds = range(settings.seed, settings.seed + settings.count)
         self._generators = [torch.Generator().manual_seed(seed) for seed in seeds]
         self._uniforms = np.empty((settings.count, BLOCK))
         self._used = BLOCK
 
-    def choose(self, logits: Float64[np.ndarray, "rows vocab"], samples: list[int]) -> tuple[list[int], list[float]]:
-        """A token for each of the samples (their numbers, one a row), and its nats under the model itself.
+    def choose(
+        self, logits: Float64[np.ndarray, "rows vocab"], uniforms: Float64[np.ndarray, "rows"]
+    ) -> tuple[list[int], list[float]]:
+        """A token for each row by its number from [0, 1), and its nats under the model itself.
 
         Raises:
             GlassloomError: the model's probabilities are not finite.
         """
+        if len(logits) == 1:
+            index, loss = self.choose_one(logits[0], float(uniforms[0]))
+            return [index], [loss]
         with np.errstate(invalid="ignore"):
             totals = logits.max(1) + np.log(weights(logits).sum(1))
         if not np.isfinite(totals).all():
-            raise GlassloomError(
-                "The model gives probabilities that are not finite",
-                "a sound model",
-                "look at it with `glassloom doctor`, or train it anew with a lower --lr",
-            )
-        if self.settings.greedy:
-            chosen = logits.argmax(1)
-        else:
-            chosen = draw(shaped(logits, self.settings), self._next()[samples])
+            raise not_finite()
+        chosen = logits.argmax(1) if self.settings.greedy else draw(shaped(logits, self.settings), uniforms)
         nats = totals - logits[np.arange(len(chosen)), chosen]
         return chosen.tolist(), nats.tolist()
 
-    def _next(self) -> Float64[np.ndarray, "samples"]:
-        """One number from [0, 1) for each sample, whether or not it is still being written."""
+    def choose_one(self, logits: Float[np.ndarray, "vocab"], uniform: float) -> tuple[int, float]:
+        """The same for a single row, in fewer calls.
+
+        Raises:
+            GlassloomError: the model's probabilities are not finite.
+        """
+        logits = logits.astype(np.float64)
+        greatest = float(logits.max())
+        if not math.isfinite(greatest):
+            raise not_finite()
+        sums = np.exp(logits - greatest).cumsum()
+        total = float(sums[-1])
+        if self._plain:
+            chosen = int(sums.searchsorted(min(uniform * total, math.nextafter(total, 0)), "right"))
+        elif self.settings.greedy:
+            chosen = int(logits.argmax())
+        else:
+            chosen = int(draw(shaped(logits[None], self.settings), np.array([uniform]))[0])
+        return chosen, greatest + math.log(total) - float(logits[chosen])
+
+    def coming(self, most: int) -> Float64[np.ndarray, "samples time"]:
+        """The next 1 to `most` numbers from [0, 1) of every sample, whether or not it is still being written."""
         if self._used == BLOCK:
             for row, generator in zip(self._uniforms, self._generators, strict=True):
                 row[:] = torch.rand(BLOCK, generator=generator, dtype=torch.float64).numpy()
             self._used = 0
-        self._used += 1
-        return self._uniforms[:, self._used - 1]
+        first = self._used
+        self._used = min(first + most, BLOCK)
+        return self._uniforms[:, first : self._used]
+
+
+def not_finite() -> GlassloomError:
+    """The error for a model whose probabilities are not finite."""
+    return GlassloomError(
+        "The model gives probabilities that are not finite",
+        "a sound model",
+        "look at it with `glassloom doctor`, or train it anew with a lower --lr",
+    )

@@ -5,18 +5,17 @@ and a sample that has ended leaves it. Which architecture it is, the decoder nev
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Literal
+from itertools import repeat, zip_longest
+from typing import Literal, NamedTuple
 
-import numpy as np
 import torch
-from torch import Tensor
 
 from glassloom.data.tokenizers import Streamer, Tokenizer
 from glassloom.generation.choosing import Chooser
+from glassloom.generation.rows import Stretch, begin, last_logits
 from glassloom.generation.settings import DecodingSettings
 from glassloom.generation.stopping import StopWatch
-from glassloom.models.contract import LanguageModel, State, take_rows
+from glassloom.models.contract import LanguageModel
 
 PIECE = 1024
 """So many tokens of a prompt are read at once."""
@@ -25,8 +24,7 @@ Stopped = Literal["length", "stop", "end"]
 """Why a sample ended: it is as long as asked for, a stop string came, or the model said `.end`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Decoded:
+class Decoded(NamedTuple):
     """One token of one sample.
 
     `text` is what can be shown since the token before (it may be empty: half a character, or what may become a stop
@@ -44,10 +42,19 @@ class Decoded:
 def decode(
     model: LanguageModel, prompt: Sequence[int], settings: DecodingSettings, *, tokenizer: Tokenizer
 ) -> Iterator[Decoded]:
+    """`decode_in_rounds`, token by token."""
+    for tokens in decode_in_rounds(model, prompt, settings, tokenizer=tokenizer):
+        yield from tokens
+
+
+def decode_in_rounds(
+    model: LanguageModel, prompt: Sequence[int], settings: DecodingSettings, *, tokenizer: Tokenizer
+) -> Iterator[list[Decoded]]:
     """Continue a prompt, one token of each sample after the other; settings.count samples side by side.
 
     A model of sequences reads `.start` before the prompt. Any other one, given no prompt, begins after a line end, or
-    after token 0 where its vocabulary has none. The prompt may be longer than the model's context.
+    after token 0 where its vocabulary has none. The prompt may be longer than the model's context. The tokens of a few
+    hundredths of a second come together.
 
     Raises:
         GlassloomError: the model's probabilities are not finite.
@@ -71,43 +78,37 @@ def first_tokens(prompt: list[int], tokenizer: Tokenizer) -> list[int]:
 
 def _continue(
     model: LanguageModel, prompt: list[int], settings: DecodingSettings, tokenizer: Tokenizer
-) -> Iterator[Decoded]:
+) -> Iterator[list[Decoded]]:
     device = next((weights.device for weights in model.parameters()), torch.device("cpu"))
-    chooser, end = Chooser(settings), tokenizer.specials.get(".end")
+    end = tokenizer.specials.get(".end")
+    chooser = Chooser(settings, end)
     lines = [_Line(sample, prompt, settings, tokenizer.streamer(), end) for sample in range(settings.count)]
     tokens, state = torch.tensor([first_tokens(prompt, tokenizer)], device=device), None
     for piece in tokens.split(PIECE, dim=1):
-        logits, state = _forward(model, piece, state)
+        logits, state = last_logits(model, piece, state)
     assert state is not None
-    if settings.count > 1:
-        logits = logits.repeat(settings.count, axis=0)
-        state = _take(state, [0] * settings.count, device)
-    for place in range(1, settings.length + 1):
-        ids, nats = chooser.choose(logits, [line.sample for line in lines])
-        going = []
-        for row, (line, index, loss) in enumerate(zip(lines, ids, nats, strict=True)):
-            text, stopped = line.add(index, last=place == settings.length)
-            if stopped is None:
-                going.append(row)
-            yield Decoded(line.sample, index, text, loss, stopped)
+    ids, nats = chooser.choose(logits.repeat(settings.count, axis=0), chooser.coming(1)[:, 0])
+    stretches: list[Stretch] = [([index], [loss]) for index, loss in zip(ids, nats, strict=True)]
+    rows = begin(model, state, settings.count, chooser) if settings.length > 1 else None
+    left = settings.length
+    while True:
+        left -= max(len(ids) for ids, _ in stretches)
+        written = [line.write(*stretch, last=left == 0) for line, stretch in zip(lines, stretches, strict=True)]
+        yield written[0] if len(written) == 1 else in_turn(written)
+        going = [row for row, line in enumerate(lines) if line.stopped is None]
         if not going:
             return
+        assert rows is not None
+        last = [stretches[row][0][-1] for row in going]
         if len(going) < len(lines):
-            lines, ids = [lines[row] for row in going], [ids[row] for row in going]
-            state = _take(state, going, device)
-        logits, state = _forward(model, torch.tensor(ids, device=device).unsqueeze(1), state)
+            lines = [lines[row] for row in going]
+            rows.keep(going)
+        stretches = rows.go_on(last, [line.sample for line in lines], left)
 
 
-@torch.inference_mode()
-def _forward(model: LanguageModel, tokens: Tensor, state: State | None) -> tuple[np.ndarray, State]:
-    """The logits after the last of the tokens, and the state."""
-    hidden, state = model.hidden(tokens, state)
-    return model.logits(hidden[:, -1:])[:, 0].cpu().double().numpy(), state
-
-
-@torch.inference_mode()
-def _take(state: State, rows: list[int], device: torch.device) -> State:
-    return take_rows(state, torch.tensor(rows, device=device))
+def in_turn(written: list[list[Decoded]]) -> list[Decoded]:
+    """The first token of each sample, then the second of each that has one, and so on."""
+    return [token for step in zip_longest(*written) for token in step if token is not None]
 
 
 class _Line:
@@ -117,19 +118,28 @@ class _Line:
         self, sample: int, prompt: list[int], settings: DecodingSettings, streamer: Streamer, end: int | None
     ) -> None:
         self.sample, self._streamer, self._end = sample, streamer, end
-        self._watch = StopWatch(settings.stop)
+        self.stopped: Stopped | None = None
+        self._watch, self._watched = StopWatch(settings.stop), bool(settings.stop)
         for index in prompt[-8:]:  # a word after a word gets its space; and more than a character's bytes
             streamer.push(index)
 
-    def add(self, index: int, last: bool) -> tuple[str, Stopped | None]:
-        """The text that this token sets free, and why the sample ends with it, if it does."""
-        ends = index == self._end
-        text = self._watch.push(self._streamer.push(index))
-        if self._watch.hit:
-            return text, "stop"
-        if not ends and not last:
-            return text, None
-        text += self._watch.push(self._streamer.flush())
-        if self._watch.hit:
-            return text, "stop"
-        return text + self._watch.flush(), "end" if ends else "length"
+    def write(self, ids: list[int], nats: list[float], last: bool) -> list[Decoded]:
+        """Tokens of this sample, up to a stop string; `stopped` says why it ends with them, if it does.
+
+        Nothing comes after `.end`; `last`: the sample is as long as asked for.
+        """
+        texts = list(map(self._streamer.push, ids))
+        if self._watched:
+            for place, text in enumerate(texts):
+                texts[place] = self._watch.push(text)
+                if self._watch.hit:
+                    self.stopped = "stop"
+                    texts = texts[: place + 1]
+                    break
+        if self.stopped is None and (last or ids[-1] == self._end):
+            texts[-1] += self._watch.push(self._streamer.flush())
+            self.stopped = "stop" if self._watch.hit else "end" if ids[-1] == self._end else "length"
+            texts[-1] += self._watch.flush()
+        count = len(texts)
+        stopped = [*repeat(None, count - 1), self.stopped]
+        return list(map(Decoded, repeat(self.sample, count), ids[:count], texts, nats[:count], stopped))

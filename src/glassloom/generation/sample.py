@@ -1,14 +1,15 @@
 """Samples: a prompt in words, and what the model makes of it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
+from itertools import chain
 from typing import Any
 
 from glassloom.data.tokenizers import Ids, Tokenizer
 from glassloom.data.tokenizers.base import symbol_name
 from glassloom.data.tokenizers.word import UNKNOWN
 from glassloom.errors import TokenizerError, notice
-from glassloom.generation.decoder import Decoded, Stopped, decode
+from glassloom.generation.decoder import Decoded, Stopped, decode_in_rounds
 from glassloom.generation.settings import DecodingSettings
 from glassloom.models.contract import LanguageModel
 
@@ -39,6 +40,14 @@ class Sample:
         self.nats.append(token.nats)
         self.stopped = token.stopped or self.stopped
 
+    def extend(self, tokens: Sequence[Decoded]) -> None:
+        """Take in the next tokens of this sample."""
+        _, ids, texts, nats, stopped = zip(*tokens, strict=True)
+        self.text += "".join(texts)
+        self.ids.extend(ids)
+        self.nats.extend(nats)
+        self.stopped = stopped[-1] or self.stopped
+
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
 
@@ -60,17 +69,22 @@ class Stream:
         settings = settings or DecodingSettings()
         ids = encode_prompt(tokenizer, prompt, skip_unknown)
         self.samples = [Sample(prompt) for _ in range(settings.count)]
-        self._tokens = decode(model, ids, settings, tokenizer=tokenizer)
+        self._rounds = decode_in_rounds(model, ids, settings, tokenizer=tokenizer)
+        self._tokens, self._untouched = chain.from_iterable(self._rounds), True
 
     def __iter__(self) -> Iterator[Decoded]:
+        self._untouched = False
         for token in self._tokens:
             self.samples[token.sample].add(token)
             yield token
 
     def finish(self) -> list[Sample]:
         """All samples, whole."""
-        for _ in self:
-            pass
+        if self._untouched and len(self.samples) == 1:
+            for tokens in self._rounds:
+                self.samples[0].extend(tokens)
+        for token in self._tokens:
+            self.samples[token.sample].add(token)
         return self.samples
 
 

@@ -11,6 +11,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from glassloom.kernels.plan import Plan, Row
 from glassloom.loss import token_nats
 from glassloom.models.inside import Probe
 from glassloom.models.settings import ModelSettings
@@ -84,6 +85,21 @@ class LanguageModel(nn.Module):
     def see(self, name: str, value: Tensor) -> Tensor:
         """An inner value on its way: shown to the probe where there is one, which may replace it."""
         return value if self.probe is None else self.probe(name, value)
+
+    def plan(self) -> Plan | None:
+        """The model as plain arrays, for decoding without torch; None where only torch runs it.
+
+        A model that has one also says what of a state is a row's, and makes a state of rows: `rows_of`, `state_of`.
+        """
+        return None
+
+    def rows_of(self, state: State) -> list[Row]:
+        """A state as its rows, for the decoders that run a plan."""
+        raise NotImplementedError
+
+    def state_of(self, rows: list[Row]) -> State:
+        """The state of rows that have read equally many tokens."""
+        raise NotImplementedError
 
     def forward_flops(self, time: int) -> float:
         """Floating-point operations of all matrix products of a forward pass, a token, in new rows of `time` tokens.

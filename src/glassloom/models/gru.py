@@ -14,6 +14,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from glassloom.kernels import See, gru, gru_steps
+from glassloom.kernels.gru import CELLS
+from glassloom.kernels.native import Cell
+from glassloom.kernels.plan import Map, RecurrentLayerPlan
 from glassloom.models.contract import State
 from glassloom.models.recurrent import RecurrentLayer, RecurrentModel
 from glassloom.models.settings import GRUSettings
@@ -30,16 +33,33 @@ class GRULayer(RecurrentLayer):
         if settings.reset == "after" and self.recurrent_bias is None:
             self.recurrent_bias = nn.Parameter(torch.zeros(width))
 
+    @property
+    def cell(self) -> Cell:
+        return CELLS[self.settings.reset]
+
     def run(self, inputs: Tensor, weight: Tensor | None, state: State, see: See | None) -> tuple[Tensor, ...]:
         cell = gru if see is None else partial(gru_steps, see=see)
         if self.settings.reset == "before":
             return cell(inputs, weight, self.recurrent_weight, self.total_bias(), state[0], "before")
+        bias, candidate = self.biases()
+        return cell(inputs, weight, self.recurrent_weight, bias, state[0], "after", candidate)
+
+    def biases(self) -> tuple[Tensor, Tensor]:
+        """With the reset after the product: what is added to the gates, and inside the reset gate to the candidate."""
         assert self.recurrent_bias is not None
         bias: Tensor = self.bias
         gates, candidate = self.recurrent_bias[: -self.width], self.recurrent_bias[-self.width :]
         if len(gates):  # of two biases a gate, only the candidate's second stays inside the reset gate
             bias = bias + F.pad(gates, (0, self.width))
-        return cell(inputs, weight, self.recurrent_weight, bias, state[0], "after", candidate)
+        return bias, candidate
+
+    def plan(self) -> RecurrentLayerPlan:
+        weight, width = self.recurrent_weight, self.width
+        if self.settings.reset == "before":
+            inputs, gates = Map(self.input_weight, self.total_bias()), 2 * width
+            return RecurrentLayerPlan(width, inputs, Map(weight[:gates]), Map(weight[gates:]))
+        bias, candidate = self.biases()
+        return RecurrentLayerPlan(width, Map(self.input_weight, bias), Map(weight, F.pad(candidate, (2 * width, 0))))
 
 
 class GRU(RecurrentModel):

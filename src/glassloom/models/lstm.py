@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from glassloom.kernels import See, lstm, lstm_steps
+from glassloom.kernels.native import Cell
 from glassloom.models.contract import State
 from glassloom.models.recurrent import RecurrentLayer, RecurrentModel
 from glassloom.models.settings import LSTMSettings
@@ -22,6 +23,7 @@ class LSTMLayer(RecurrentLayer):
 
     gates = 4
     states = ("hidden", "cell")
+    cell = Cell.LSTM
 
     def run(self, inputs: Tensor, weight: Tensor | None, state: State, see: See | None) -> tuple[Tensor, ...]:
         cell = lstm if see is None else partial(lstm_steps, see=see)

@@ -17,6 +17,12 @@ from torch import Tensor
 BASE = 10000.0
 
 
+def frequencies(head_width: int) -> Float[Tensor, "planes"]:
+    """The angle by which each plane of a head is turned from one position to the next, in float64."""
+    planes = head_width // 2
+    return BASE ** (-torch.arange(planes, dtype=torch.float64) / planes)
+
+
 def angles(positions: Int[Tensor, "batch time"], planes: int) -> Float[Tensor, "batch time planes"]:
     """position / 10000^(i / planes) for i from 0, in float64: a stream of any length keeps its precision."""
     exact = positions.cpu() if positions.device.type == "mps" else positions  # a device without float64

@@ -19,9 +19,12 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from glassloom.kernels import See
+from glassloom.kernels.native import Cell
 from glassloom.kernels.output import weighted_nats
+from glassloom.kernels.plan import Map, Plan, RecurrentLayerPlan, Row
 from glassloom.models.contract import LanguageModel, State
 from glassloom.models.layers import Embedding, Linear, drop
+from glassloom.models.plans import recurrent_plan, recurrent_rows, recurrent_state
 from glassloom.models.settings import RecurrentSettings
 from glassloom.shapes import Hidden, Logits, TokenNats, Tokens
 
@@ -51,6 +54,15 @@ class RecurrentLayer(nn.Module):
 
     def total_bias(self) -> Tensor:
         return self.bias if self.recurrent_bias is None else self.bias + self.recurrent_bias
+
+    @property
+    def cell(self) -> Cell:
+        """Which of the cells it is."""
+        raise NotImplementedError
+
+    def plan(self) -> RecurrentLayerPlan:
+        """The layer as plain arrays."""
+        return RecurrentLayerPlan(self.width, Map(self.input_weight, self.total_bias()), Map(self.recurrent_weight))
 
     def run(self, inputs: Tensor, weight: Tensor | None, state: State, see: See | None) -> tuple[Tensor, ...]:
         """`time batch inputs` and the state before -> `time batch width` and the state after; `see`: step by step."""
@@ -125,6 +137,15 @@ class RecurrentModel(LanguageModel):
             assert self.embedding is not None
             return self.embedding.weight
         return self.output.weight
+
+    def plan(self) -> Plan | None:
+        return recurrent_plan(self)
+
+    def rows_of(self, state: State) -> list[Row]:
+        return recurrent_rows(state, len(self.layers))
+
+    def state_of(self, rows: list[Row]) -> State:
+        return recurrent_state(rows)
 
     def initial_state(self, batch: int) -> State:
         return tuple(layer.initial(name, batch) for name in self.Layer.states for layer in self.stack)

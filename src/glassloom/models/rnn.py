@@ -8,6 +8,8 @@ from functools import partial
 from torch import Tensor
 
 from glassloom.kernels import See, rnn, rnn_steps
+from glassloom.kernels.native import Cell
+from glassloom.kernels.rnn import CELLS
 from glassloom.models.contract import State
 from glassloom.models.recurrent import RecurrentLayer, RecurrentModel
 from glassloom.models.settings import RNNSettings
@@ -18,6 +20,10 @@ class RNNLayer(RecurrentLayer):
 
     gates = 1
     settings: RNNSettings
+
+    @property
+    def cell(self) -> Cell:
+        return CELLS[self.settings.activation]
 
     def run(self, inputs: Tensor, weight: Tensor | None, state: State, see: See | None) -> tuple[Tensor, ...]:
         cell = rnn if see is None else partial(rnn_steps, see=see)

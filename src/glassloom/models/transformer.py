@@ -23,10 +23,12 @@ from torch import Tensor, nn
 
 from glassloom.kernels import See
 from glassloom.kernels.output import weighted_nats
+from glassloom.kernels.plan import Plan, Row
 from glassloom.models.attention import Attention
 from glassloom.models.contract import LanguageModel, State
 from glassloom.models.layers import Embedding, Linear, Norm, drop
 from glassloom.models.memory import Memory, join, visible
+from glassloom.models.plans import transformer_plan, transformer_rows, transformer_state
 from glassloom.models.positions import sinusoids, turns, window
 from glassloom.models.settings import TransformerSettings
 from glassloom.shapes import Hidden, Logits, Rows, TokenNats, Tokens
@@ -221,6 +223,15 @@ class Transformer(LanguageModel):
     @property
     def output_weight(self) -> Tensor:
         return self.embedding.weight if self.settings.tied else self.output.weight
+
+    def plan(self) -> Plan | None:
+        return transformer_plan(self)
+
+    def rows_of(self, state: State) -> list[Row]:
+        return transformer_rows(state, self.context, self.table_ends)
+
+    def state_of(self, rows: list[Row]) -> State:
+        return transformer_state(rows)
 
     def initial_state(self, batch: int) -> State:
         settings, weight = self.settings, self.embedding.weight

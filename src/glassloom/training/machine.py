@@ -93,7 +93,7 @@ def keep_freed_memory() -> bool:
     if sys.platform != "linux" or platform.libc_ver()[0] != "glibc" or said:
         return False
     mallopt = ctypes.CDLL(None).mallopt
-    return all([mallopt(name, amount) for name, amount in KEPT.items()])
+    return min(mallopt(name, amount) for name, amount in KEPT.items()) == 1
 
 
 def autocast(train: TrainSettings) -> AbstractContextManager[Any]:
