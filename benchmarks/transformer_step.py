@@ -199,7 +199,7 @@ def steps_alone(model: Model, precision: str, seconds: float = 5.0) -> dict[str,
 
 
 def memory(rounds: int = 3) -> list[dict[str, Any]]:
-    """Our step with freed memory kept, and as the C library does it by itself (MALLOC_ARENA_MAX says nothing of that)."""
+    """Our step with freed memory kept, and as the C library does it by itself."""
     rows = []
     for model in MODELS:
         for precision in ("float32", "bfloat16"):

@@ -46,7 +46,7 @@ slower, and stays out."""
 
 
 def serves(projected: Float[Tensor, "batch time three heads head"]) -> bool:
-    """Whether attention on a tensor of this kind is best run here: float32 or bfloat16 on a CPU, where there are kernels."""
+    """Whether attention on such a tensor is best run here: float32 or bfloat16 on a CPU, where there are kernels."""
     kind = projected.dtype in (torch.float32, torch.bfloat16) and projected.device.type == "cpu"
     return kind and projected.numel() > 0 and projected.shape[1] <= LONGEST.get(str(native.chosen()), 0)
 
