@@ -39,6 +39,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from glassloom.kernels import native
+from glassloom.kernels.cuda import cudnn
 from glassloom.kernels.products import (
     accumulate,
     input_gradients,
@@ -85,6 +86,9 @@ def gru(
     with without_autocast(inputs):
         if dtype != inputs.dtype or dtype != initial.dtype:
             inputs, initial = inputs.to(bias.dtype), initial.to(bias.dtype)
+        agrees = reset == "after" and cudnn.serves("gru after", inputs, initial.shape[-1], dtype)
+        if agrees and input_weight is not None and recurrent_bias is not None:
+            return cudnn.gru(inputs, input_weight, recurrent_weight, bias, initial, recurrent_bias, dtype)
         arguments = inputs, input_weight, recurrent_weight, bias, initial, reset, recurrent_bias, dtype
         if torch.is_grad_enabled():
             outputs, final = GRUFunction.apply(*arguments)
