@@ -71,6 +71,8 @@ def prepare_machine(train: TrainSettings) -> None:
         notice(f"The run has {train.threads:,} threads, and this machine {threads} cores: {threads} threads are used.")
     if threads != torch.get_num_threads():
         torch.set_num_threads(threads)
+    if train.device == "cuda" and train.precision == "float32":
+        torch.backends.cudnn.allow_tf32 = False  # as torch's own products: float32 is what was asked for
     if train.deterministic:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
         torch.use_deterministic_algorithms(True)
