@@ -96,7 +96,7 @@ def chip_of(device: torch.device) -> Chip:
     if device.type != "cuda":
         return HOPPER
     found = torch.cuda.get_device_properties(device)
-    shared: int = found.shared_memory_per_block_optin  # type: ignore[attr-defined]  # not in torch's stub
+    shared = getattr(found, "shared_memory_per_block_optin", found.shared_memory_per_block)
     return Chip(found.multi_processor_count, shared)
 
 
