@@ -17,7 +17,7 @@ from functools import partial
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from glassloom.kernels.cuda import choosing
 from glassloom.kernels.gru import gru

@@ -1,4 +1,4 @@
-"""One training step of the transformer on a GPU: its share of the chip's bfloat16 peak, and what graphs and compiling give.
+"""One training step of the transformer on a GPU: its share of the bfloat16 peak, and what graphs and compiling give.
 
     python benchmarks/gpu_transformer.py [--rounds 5] [--minutes 9]
 
@@ -15,6 +15,7 @@ from functools import partial
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from gpu_measuring import Rows, captured, gpu_or_exit, seconds_on_gpu, warmed
 from measuring import compared, in_turns
@@ -38,7 +39,6 @@ def product_peak() -> float:
 
 def step_of(size: dict[str, int], way: str) -> tuple[Callable[[], object], float]:
     """A training step as work without arguments, and its floating-point operations."""
-    from glassloom.loss import token_nats
     from glassloom.models import build
     from glassloom.models.transformer import TransformerSettings
 
@@ -49,13 +49,18 @@ def step_of(size: dict[str, int], way: str) -> tuple[Callable[[], object], float
     tokens = torch.randint(size["vocabulary"], shape, device="cuda")
     targets = torch.randint(size["vocabulary"], shape, device="cuda")
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4, fused=True, capturable=way == "graph")
-    forward: Any = torch.compile(model) if way == "compiled" else model
+    weights = torch.full(shape, 1 / targets.numel(), device="cuda")
+
+    def loss_of(tokens: Tensor, targets: Tensor) -> Tensor:
+        return model.weighted_nats(model.hidden(tokens)[0], targets, weights)
+
+    forward: Any = torch.compile(loss_of) if way == "compiled" else loss_of
 
     def work() -> None:
         optimizer.zero_grad(set_to_none=True)
         with torch.autocast("cuda", torch.bfloat16, cache_enabled=way != "graph"):
-            logits, _ = forward(tokens)
-        token_nats(logits, targets).mean().backward()
+            loss = forward(tokens, targets)
+        loss.backward()
         optimizer.step()
 
     flops = 3 * model.forward_flops(size["context"]) * size["batch"] * size["context"]

@@ -82,7 +82,7 @@ def some_text(megabytes: float) -> str:
 
 
 def write(name: str, command: str, rows: Iterable[dict[str, Any]], folder: Path = RESULTS, **facts: Any) -> None:
-    """`results/NAME.json` (or in another folder): the rows, and on what machine they were measured, how busy it was, by which command."""
+    """`NAME.json` in a folder: the rows, on what machine they were measured, how busy it was, by which command."""
     told = {
         "command": command,
         "date": datetime.now().astimezone().isoformat(timespec="seconds"),

@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from glassloom.kernels import native
 from glassloom.kernels.cuda import choosing, cudnn
 from glassloom.kernels.native import Cell
 from test_native import GATES, SHAPES, arguments, furthest, layer
@@ -34,7 +35,7 @@ def both_ways(
 ) -> list[Tensor]:
     """Outputs, final states, and the gradients of everything given, by one implementation."""
     given = [one.detach().to(DEVICE).requires_grad_() for one in given]
-    with choosing.using(way), sweeps.tiled(tiles):
+    with choosing.using(way), sweeps.tiled(tiles), native.using(None):
         with torch.autocast(DEVICE, torch.bfloat16, enabled=bfloat16):
             out = layer(cell, given)
         loss = sum(

@@ -15,8 +15,6 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from glassloom.kernels.cuda import choosing
-
 FOLDER = Path(__file__).parents[1] / "native"
 LITTLE = 100_000
 """Below so many products a step (rows x width x width) another thread costs more than it does."""
@@ -146,9 +144,7 @@ def using(name: str | None) -> Iterator[None]:
 
 
 def serves(tensor: Tensor, dtype: torch.dtype) -> bool:
-    """Whether a sequence of this tensor's kind, with products in `dtype`, is run here (on CUDA by Triton)."""
-    if choosing.triton_serves(tensor, dtype):
-        return True
+    """Whether a sequence of this tensor's kind, with products in `dtype`, is run here."""
     if chosen() is None or tensor.device.type != "cpu" or tensor.numel() == 0:
         return False
     if dtype == torch.bfloat16:
@@ -229,10 +225,6 @@ def packed(job: Job, weight: Tensor, direction: int) -> Tensor:
 
 def run(cell: Cell, weight: Tensor, dtype: torch.dtype, direction: int, **arrays: Tensor) -> None:
     """A whole sequence in one direction; `arrays` are contiguous, named and shaped as in native/job.h."""
-    if choosing.triton_serves(arrays["states"], dtype):
-        from glassloom.kernels.cuda import sweeps  # imports Triton
-
-        return sweeps.run(cell, weight, dtype, direction, **arrays)
     assert LIBRARY is not None
     steps, batch, width = arrays["states"].shape
     threads = torch.get_num_threads() if batch > 1 and batch * width * width > LITTLE else 1
