@@ -81,8 +81,8 @@ def some_text(megabytes: float) -> str:
     return "".join(parts)[: int(megabytes * 1e6)]
 
 
-def write(name: str, command: str, rows: Iterable[dict[str, Any]], **facts: Any) -> None:
-    """`results/NAME.json`: the rows, and on what machine they were measured, how busy it was, by which command."""
+def write(name: str, command: str, rows: Iterable[dict[str, Any]], folder: Path = RESULTS, **facts: Any) -> None:
+    """`NAME.json` in a folder: the rows, on what machine they were measured, how busy it was, by which command."""
     told = {
         "command": command,
         "date": datetime.now().astimezone().isoformat(timespec="seconds"),
@@ -93,5 +93,5 @@ def write(name: str, command: str, rows: Iterable[dict[str, Any]], **facts: Any)
         **facts,
         "rows": list(rows),
     }
-    RESULTS.mkdir(parents=True, exist_ok=True)
-    (RESULTS / f"{name}.json").write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"{name}.json").write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")

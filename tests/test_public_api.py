@@ -65,6 +65,8 @@ def test_importing_glassloom_loads_no_torch_prints_nothing_and_leaves_the_proces
 def test_the_examples_in_the_docstrings_hold(name: str) -> None:
     if name.endswith("__main__"):
         return
+    if sys.platform != "linux" and re.search(r"kernels\.cuda\.(parts|rnn|gru|lstm|sweeps)$", name):
+        pytest.skip("there is no Triton but on Linux")
     failed, _ = doctest.testmod(importlib.import_module(name))
     assert failed == 0
 

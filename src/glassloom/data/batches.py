@@ -59,11 +59,16 @@ class Batch:
         return self.mask.to(dtype).mul_(share)
 
     def to(self, device: torch.device | str) -> "Batch":
-        """The same batch on another device; itself where it is there already."""
+        """The same batch on another device; itself where it is there already. To CUDA without waiting for it."""
         if self.inputs.device == torch.device(device):
             return self
-        mask = None if self.mask is None else self.mask.to(device)
-        return Batch(self.inputs.to(device), self.targets.to(device), self.fresh.to(device), mask)
+        pinned = torch.device(device).type == "cuda" and self.inputs.device.type == "cpu"
+
+        def moved(tensor: torch.Tensor) -> torch.Tensor:
+            return tensor.pin_memory().to(device, non_blocking=True) if pinned else tensor.to(device)
+
+        mask = None if self.mask is None else moved(self.mask)
+        return Batch(moved(self.inputs), moved(self.targets), moved(self.fresh), mask)
 
     def split(self, parts: int) -> list["Batch"]:
         """The rows dealt into at most `parts` smaller batches, in order: for accumulating gradients."""

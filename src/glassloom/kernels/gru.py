@@ -38,7 +38,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from glassloom.kernels import native
+from glassloom.kernels import native, sequence
+from glassloom.kernels.cuda import cudnn
 from glassloom.kernels.products import (
     accumulate,
     input_gradients,
@@ -85,6 +86,9 @@ def gru(
     with without_autocast(inputs):
         if dtype != inputs.dtype or dtype != initial.dtype:
             inputs, initial = inputs.to(bias.dtype), initial.to(bias.dtype)
+        agrees = reset == "after" and cudnn.serves("gru after", inputs, initial.shape[-1], dtype)
+        if agrees and input_weight is not None and recurrent_bias is not None:
+            return cudnn.gru(inputs, input_weight, recurrent_weight, bias, initial, recurrent_bias, dtype)
         arguments = inputs, input_weight, recurrent_weight, bias, initial, reset, recurrent_bias, dtype
         if torch.is_grad_enabled():
             outputs, final = GRUFunction.apply(*arguments)
@@ -110,10 +114,10 @@ def run(
     gates = project(inputs, input_weight, bias, dtype)
     states = states_from(initial, len(inputs))
     beside = torch.empty_like(states[1:])
-    if native.serves(gates, dtype):
+    if sequence.serves(gates, dtype):
         more = {} if recurrent_bias is None else {"recurrent_bias": recurrent_bias.contiguous()}
-        native.run(CELLS[reset], recurrent_weight, dtype, native.FORWARD,
-                   gates=gates, states=states, beside=beside, **more)  # fmt: skip
+        sequence.run(CELLS[reset], recurrent_weight, dtype, native.FORWARD,
+                     gates=gates, states=states, beside=beside, **more)  # fmt: skip
     else:
         recurrent = recurrent_weight.to(dtype).t()
         if recurrent_bias is None:
@@ -226,12 +230,12 @@ class GRUFunction(torch.autograd.Function):
             if ctx.overwritten:  # a second backward pass over the same forward pass
                 again = inputs, input_weight, recurrent_weight, bias, states[0], ctx.reset, recurrent_bias, ctx.dtype
                 states, gates, beside = run(*again)
-            ctx.overwritten = native.serves(gates, ctx.dtype)
+            ctx.overwritten = sequence.serves(gates, ctx.dtype)
             if ctx.overwritten:
                 derivative, incoming, from_product = gates, private(from_final), beside
-                native.run(CELLS[ctx.reset], recurrent_weight, ctx.dtype, native.BACKWARD,
-                           gates=gates, states=states, beside=beside, from_outputs=from_outputs.contiguous(),
-                           incoming=incoming, cell_incoming=torch.empty_like(incoming))  # fmt: skip
+                sequence.run(CELLS[ctx.reset], recurrent_weight, ctx.dtype, native.BACKWARD,
+                             gates=gates, states=states, beside=beside, from_outputs=from_outputs.contiguous(),
+                             incoming=incoming, cell_incoming=torch.empty_like(incoming))  # fmt: skip
             else:
                 recurrent = recurrent_weight.to(ctx.dtype)
                 if is_after:

@@ -26,7 +26,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from glassloom.kernels import native
+from glassloom.kernels import native, sequence
+from glassloom.kernels.cuda import cudnn
 from glassloom.kernels.products import (
     accumulate,
     input_gradients,
@@ -65,6 +66,8 @@ def lstm(
     with without_autocast(inputs):
         if dtype != inputs.dtype or dtype != initial.dtype:
             inputs, initial, initial_cell = (part.to(bias.dtype) for part in (inputs, initial, initial_cell))
+        if input_weight is not None and cudnn.serves("lstm", inputs, initial.shape[-1], dtype):
+            return cudnn.lstm(inputs, input_weight, recurrent_weight, bias, initial, initial_cell, dtype)
         arguments = inputs, input_weight, recurrent_weight, bias, initial, initial_cell, dtype
         if torch.is_grad_enabled():
             outputs, hidden, cell = LSTMFunction.apply(*arguments)
@@ -86,9 +89,9 @@ def run(
     gates = project(inputs, input_weight, bias, dtype)
     states, cells = states_from(initial, len(inputs)), states_from(initial_cell, len(inputs))
     shown = torch.empty_like(states[1:])
-    if native.serves(gates, dtype):
-        native.run(native.Cell.LSTM, recurrent_weight, dtype, native.FORWARD,
-                   gates=gates, states=states, cells=cells, beside=shown)  # fmt: skip
+    if sequence.serves(gates, dtype):
+        sequence.run(native.Cell.LSTM, recurrent_weight, dtype, native.FORWARD,
+                     gates=gates, states=states, cells=cells, beside=shown)  # fmt: skip
     else:
         forward_steps(gates, states, cells, shown, recurrent_weight.to(dtype).t())
     return states, cells, shown, gates
@@ -159,12 +162,12 @@ class LSTMFunction(torch.autograd.Function):
             if ctx.overwritten:  # a second backward pass over the same forward pass
                 first = states[0], cells[0]
                 states, cells, shown, gates = run(inputs, input_weight, recurrent_weight, bias, *first, ctx.dtype)
-            ctx.overwritten = native.serves(gates, ctx.dtype)
+            ctx.overwritten = sequence.serves(gates, ctx.dtype)
             if ctx.overwritten:
                 derivative, incoming, cell = gates, private(from_hidden), private(from_cell)
-                native.run(native.Cell.LSTM, recurrent_weight, ctx.dtype, native.BACKWARD,
-                           gates=gates, states=states, cells=cells, beside=shown,
-                           from_outputs=from_outputs.contiguous(), incoming=incoming, cell_incoming=cell)  # fmt: skip
+                sequence.run(native.Cell.LSTM, recurrent_weight, ctx.dtype, native.BACKWARD,
+                             gates=gates, states=states, cells=cells, beside=shown,
+                             from_outputs=from_outputs.contiguous(), incoming=incoming, cell_incoming=cell)  # fmt: skip
             else:
                 derivative, incoming, cell = backward_steps(
                     gates, cells, shown, from_outputs, from_hidden, from_cell, recurrent_weight.to(ctx.dtype)

@@ -20,7 +20,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from glassloom.kernels import native
+from glassloom.kernels import native, sequence
+from glassloom.kernels.cuda import cudnn
 from glassloom.kernels.products import (
     accumulate,
     input_gradients,
@@ -61,6 +62,8 @@ def rnn(
     with without_autocast(inputs):
         if dtype != inputs.dtype or dtype != initial.dtype:
             inputs, initial = inputs.to(bias.dtype), initial.to(bias.dtype)
+        if input_weight is not None and cudnn.serves("rnn", inputs, initial.shape[-1], dtype):
+            return cudnn.rnn(inputs, input_weight, recurrent_weight, bias, initial, activation, dtype)
         if torch.is_grad_enabled():
             outputs, final = RNNFunction.apply(inputs, input_weight, recurrent_weight, bias, initial, activation, dtype)
             return outputs, final
@@ -80,8 +83,8 @@ def run(
     """The forward pass: the states from the initial to the last one, `time+1 batch width`."""
     states = states_from(initial, len(inputs))
     project(inputs, input_weight, bias, dtype, out=states[1:])
-    if native.serves(states, dtype):
-        native.run(CELLS[activation], recurrent_weight, dtype, native.FORWARD, states=states)
+    if sequence.serves(states, dtype):
+        sequence.run(CELLS[activation], recurrent_weight, dtype, native.FORWARD, states=states)
         return states
     recurrent = recurrent_weight.to(dtype).t()
     add = Tensor.addmm_ if recurrent.dtype == states.dtype else accumulate
@@ -132,10 +135,10 @@ class RNNFunction(torch.autograd.Function):
     def backward(ctx: Any, from_outputs: Tensor, from_final: Tensor) -> tuple[Tensor | None, ...]:
         inputs, input_weight, recurrent_weight, states = ctx.saved_tensors
         with without_autocast(states):
-            if native.serves(states, ctx.dtype):
+            if sequence.serves(states, ctx.dtype):
                 derivative, incoming = torch.empty_like(states[1:]), private(from_final)
-                native.run(CELLS[ctx.activation], recurrent_weight, ctx.dtype, native.BACKWARD, gates=derivative,
-                           states=states, from_outputs=from_outputs.contiguous(), incoming=incoming)  # fmt: skip
+                sequence.run(CELLS[ctx.activation], recurrent_weight, ctx.dtype, native.BACKWARD, gates=derivative,
+                             states=states, from_outputs=from_outputs.contiguous(), incoming=incoming)  # fmt: skip
             else:
                 recurrent = recurrent_weight.to(ctx.dtype)
                 derivative, incoming = backward_steps(states, from_outputs, from_final, ctx.activation, recurrent)

@@ -33,8 +33,7 @@ class WeightAverage:
         """Take in the present weights; once after each update of them."""
         self.updates += 1
         share = (1 - self.decay) / (1 - self.decay**self.updates)
-        for name, weights in self._weights.items():
-            self._shadow[name].lerp_(weights, share)
+        torch._foreach_lerp_(list(self._shadow.values()), list(self._weights.values()), share)
 
     @contextmanager
     def applied(self) -> Iterator[None]:

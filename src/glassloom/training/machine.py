@@ -73,6 +73,8 @@ def prepare_machine(train: TrainSettings) -> None:
     if threads != torch.get_num_threads():
         torch.set_num_threads(threads)
     keep_freed_memory()
+    if train.device == "cuda" and train.precision == "float32":
+        torch.backends.cudnn.allow_tf32 = False  # as torch's own products: float32 is what was asked for
     if train.deterministic:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
         torch.use_deterministic_algorithms(True)

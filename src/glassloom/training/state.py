@@ -101,9 +101,10 @@ class TrainingState:
         if not model.training:
             model.train()
         tokens = batch.tokens
+        before = self._state_before(batch)  # asked while the batch lies on the CPU: the device need not be waited for
         batch = batch.to(self.device)
-        before = self._state_before(batch)
-        total, after = 0.0, []
+        losses: list[Tensor] = []
+        after = []
         for weights in self.parameters:
             weights.grad = None
         row = 0
@@ -115,13 +116,15 @@ class TrainingState:
                 hidden, state = model.hidden(part.inputs, mine)
                 loss = model.weighted_nats(hidden, part.targets, part.weights(tokens, self.dtype))
             loss.backward()  # type: ignore[no-untyped-call]
-            total += loss.item()
+            losses.append(loss.detach())
             after.append(detach(state))
         step = self.progress.step + 1
+        norms = clip_gradients(self.parameters, norm=train.clip_norm, value=train.clip_value)
+        # The one place where a step waits for the device: everything but the update itself has been asked of it.
+        *parts, norm_before, norm_after = torch.stack([*losses, *norms]).tolist()
+        total = sum(parts)
         if not math.isfinite(total):
             raise not_finite(self._unsound_weight() or "the training loss", step)
-        norms = clip_gradients(self.parameters, norm=train.clip_norm, value=train.clip_value)
-        norm_before, norm_after = (float(norm) for norm in norms)
         if not math.isfinite(norm_before):
             raise not_finite(self._unsound_gradient(), step)
         set_learning_rate(self.optimizer, train.lr * lr_factor)
@@ -142,7 +145,7 @@ class TrainingState:
             return None
         if not batch.fresh.any():
             return self.carried
-        return None if batch.fresh.all() else self.model.restart(self.carried, batch.fresh)
+        return None if batch.fresh.all() else self.model.restart(self.carried, batch.fresh.to(self.device))
 
     def _unsound_weight(self) -> str | None:
         name = first_unsound(self.model.named_parameters())

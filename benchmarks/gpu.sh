@@ -1,0 +1,33 @@
+#!/usr/bin/env bash
+# Everything that is to be measured on a GPU, in parts of under 10 minutes: benchmarks/gpu.sh PART [FOLDER]
+#   tests         the kernels' tests, compiled and run on the GPU, and the models' on it
+#   recurrent     benchmarks/gpu_recurrent.py (call it again until it says no more that time is up)
+#   transformer   benchmarks/gpu_transformer.py (likewise)
+#   ptb           the 15 settings of Penn Treebank at full length (call it again until it prints the page's place)
+# Results go to FOLDER (benchmarks/results where none is named); PYTHON names another interpreter. See docs/gpu.md.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+part="${1:-}"
+python="${PYTHON:-python3}"
+GLASSLOOM_RESULTS="$(mkdir -p "${2:-benchmarks/results}" && cd "${2:-benchmarks/results}" && pwd)"
+export GLASSLOOM_RESULTS PYTHONUNBUFFERED=1 PYTHONPATH="src${PYTHONPATH:+:$PYTHONPATH}"
+
+case "$part" in
+  tests) exec timeout 570 "$python" -m pytest -q tests/test_cuda_kernels.py ;;
+  recurrent) exec "$python" benchmarks/gpu_recurrent.py --minutes 8.5 ;;
+  transformer) exec "$python" benchmarks/gpu_transformer.py --minutes 8.5 ;;
+  ptb)
+    # Interrupted, a run is saved, and the next call goes on with it.
+    started=$(date +%s)
+    done=0
+    timeout --signal=INT 540 "$python" -m glassloom run ptb-architectures --out runs/gpu-ptb || done=$?
+    echo "{\"seconds\": $(($(date +%s) - started)), \"exit\": $done}" >>"$GLASSLOOM_RESULTS/gpu_ptb_calls.jsonl"
+    if [ -f runs/gpu-ptb/results.json ]; then cp runs/gpu-ptb/results.json "$GLASSLOOM_RESULTS/gpu_ptb.json"; fi
+    exit "$done"
+    ;;
+  *)
+    echo "Name a part: tests, recurrent, transformer or ptb." >&2
+    exit 2
+    ;;
+esac
