@@ -123,7 +123,7 @@ def test_a_loss_beyond_every_perplexity_is_written_down_all_the_same(tiny_text: 
 
 def out_of_memory_beyond(rows: int) -> Callable[..., None]:
     def hook(module: torch.nn.Module, inputs: tuple[Any, ...]) -> None:
-        if len(inputs[0]) > rows and torch.is_grad_enabled():
+        if inputs[0].shape[1] > rows and torch.is_grad_enabled():  # the embedding's: time batch
             raise torch.OutOfMemoryError("out of memory")
 
     return hook
@@ -134,7 +134,7 @@ def test_when_memory_runs_out_the_batch_is_halved_and_the_update_stays_the_same(
     corpus = stream(tiny_text) if kind == "streams" else language()
     settings = small("gru", precision="float64", batch_size=8, max_tokens=200)
     whole, halved = prepared(corpus, **settings), prepared(corpus, **settings)
-    halved.model.register_forward_pre_hook(out_of_memory_beyond(2))
+    halved.model.embedding.register_forward_pre_hook(out_of_memory_beyond(2))
     with pytest.warns(Notice, match=r"Memory ran out; batches of \d+ rows now run in \d+ parts"):
         found = steps(halved, 4)
     assert halved.progress.parts >= 4
@@ -144,7 +144,7 @@ def test_when_memory_runs_out_the_batch_is_halved_and_the_update_stays_the_same(
 
 def test_when_not_even_one_row_fits_training_says_so(tiny_text: str) -> None:
     state = prepared(stream(tiny_text), **small("gru"))
-    state.model.register_forward_pre_hook(out_of_memory_beyond(0))
+    state.model.embedding.register_forward_pre_hook(out_of_memory_beyond(0))
     with pytest.raises(TrainingError, match="a single row"), pytest.warns(Notice):
         steps(state, 1)
     assert state.seconds_of_a_step() == 0.0

@@ -28,6 +28,7 @@ from glassloom.report import write_report as write_comparison
 from glassloom.report import write_run_report
 from glassloom.runs import Checkpoint, Run, list_runs, load_run
 from glassloom.training import Evaluation, Event, TrainingResult, evaluate_split
+from glassloom.training import fast as fastest
 from glassloom.training import train as start_training
 from glassloom.training.machine import autocast, prepare_machine
 from glassloom.training.resolve import settings_from
@@ -45,11 +46,14 @@ def train(
     resume: bool = False,
     replace: bool = False,
     start_from: str | Path | None = None,
+    fast: bool = False,
     on_event: Callable[[Event], None] | None = None,
     stop: Callable[[], bool] = never,
     **settings: Any,
 ) -> TrainingResult:
     """Train a model on a text; `settings` are those of the command line, with underscores.
+
+    Without a model and its settings one is chosen for the time given; `fast` takes a small one, for seconds.
 
     `corpus` is a path, a listed name, `-`, a Corpus, a Language, or text itself: a string with a line break in
     it, a list of strings, or any other iterable of strings. In a notebook a live curve watches, unless `on_event` does.
@@ -60,6 +64,7 @@ def train(
         GlassloomError: see `glassloom.training.train`.
     """
     given = plain_names({"model": model, **settings} if model else settings)
+    given = fastest(given) if fast else given
     origin = load_run(start_from, runs) if start_from else None
     text = as_corpus(corpus, settings_from(given, origin).data, origin.tokenizer if origin else None)
     return start_training(

@@ -4,6 +4,7 @@ from glassloom.training.dryrun import DryRun, dry_run
 from glassloom.training.evaluation import Evaluation, evaluate_split
 from glassloom.training.events import Began, Evaluated, Event, Finished, Sampled, Saved, Stepped
 from glassloom.training.session import TrainingResult, train
+from glassloom.training.suited import fast
 
 __all__ = [
     "Began",
@@ -18,5 +19,6 @@ __all__ = [
     "TrainingResult",
     "dry_run",
     "evaluate_split",
+    "fast",
     "train",
 ]

@@ -13,6 +13,7 @@ from glassloom.runs import Run, check_free, check_name, load_run
 from glassloom.training.continuing import check_unchanged, extended
 from glassloom.training.machine import prepare_machine
 from glassloom.training.resolve import open_corpus, resolve, settings_from
+from glassloom.training.suited import is_open, suited
 
 LITTLE = 2000
 """Tokens, about a page of text: with fewer to learn from there is a notice."""
@@ -57,6 +58,11 @@ def prepare(
     early = existing(root, name) if resume and name else None
     stored = early.tokenizer if early else origin.tokenizer if origin else None
     corpus = open_corpus(source, early.config if early else config, stored)
+    chosen: dict[str, Any] = {}
+    why: list[str] = []
+    if early is None and origin is None and is_open(given):
+        chosen, why = suited(given, corpus.train.tokens)
+        config = settings_from({**chosen, **given}, origin)
     name = name or default_name(root, f"{corpus.name}-{config.architecture}", resume)
     run = existing(root, name) if resume else None
     if run is not None and run.tokenizer.sha256 != corpus.tokenizer.sha256:  # found only now that the text has a name
@@ -66,7 +72,7 @@ def prepare(
         config = extended(run, given)
     else:
         config = resolve(config, corpus, given)
-        for line in (*little_text(corpus), *long_warmup(config.train)):
+        for line in (*why, *little_text(corpus), *long_warmup(config.train)):
             notice(line)
     prepare_machine(config.train)
     return Prepared(config, corpus, name, run, origin)

@@ -58,7 +58,7 @@ def known(progress: Timed) -> float:
 def share(seconds: float, beside: Mapping[str, float]) -> float:
     """Evaluation and checkpoints, the scoring at the end among them, as a share of the steps' own time.
 
-    >>> share(60.0, {"evaluation": 1.5, "checkpoints": 0.3, "samples": 9.0, "other": 0.1})
-    0.03
+    >>> share(64.0, {"evaluation": 1.5, "checkpoints": 0.5, "samples": 9.0, "other": 0.1})
+    0.03125
     """
     return sum(beside.get(name, 0.0) for name in SHARED) / seconds if seconds else 0.0
