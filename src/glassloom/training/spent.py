@@ -6,7 +6,8 @@
     other         all else between the first step and the last: the log, what is shown, averages swapped in and out
     scoring       the best checkpoint on the whole held-out text, once, at the end
 
-All in seconds, summed over every session of a run that was resumed. The steps' own seconds are `Progress.seconds`.
+All in seconds, summed over every session of a run that was resumed (but for the last checkpoint of each, which cannot
+hold its own time). The steps' own seconds are `Progress.seconds`.
 """
 
 import time
@@ -58,7 +59,7 @@ def known(progress: Timed) -> float:
 def share(seconds: float, beside: Mapping[str, float]) -> float:
     """Evaluation and checkpoints, the scoring at the end among them, as a share of the steps' own time.
 
-    >>> share(64.0, {"evaluation": 1.5, "checkpoints": 0.5, "samples": 9.0, "other": 0.1})
-    0.03125
+    >>> share(60.0, {"evaluation": 2.0, "checkpoints": 1.0, "samples": 9.0, "other": 0.1})
+    0.05
     """
     return sum(beside.get(name, 0.0) for name in SHARED) / seconds if seconds else 0.0
