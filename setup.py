@@ -46,7 +46,7 @@ class BuildKernels(build_ext):
             subprocess.run([*compiler, "-shared", *objects.values(), "-o", target, "-pthread"], check=True)
             self.built = True
         except (OSError, subprocess.CalledProcessError) as error:
-            sys.stderr.write(f"The recurrent kernels were not built ({error}); plain torch does their work.\n")
+            sys.stderr.write(f"The kernels were not built ({error}); plain torch does their work, and NumPy decodes.\n")
 
     def get_outputs(self) -> list[str]:
         return super().get_outputs() if self.built else []

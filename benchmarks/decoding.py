@@ -16,7 +16,7 @@ import argparse
 import statistics
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -112,43 +112,49 @@ def row_of(
     return {**names, **row, "tokens_per_second": tokens, "target": target, "reached": row["ratio"] >= target}
 
 
-def measure(rounds: int, folder: Path | None) -> tuple[list[dict[str, Any]], list[str]]:
-    """Every row, and what was left out."""
-    ways = (["native"] if native_decoder.SERVES else []) + ["numpy"]
-    rows, left_out = [], [] if native_decoder.SERVES else ["native: the decoder was not compiled here"]
-    peers: list[tuple[str, Callable[[int], object], tuple[int, ...]]] = []
+def peers_at_hand(folder: Path | None) -> tuple[list[tuple[str, Callable[[int], object]]], list[str]]:
+    """The transformers to compare with, and what is left out and why."""
+    peers: list[tuple[str, Callable[[int], object]]] = []
+    left_out = [] if native_decoder.SERVES else ["native: the decoder was not compiled here"]
     if folder is None:
         left_out.append("nanoGPT: its folder was not given (--nanogpt DIR)")
     else:
-        peers.append(("nanoGPT", nanogpt(folder), (SHORT, LONG)))
+        peers.append(("nanoGPT", nanogpt(folder)))
     try:
-        peers.append(("GPT-2", gpt2(), (SHORT,)))
+        peers.append(("GPT-2", gpt2()))
     except ImportError:
         left_out.append("GPT-2: the package transformers is not installed")
-    left_out.append("llama.cpp: comes with the export of models")
-    size = {"layers": LAYERS, "width": WIDTH, "heads": HEADS, "context": CONTEXT}
-    for positions in ("learned", "rotary"):
-        mine = ours("transformer", positions=positions, **size)
-        for peer, theirs, lengths in peers:
-            for length in lengths if positions == "learned" else (SHORT,):
-                for way in ways:
-                    rows.append(row_of(f"transformer, {positions}", way, peer, mine, theirs, length, rounds))
+    return peers, [*left_out, "llama.cpp: comes with the export of models"]
+
+
+def measure(rounds: int, peers: list[tuple[str, Callable[[int], object]]]) -> Iterator[dict[str, Any]]:
+    """Every row, as it is measured."""
+    ways = (["native"] if native_decoder.SERVES else []) + ["numpy"]
     for name, layer in (("lstm", nn.LSTM), ("gru", nn.GRU), ("rnn", nn.RNN)):
         mine = ours(name, layers=2, width=WIDTH)
         for way in ways:
-            rows.append(row_of(name, way, f"nn.{layer.__name__}", mine, partial(loop_over, layer), LONG, rounds))
-    return rows, left_out
+            yield row_of(name, way, f"nn.{layer.__name__}", mine, partial(loop_over, layer), LONG, rounds)
+    size = {"layers": LAYERS, "width": WIDTH, "heads": HEADS, "context": CONTEXT}
+    for positions in ("learned", "rotary"):
+        mine = ours("transformer", positions=positions, **size)
+        for peer, theirs in peers:
+            for length in (SHORT, LONG) if (positions, peer) == ("learned", "nanoGPT") else (SHORT,):
+                for way in ways:
+                    yield row_of(f"transformer, {positions}", way, peer, mine, theirs, length, rounds)
 
 
 def main(rounds: int = 5, folder: Path | None = None) -> None:
     """Measure, print, write JSON."""
-    rows, left_out = measure(rounds, folder)
+    peers, left_out = peers_at_hand(folder)
+    rows = []
     print(f"{'model':<22} {'decoder':<8} {'peer':<9} {'tokens':>6}  {'ours/s':>8} {'theirs/s':>8}  ratio, target")
-    for row in rows:
+    for row in measure(rounds, peers):
+        rows.append(row)
         speed = row["tokens_per_second"]
         print(
             f"{row['model']:<22} {row['decoder']:<8} {row['peer']:<9} {row['tokens']:>6}  {speed['ours']:>8.0f} "
-            f"{speed['theirs']:>8.0f}  {spread_in_words(row)}, {row['target']}{'' if row['reached'] else ' missed'}"
+            f"{speed['theirs']:>8.0f}  {spread_in_words(row)}, {row['target']}{'' if row['reached'] else ' missed'}",
+            flush=True,
         )
     for line in left_out:
         print(f"left out: {line}")
