@@ -2,9 +2,10 @@
 
     python benchmarks/recurrent_layers.py [--rounds 9]
 
-A ratio above 1 means that ours is faster. Beside it stands the share of the processor's measured float32 product peak
-that our step reaches. Absolute times are no claim. The reset-before GRU has no built-in of its own; `nn.GRU`, another
-function of the same cost, is its peer.
+A ratio above 1 means that ours is faster. The peer is the built-in layer in float32, also of our bfloat16 rows (where
+the processor multiplies in bfloat16), and beside those the built-in under bfloat16 autocast. The share is that of the
+processor's measured product peak in the same precision. Absolute times are no claim. The reset-before GRU has no
+built-in of its own; `nn.GRU`, another function of the same cost, is its peer.
 """
 
 import argparse
@@ -16,12 +17,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from glassloom.kernels import native
 from glassloom.kernels.gru import gru
 from glassloom.kernels.lstm import lstm
 from glassloom.kernels.rnn import rnn
 from measuring import compared, in_turns, seconds_of, spread_in_words, write
 
 EMBEDDING = 200
+PRECISIONS = ["float32", "bfloat16"] if str(native.chosen()).endswith("bf16") else ["float32"]
 SHAPES = [(35, 128, 512, 2), (35, 20, 512, 2), (100, 64, 128, 2), (25, 1, 100, 1)]
 """Steps, batch, width, layers."""
 
@@ -56,15 +59,30 @@ def ours(kind: str, width: int, layers: int) -> tuple[list[Tensor], Callable[[Te
     return [tensor for weights in stack for tensor in weights], run
 
 
-def product_peak() -> float:
-    """Floating-point operations a second of a large float32 product, the best of several."""
-    a, b = torch.randn(1536, 1536), torch.randn(1536, 1536)
+TARGETS = {
+    (35, 128, 512, 2): {"gru": (1.25, 2.3), "lstm": (1.05, 1.8), "rnn": (1.25, None)},
+    (35, 20, 512, 2): {"gru": (1.7, 2.9), "lstm": (1.05, 1.8), "rnn": (1.7, None)},
+    (100, 64, 128, 2): {"gru": (1.8, 2.8), "lstm": (1.25, 1.9), "rnn": (1.5, None)},
+    (25, 1, 100, 1): {"gru": (6.0, None), "lstm": (2.7, None), "rnn": (4.0, None)},
+}
+"""What was to be reached in float32 and in bfloat16, both against the built-in in float32."""
+
+
+def product_peak(dtype: torch.dtype) -> float:
+    """Floating-point operations a second of a large product, the best of several."""
+    a, b = torch.randn(1536, 1536).to(dtype), torch.randn(1536, 1536).to(dtype)
     return max(2 * 1536**3 / seconds_of(partial(torch.mm, a, b), least=0.05) for _ in range(8))
 
 
-def both_passes(run: Callable[[Tensor], Tensor], inputs: Tensor, gradient: Tensor) -> float:
+def both_passes(run: Callable[[Tensor], Tensor], inputs: Tensor, gradient: Tensor, bfloat16: bool = False) -> float:
     """Seconds of one forward and backward pass."""
-    return seconds_of(lambda: run(inputs).backward(gradient))
+
+    def step() -> None:
+        with torch.autocast("cpu", torch.bfloat16, enabled=bfloat16):
+            outputs = run(inputs)
+        outputs.backward(gradient.to(outputs.dtype))
+
+    return seconds_of(step)
 
 
 def measure(rounds: int) -> list[dict[str, Any]]:
@@ -76,30 +94,43 @@ def measure(rounds: int) -> list[dict[str, Any]]:
             gradient = torch.randn(steps, batch, width)
             _, run = ours(kind, width, layers)
             peer = PEERS[kind](EMBEDDING, width, layers)
-            pairs = in_turns(
-                partial(both_passes, run, inputs, gradient),
-                partial(both_passes, lambda values, peer=peer: peer(values)[0], inputs, gradient),
-                rounds,
-            )
             flops = sum(
                 6 * steps * batch * GATES[kind] * width * (n + width) for n in [EMBEDDING] + [width] * (layers - 1)
             )
-            mine = statistics.median(mine for mine, _ in pairs)
             shape = {"cell": kind, "steps": steps, "batch": batch, "width": width, "layers": layers}
-            rows.append({**shape, **compared(pairs), "share_of_peak": flops / mine / product_peak()})
+            theirs = partial(both_passes, lambda values, peer=peer: peer(values)[0], inputs, gradient)
+            for precision in PRECISIONS:
+                rounded = precision == "bfloat16"
+                pairs = in_turns(partial(both_passes, run, inputs, gradient, rounded), theirs, rounds)
+                mine = statistics.median(mine for mine, _ in pairs)
+                row = {"name": f"{kind}, {steps} x {batch} x {width}, {layers} layers, {precision}", "unit": "times"}
+                row |= {**shape, "precision": precision, **compared(pairs)}
+                target = TARGETS[steps, batch, width, layers][kind.split()[0]][rounded]
+                row |= {"target": target, "measured": row["ratio"], "better": "higher"}
+                row["met"] = None if target is None else row["ratio"] >= target
+                row["share_of_peak"] = flops / mine / product_peak(getattr(torch, precision))
+                if rounded:
+                    alike = partial(both_passes, run, inputs, gradient, True), partial(theirs, True)
+                    row["against_autocast"] = compared(in_turns(*alike, max(3, rounds // 2)))["ratio"]
+                rows.append(row)
     return rows
 
 
 def main(rounds: int = 9) -> None:
     """Measure, print, write JSON."""
     rows = measure(rounds)
-    print(f"{'cell':<12} {'steps':>5} {'batch':>5} {'width':>5} {'layers':>6}   ours against torch   share of peak")
     for row in rows:
-        print(
-            f"{row['cell']:<12} {row['steps']:>5} {row['batch']:>5} {row['width']:>5} {row['layers']:>6}   "
-            f"{spread_in_words(row)}   {row['share_of_peak']:.0%}"
-        )
-    write("recurrent_layers", "python benchmarks/recurrent_layers.py", rows, threads=torch.get_num_threads())
+        asked = "" if row["target"] is None else f"asked {row['target']:g}"
+        beside = f"autocast {row['against_autocast']:.2f}" if "against_autocast" in row else ""
+        share = f"{row['share_of_peak']:.0%} of the peak"
+        print(f"{row['name']:<48} {spread_in_words(row)}  {asked:<10} {share:<16} {beside}")
+    write(
+        "recurrent_layers",
+        "python benchmarks/recurrent_layers.py",
+        rows,
+        threads=torch.get_num_threads(),
+        kernels=native.chosen(),
+    )
 
 
 if __name__ == "__main__":

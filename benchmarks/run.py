@@ -1,22 +1,42 @@
-"""Every benchmark, one after the other: `make bench`. Results go to `benchmarks/results/` as JSON.
+"""Every benchmark, one after the other: `make bench`. Results go to `benchmarks/results/` as JSON, and to the page.
 
-The large file is a small one here, of 200 MB; `python benchmarks/large_file.py` makes the one of 2 GB. Costs are told
-at fewer points, and a minute is trained of the dearest architecture only; each script alone has the whole.
+    python benchmarks/run.py [--nanogpt DIR --text shakespeare.txt]
+
+Peers that are no packages are given by their folder; without nanoGPT its rows stay as they were measured last. The
+large file is a small one here, of 200 MB; `python benchmarks/large_file.py` makes the one of 2 GB. Costs are told at
+fewer points, and a minute is trained of the dearest architecture only; each script alone has the whole.
 """
+
+import argparse
+from pathlib import Path
 
 import cost_growth
 import data_and_start
 import decoding
 import large_file
+import output_layer
+import performance
 import recurrent_layers
 import spinning_threads
+import time_to_quality
 import tokenizing
+import transformer_step
 
 if __name__ == "__main__":
-    recurrent_layers.main()
-    decoding.main()
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--nanogpt", type=Path, metavar="DIR", help="a clone of nanoGPT")
+    parser.add_argument("--text", type=Path, metavar="FILE", help="tinyshakespeare")
+    given = parser.parse_args()
+    recurrent_layers.main(rounds=3)
+    output_layer.main(rounds=3)
+    if given.nanogpt:
+        decoding.main(rounds=3, folder=given.nanogpt)
+        transformer_step.main(given.nanogpt, rounds=3)
+        if given.text:
+            time_to_quality.main(given.text, given.nanogpt)
     tokenizing.main()
     large_file.main(megabytes=200)
     data_and_start.main(models=("transformer",), rounds=2)
     cost_growth.main(short=True)
     spinning_threads.main()
+    performance.main()

@@ -120,44 +120,45 @@ def judged(name: str, target: float, measured: float, unit: str, better: str) ->
     return {"name": name, "target": target, "measured": measured, "unit": unit, "better": better, "met": met}
 
 
-def main() -> None:
+def main(text: Path, nanogpt: Path | None = None, rounds: int = 1, longer: str = "1.5") -> None:
+    """Measure, print, write JSON."""
+    text = text.resolve()
+    ours(text, "--fast", "--steps", "1")  # the text is prepared, as nanoGPT's is
+    rows: list[dict[str, Any]] = []
+    facts: dict[str, Any] = {}
+    if nanogpt:
+        folder = nanogpt.resolve()
+        prepare_theirs(folder, text)
+        runs = []
+        for number in range(rounds):
+            peer = theirs(folder, text) if number % 2 else None
+            mine = ours(text, "--fast")
+            runs.append((peer or theirs(folder, text), mine))
+            print(json.dumps(runs[-1]), file=sys.stderr, flush=True)
+        pairs = [(mine["seconds"], peer["seconds"]) for peer, mine in runs]
+        rows += targets(runs[-1][1], runs[-1][0], pairs)
+        facts = {"nanogpt": [peer for peer, _ in runs], "fast": [mine for _, mine in runs]}
+    for minutes in [float(one) for one in longer.split(",") if one]:
+        found = ours(text, "--minutes", str(minutes))
+        print(json.dumps(found), file=sys.stderr, flush=True)
+        facts[f"minutes {minutes:g}"] = found
+        named = f"{minutes:g} minutes: loss "
+        if math.isclose(minutes, 1.5):
+            rows.append(judged(named + "in windows of 64", 1.54, found["windows_64"], "nats", "lower"))
+            rows.append(judged(named + "with the state carried", 1.50, found["carried"], "nats", "lower"))
+        if minutes <= 5:
+            rows.append(judged(named + "in windows of 256", 1.4697, found["windows_256"], "nats", "lower"))
+    for row in rows:
+        verdict = "met" if row["met"] else "missed"
+        print(f"{row['name']:<45} {row['measured']:8.3f} {row['unit']:<6} asked {row['target']:g}  {verdict}")
+    write("time_to_quality", f"python benchmarks/time_to_quality.py --nanogpt DIR --longer {longer}", rows, **facts)
+
+
+if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--text", type=Path, required=True)
     parser.add_argument("--nanogpt", type=Path)
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--longer", default="")
     asked = parser.parse_args()
-    text = asked.text.resolve()
-    ours(text, "--fast", "--steps", "1")  # the text is prepared, as nanoGPT's is
-    rows: list[dict[str, Any]] = []
-    facts: dict[str, Any] = {}
-    if asked.nanogpt:
-        folder = asked.nanogpt.resolve()
-        prepare_theirs(folder, text)
-        runs = []
-        for number in range(asked.rounds):
-            order = [lambda: theirs(folder, text), lambda: ours(text, "--fast")]
-            found = [one() for one in (order if number % 2 else order[::-1])]
-            runs.append(tuple(found if number % 2 else found[::-1]))
-            print(json.dumps(runs[-1]), file=sys.stderr, flush=True)
-        pairs = [(mine["seconds"], peer["seconds"]) for peer, mine in runs]
-        rows += targets(runs[-1][1], runs[-1][0], pairs)
-        facts = {"nanogpt": [peer for peer, _ in runs], "fast": [mine for _, mine in runs]}
-    for minutes in [float(one) for one in asked.longer.split(",") if one]:
-        found = ours(text, "--minutes", str(minutes))
-        print(json.dumps(found), file=sys.stderr, flush=True)
-        facts[f"minutes {minutes:g}"] = found
-        if math.isclose(minutes, 1.5):
-            rows.append(judged("1.5 minutes: loss in windows of 64", 1.54, found["windows_64"], "nats", "lower"))
-            rows.append(judged("1.5 minutes: loss with the state carried", 1.50, found["carried"], "nats", "lower"))
-        if minutes <= 5 and minutes > 2:
-            rows.append(judged("5 minutes: loss in windows of 256", 1.4697, found["windows_256"], "nats", "lower"))
-    for row in rows:
-        print(f"{row['name']:<45} {row['measured']:8.3f} {row['unit']:<6} asked {row['target']:g}  "
-              f"{'met' if row['met'] else 'missed'}")  # fmt: skip
-    command = "python benchmarks/time_to_quality.py --text TEXT --nanogpt DIR --longer " + asked.longer
-    write("time_to_quality", command, rows, **facts)
-
-
-if __name__ == "__main__":
-    main()
+    main(asked.text, asked.nanogpt, asked.rounds, asked.longer)

@@ -38,7 +38,7 @@ def test_it_says_what_was_chosen_and_why(tmp_path: Path) -> None:
 
 
 def test_fast_is_a_few_updates_of_a_small_model_beneath_what_is_given(tmp_path: Path) -> None:
-    assert fast({})["steps"] == 220
+    assert fast({})["steps"] == 200
     assert fast({"minutes": 1}).get("steps") is None
     assert fast({"train.lr": 1.0})["lr"] == 1.0
     result = glassloom.train(TEXT, fast=True, steps=7, runs=tmp_path)

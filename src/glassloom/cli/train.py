@@ -34,7 +34,7 @@ def train(
         str | None, option("Begin with the weights and the tokenizer of another run.", "RUN", name="--from")
     ] = None,
     fast: Annotated[
-        bool, switch("A small model in seconds: a GRU, 220 updates; settings that are given stand above it.")
+        bool, switch("A small model in seconds: a GRU, 200 updates; settings that are given stand above it.")
     ] = False,
     dry_run: Annotated[
         bool, switch("Print the model layer by layer and the time it will take; train nothing.")

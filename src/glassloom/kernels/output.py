@@ -79,7 +79,7 @@ class WeightedNats(torch.autograd.Function):
             else:
                 from_weight += logits.t() @ factor
             if bias is not None:
-                column = logits.sum(0, dtype=bias.dtype)
+                column = torch.stack([some.sum(0, dtype=bias.dtype) for some in logits.split(128)]).sum(0)  # few copies
                 from_bias = column if from_bias is None else from_bias.add_(column)
         if wanted and from_weight is None:
             from_weight, from_bias = torch.zeros_like(weight), None if bias is None else torch.zeros_like(bias)
