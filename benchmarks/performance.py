@@ -1,4 +1,4 @@
-"""Write `docs/performance.md` and the README's table of speed from `benchmarks/results/`: every figure comes from there.
+"""Write `docs/performance.md` and the README's table of speed from `benchmarks/results/`; each figure comes from there.
 
 python benchmarks/performance.py
 """
@@ -30,7 +30,7 @@ MISSED = {
     "100 x 64 x 128": "at width 128 rounding and packing the rows weigh against short products",
     "output layer, bfloat16": "adding up the weight's gradient piece by piece, in float32",
     "memory of the output layer": "the weight and its gradient are held in both precisions beside the piece of logits",
-    "parameters, bfloat16, against nanoGPT": "norms, gelu and sums pass through memory; written in C++ they were no faster",
+    "parameters, bfloat16, against nanoGPT": "norms, gelu and sums pass through memory; no faster written in C++",
     "against GPT-2": "the peer makes 600 to 690 tokens a second here, where 550 stood behind the target",
     "nanoGPT's CPU model, bfloat16": "at 768 tokens a step the calls between small operations weigh",
     "nanoGPT's wall time": "starting the process and importing torch take as long as training",
@@ -38,8 +38,8 @@ MISSED = {
 """Why a target was missed, by what its row's name contains."""
 
 GPU = (
-    "Kernels for CUDA, their benchmarks (`benchmarks/gpu.sh`) and the recipes for one chip are **not yet run on a GPU**; "
-    "[gpu.md](gpu.md) says what there is."
+    "Kernels for CUDA and their benchmarks (`benchmarks/gpu.sh`) are **not yet run on a GPU**; [gpu.md](gpu.md) says what "
+    "there is. The recipe `ptb-best` is not built."
 )
 
 
