@@ -38,8 +38,8 @@ MISSED = {
 """Why a target was missed, by what its row's name contains."""
 
 GPU = (
-    "Kernels for CUDA and their benchmarks (`benchmarks/gpu.sh`) are **not yet run on a GPU**; [gpu.md](gpu.md) says what "
-    "there is. The recipe `ptb-best` is not built."
+    "Kernels for CUDA and their benchmarks (`benchmarks/gpu.sh`) are **not yet run on a GPU**; [gpu.md](gpu.md) says "
+    "what there is. The recipe `ptb-best` is not built."
 )
 
 
