@@ -30,7 +30,7 @@ from trainings import command, differences, everything, language, small, stop_at
 def test_a_training_killed_again_and_again_always_leaves_a_run_that_opens_and_ends_like_one_never_killed(
     tiny_text: str, tmp_path: Path
 ) -> None:
-    settings = small("gru", steps=120, save_every=2, eval_every=6, dropout=0.2, ema=0.9)
+    settings = small("gru", steps=400, save_every=2, eval_every=20, dropout=0.2, ema=0.9)
     assert_kills_lose_nothing(tiny_text[:3000], settings, tmp_path, kills=12)
 
 
