@@ -19,7 +19,7 @@ SETS = {"portable": ["-DVECTOR_BYTES=16"]}  # also NEON, which every 64-bit Arm 
 if platform.machine() in ("x86_64", "AMD64"):
     SETS |= {"avx2": AVX2, "avx512": AVX512, "avx512_bf16": [*AVX512, "-mavx512bf16"]}
 
-EACH = ["kernels", "attention", "decode"]  # compiled for every instruction set
+EACH = {"kernels": [], "attention": [], "decode": ["-O3"]}  # compiled for every instruction set, with more flags
 ONCE = ["entry", "decoders", "choice"]
 
 
@@ -36,7 +36,8 @@ class BuildKernels(build_ext):
         listed = "-DSETS=" + " ".join(f"X({name})" for name in SETS)
         commands = {name: [listed, f"{FOLDER}/{name}.cpp"] for name in ONCE}
         for name, flags in SETS.items():
-            commands |= {f"{name}-{source}": [*flags, f"-DSET={name}", f"{FOLDER}/{source}.cpp"] for source in EACH}
+            for source, more in EACH.items():
+                commands[f"{name}-{source}"] = [*flags, *more, f"-DSET={name}", f"{FOLDER}/{source}.cpp"]
         objects = {name: os.path.join(self.build_temp, f"{name}.o") for name in commands}
         try:
             running = [subprocess.Popen([*compiler, *commands[name], "-c", "-o", objects[name]]) for name in commands]
@@ -59,7 +60,7 @@ class BuildKernels(build_ext):
             super().copy_extensions_to_source()
 
 
-SOURCES = [f"{FOLDER}/{name}.cpp" for name in EACH + ONCE]
+SOURCES = [f"{FOLDER}/{name}.cpp" for name in [*EACH, *ONCE]]
 setup(
     ext_modules=[Extension("glassloom.native._native", sources=SOURCES, optional=True)],
     cmdclass={"build_ext": BuildKernels},

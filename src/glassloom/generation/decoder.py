@@ -5,7 +5,7 @@ and a sample that has ended leaves it. Which architecture it is, the decoder nev
 """
 
 from collections.abc import Iterator, Sequence
-from itertools import repeat, zip_longest
+from itertools import chain, repeat, zip_longest
 from typing import Literal, NamedTuple
 
 import torch
@@ -39,17 +39,32 @@ class Decoded(NamedTuple):
     stopped: Stopped | None
 
 
+class Written(NamedTuple):
+    """Some tokens of one sample, one after the other: what `Decoded` says of each; `stopped` is the last one's."""
+
+    sample: int
+    ids: list[int]
+    texts: list[str]
+    nats: list[float]
+    stopped: Stopped | None
+
+    def tokens(self) -> Iterator[Decoded]:
+        """One by one."""
+        stopped = chain(repeat(None, len(self.ids) - 1), [self.stopped])
+        return map(Decoded, repeat(self.sample), self.ids, self.texts, self.nats, stopped)
+
+
 def decode(
     model: LanguageModel, prompt: Sequence[int], settings: DecodingSettings, *, tokenizer: Tokenizer
 ) -> Iterator[Decoded]:
     """`decode_in_rounds`, token by token."""
-    for tokens in decode_in_rounds(model, prompt, settings, tokenizer=tokenizer):
-        yield from tokens
+    for written in decode_in_rounds(model, prompt, settings, tokenizer=tokenizer):
+        yield from in_turn(written)
 
 
 def decode_in_rounds(
     model: LanguageModel, prompt: Sequence[int], settings: DecodingSettings, *, tokenizer: Tokenizer
-) -> Iterator[list[Decoded]]:
+) -> Iterator[list[Written]]:
     """Continue a prompt, one token of each sample after the other; settings.count samples side by side.
 
     A model of sequences reads `.start` before the prompt. Any other one, given no prompt, begins after a line end, or
@@ -78,7 +93,7 @@ def first_tokens(prompt: list[int], tokenizer: Tokenizer) -> list[int]:
 
 def _continue(
     model: LanguageModel, prompt: list[int], settings: DecodingSettings, tokenizer: Tokenizer
-) -> Iterator[list[Decoded]]:
+) -> Iterator[list[Written]]:
     device = next((weights.device for weights in model.parameters()), torch.device("cpu"))
     end = tokenizer.specials.get(".end")
     chooser = Chooser(settings, end)
@@ -93,8 +108,7 @@ def _continue(
     left = settings.length
     while True:
         left -= max(len(ids) for ids, _ in stretches)
-        written = [line.write(*stretch, last=left == 0) for line, stretch in zip(lines, stretches, strict=True)]
-        yield written[0] if len(written) == 1 else in_turn(written)
+        yield [line.write(*stretch, last=left == 0) for line, stretch in zip(lines, stretches, strict=True)]
         going = [row for row, line in enumerate(lines) if line.stopped is None]
         if not going:
             return
@@ -106,9 +120,12 @@ def _continue(
         stretches = rows.go_on(last, [line.sample for line in lines], left)
 
 
-def in_turn(written: list[list[Decoded]]) -> list[Decoded]:
+def in_turn(written: list[Written]) -> Iterator[Decoded]:
     """The first token of each sample, then the second of each that has one, and so on."""
-    return [token for step in zip_longest(*written) for token in step if token is not None]
+    if len(written) == 1:
+        return written[0].tokens()
+    steps = zip_longest(*(one.tokens() for one in written))
+    return (token for step in steps for token in step if token is not None)
 
 
 class _Line:
@@ -123,7 +140,7 @@ class _Line:
         for index in prompt[-8:]:  # a word after a word gets its space; and more than a character's bytes
             streamer.push(index)
 
-    def write(self, ids: list[int], nats: list[float], last: bool) -> list[Decoded]:
+    def write(self, ids: list[int], nats: list[float], last: bool) -> Written:
         """Tokens of this sample, up to a stop string; `stopped` says why it ends with them, if it does.
 
         Nothing comes after `.end`; `last`: the sample is as long as asked for.
@@ -141,5 +158,4 @@ class _Line:
             self.stopped = "stop" if self._watch.hit else "end" if ids[-1] == self._end else "length"
             texts[-1] += self._watch.flush()
         count = len(texts)
-        stopped = [*repeat(None, count - 1), self.stopped]
-        return list(map(Decoded, repeat(self.sample, count), ids[:count], texts, nats[:count], stopped))
+        return Written(self.sample, ids[:count], texts, nats[:count], self.stopped)

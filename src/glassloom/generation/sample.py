@@ -1,6 +1,6 @@
 """Samples: a prompt in words, and what the model makes of it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from itertools import chain
 from typing import Any
@@ -9,7 +9,7 @@ from glassloom.data.tokenizers import Ids, Tokenizer
 from glassloom.data.tokenizers.base import symbol_name
 from glassloom.data.tokenizers.word import UNKNOWN
 from glassloom.errors import TokenizerError, notice
-from glassloom.generation.decoder import Decoded, Stopped, decode_in_rounds
+from glassloom.generation.decoder import Decoded, Stopped, Written, decode_in_rounds, in_turn
 from glassloom.generation.settings import DecodingSettings
 from glassloom.models.contract import LanguageModel
 
@@ -40,13 +40,12 @@ class Sample:
         self.nats.append(token.nats)
         self.stopped = token.stopped or self.stopped
 
-    def extend(self, tokens: Sequence[Decoded]) -> None:
+    def extend(self, written: Written) -> None:
         """Take in the next tokens of this sample."""
-        _, ids, texts, nats, stopped = zip(*tokens, strict=True)
-        self.text += "".join(texts)
-        self.ids.extend(ids)
-        self.nats.extend(nats)
-        self.stopped = stopped[-1] or self.stopped
+        self.text += "".join(written.texts)
+        self.ids.extend(written.ids)
+        self.nats.extend(written.nats)
+        self.stopped = written.stopped or self.stopped
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -70,7 +69,7 @@ class Stream:
         ids = encode_prompt(tokenizer, prompt, skip_unknown)
         self.samples = [Sample(prompt) for _ in range(settings.count)]
         self._rounds = decode_in_rounds(model, ids, settings, tokenizer=tokenizer)
-        self._tokens, self._untouched = chain.from_iterable(self._rounds), True
+        self._tokens, self._untouched = chain.from_iterable(map(in_turn, self._rounds)), True
 
     def __iter__(self) -> Iterator[Decoded]:
         self._untouched = False
@@ -80,9 +79,9 @@ class Stream:
 
     def finish(self) -> list[Sample]:
         """All samples, whole."""
-        if self._untouched and len(self.samples) == 1:
-            for tokens in self._rounds:
-                self.samples[0].extend(tokens)
+        for written in self._rounds if self._untouched else ():
+            for one in written:
+                self.samples[one.sample].extend(one)
         for token in self._tokens:
             self.samples[token.sample].add(token)
         return self.samples
