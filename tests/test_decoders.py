@@ -17,6 +17,7 @@ from glassloom.data.tokenizers import CharTokenizer
 from glassloom.errors import GlassloomError
 from glassloom.generation import DecodingSettings, Sample, Stream, generate
 from glassloom.generation.choosing import draw, shaped
+from glassloom.generation.ready import decoder_of
 from glassloom.kernels import decoders, native, native_decoder
 from glassloom.kernels.decoders import Decoder
 from glassloom.kernels.native import Cell
@@ -314,3 +315,21 @@ def test_no_decoder_reads_or_writes_beyond_its_arrays(tmp_path: Path) -> None:
     assert int(ran.stdout) == len(sets) * (5 * 5 * 2 + 6 * 4 * 2), (
         "sets; cells, widths, vocabularies; shapes, kinds, forms"
     )
+
+
+@pytest.mark.parametrize("one", WAYS)
+def test_a_decoder_is_kept_while_the_weights_are_the_same_to_the_bit(one: str) -> None:
+    model, tokenizer = model_of("gru", {"width": 8}, 7), CharTokenizer("abcdefg")
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.1, fused=True)  # which changes weights without counting
+    with way(one):
+        first = decoder_of(model)
+        assert first is not None
+        assert decoder_of(model) is first
+        [before] = generate(model, tokenizer, "a", DecodingSettings(length=50))
+        model(torch.tensor([text_of(20, 7)]))[0].square().sum().backward()
+        optimizer.step()
+        assert decoder_of(model) is not first
+        [after] = generate(model, tokenizer, "a", DecodingSettings(length=50))
+    with way("torch"):
+        [expected] = generate(model, tokenizer, "a", DecodingSettings(length=50))
+    assert after.ids == expected.ids != before.ids

@@ -8,17 +8,12 @@ from collections.abc import Iterator, Sequence
 from itertools import chain, repeat, zip_longest
 from typing import Literal, NamedTuple
 
-import torch
-
 from glassloom.data.tokenizers import Streamer, Tokenizer
 from glassloom.generation.choosing import Chooser
-from glassloom.generation.rows import Stretch, begin, last_logits
+from glassloom.generation.rows import begin
 from glassloom.generation.settings import DecodingSettings
 from glassloom.generation.stopping import StopWatch
 from glassloom.models.contract import LanguageModel
-
-PIECE = 1024
-"""So many tokens of a prompt are read at once."""
 
 Stopped = Literal["length", "stop", "end"]
 """Why a sample ended: it is as long as asked for, a stop string came, or the model said `.end`."""
@@ -94,25 +89,17 @@ def first_tokens(prompt: list[int], tokenizer: Tokenizer) -> list[int]:
 def _continue(
     model: LanguageModel, prompt: list[int], settings: DecodingSettings, tokenizer: Tokenizer
 ) -> Iterator[list[Written]]:
-    device = next((weights.device for weights in model.parameters()), torch.device("cpu"))
     end = tokenizer.specials.get(".end")
     chooser = Chooser(settings, end)
     lines = [_Line(sample, prompt, settings, tokenizer.streamer(), end) for sample in range(settings.count)]
-    tokens, state = torch.tensor([first_tokens(prompt, tokenizer)], device=device), None
-    for piece in tokens.split(PIECE, dim=1):
-        logits, state = last_logits(model, piece, state)
-    assert state is not None
-    ids, nats = chooser.choose(logits.repeat(settings.count, axis=0), chooser.coming(1)[:, 0])
-    stretches: list[Stretch] = [([index], [loss]) for index, loss in zip(ids, nats, strict=True)]
-    rows = begin(model, state, settings.count, chooser) if settings.length > 1 else None
     left = settings.length
+    rows, stretches = begin(model, first_tokens(prompt, tokenizer), settings.count, chooser, left)
     while True:
         left -= max(len(ids) for ids, _ in stretches)
         yield [line.write(*stretch, last=left == 0) for line, stretch in zip(lines, stretches, strict=True)]
         going = [row for row, line in enumerate(lines) if line.stopped is None]
         if not going:
             return
-        assert rows is not None
         last = [stretches[row][0][-1] for row in going]
         if len(going) < len(lines):
             lines = [lines[row] for row in going]

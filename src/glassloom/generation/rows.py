@@ -14,6 +14,7 @@ from torch import Tensor
 
 from glassloom.errors import GlassloomError
 from glassloom.generation.choosing import Chooser, not_finite
+from glassloom.generation.ready import decoder_of
 from glassloom.kernels.decoders import Decoder, DecodingRow, chosen
 from glassloom.kernels.native_decoder import NativeRow
 from glassloom.kernels.plan import Row
@@ -21,6 +22,8 @@ from glassloom.models.contract import LanguageModel, State, take_rows
 
 Stretch = tuple[list[int], list[float]]
 """Tokens of one sample, and the nats of each at temperature 1."""
+PIECE = 1024
+"""So many tokens of a prompt are read at once."""
 PACE = 0.02
 """So many seconds of work come at once: too short to be seen, and long against what a call costs."""
 MOST_ROWS = {"native": 64, "numpy": 8, "torch": 0}
@@ -41,12 +44,32 @@ class Rows(Protocol):
         """Go on with these rows only."""
 
 
-def begin(model: LanguageModel, state: State, count: int, chooser: Chooser) -> Rows:
-    """`count` samples that go on from the state of one row."""
-    plan = model.plan() if count <= MOST_ROWS[chosen()] else None
-    if plan is not None:
-        return PlanRows(model, Decoder(plan), model.rows_of(state) * count, chooser)
-    return TorchRows(model, state if count == 1 else copies(state, count), chooser)
+def begin(
+    model: LanguageModel, prompt: list[int], count: int, chooser: Chooser, most: int
+) -> tuple[Rows, list[Stretch]]:
+    """Read a prompt once for all samples, and choose the first tokens of each, up to `most`.
+
+    Raises:
+        GlassloomError: the model's probabilities are not finite.
+    """
+    decoder = decoder_of(model) if count <= MOST_ROWS[chosen()] else None
+    rows: Rows
+    if decoder is not None:
+        rows = PlanRows(model, decoder, model.rows_of(read(model, prompt[:-1])[1]) * count, chooser)
+        return rows, rows.go_on(prompt[-1:] * count, list(range(count)), most)
+    logits, state = read(model, prompt)
+    ids, nats = chooser.choose(logits.repeat(count, axis=0), chooser.coming(1)[:, 0])
+    rows = TorchRows(model, state if count == 1 else copies(state, count), chooser)
+    return rows, [([index], [loss]) for index, loss in zip(ids, nats, strict=True)]
+
+
+def read(model: LanguageModel, tokens: list[int]) -> tuple[Float64[np.ndarray, "rows vocab"], State]:
+    """Tokens as one row, piece by piece: the logits after them, and the state."""
+    device = next((weights.device for weights in model.parameters()), torch.device("cpu"))
+    logits, state = np.empty((0, model.vocabulary)), None
+    for piece in torch.tensor([tokens], dtype=torch.long, device=device).split(PIECE, dim=1) if tokens else ():
+        logits, state = last_logits(model, piece, state)
+    return logits, model.initial_state(1) if state is None else state
 
 
 @torch.inference_mode()
