@@ -50,9 +50,12 @@ print(total / count)
 """Run in a process of its own, for the peer's checkpoint is a pickle."""
 
 
-def theirs(folder: Path, text: Path) -> dict[str, float]:
-    """nanoGPT as a whole process: seconds, seconds of training alone (by its own log), loss in windows of 64."""
-    flags = [f"--{name}={value}" for name, value in NANOGPT.items()]
+def theirs(folder: Path, text: Path, **changed: Any) -> dict[str, float]:
+    """nanoGPT as a whole process: seconds, seconds of a step (by its own log), loss in windows of 64.
+
+    `changed`: other flags, by name, in place of those that it documents.
+    """
+    flags = [f"--{name}={value}" for name, value in {**NANOGPT, **changed}.items()]
     with tempfile.TemporaryDirectory() as out:
         started = time.perf_counter()
         done = subprocess.run(

@@ -6,7 +6,7 @@ DIR holds nanoGPT (github.com/karpathy/nanoGPT); its `model.py` is imported as i
 and AdamW: nanoGPT's as its `train.py` has it for a CPU (float32; eager, and compiled, which is its default), ours as
 `glassloom train` makes it (`training/loop.py`, on the same weights, which give the same logits). Beside them nanoGPT
 under bfloat16 autocast, which it does not use on a CPU, to tell how much of our gain is the precision. The share is
-that of the measured peak of a large product in our precision.
+that of the measured peak of a large product in our precision. Then our own step is compiled (`--compile on`).
 
 A second table says what keeping freed memory (`keep_freed_memory` in training/machine.py) does to our step: seconds
 and page faults with it and without it, each in a process of its own, in turns.
@@ -22,6 +22,7 @@ import resource
 import statistics
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -181,6 +182,25 @@ def measure(folder: Path, rounds: int) -> list[dict[str, Any]]:
     return rows
 
 
+def compiling(rounds: int) -> list[dict[str, Any]]:
+    """Our step with its passes compiled against our step as it is, and the seconds that compiling took."""
+    rows = []
+    for model in MODELS:
+        compiled, plain = ours(model, "bfloat16"), ours(model, "bfloat16")
+        started = time.perf_counter()
+        compiled.hidden = torch.compile(compiled.model.hidden)
+        our_step(compiled)
+        spent = time.perf_counter() - started
+        timed = [partial(seconds_of, partial(our_step, state), 0.3) for state in (compiled, plain)]
+        found = compared(in_turns(*timed, rounds, warm_up=2))
+        rows.append({
+            "name": f"{model.name}, bfloat16, ours compiled against ours", "target": None, "measured": found["ratio"],
+            "unit": "times as fast", "met": None, **found, "seconds_of_compiling": spent,
+        })  # fmt: skip
+        print(f"{rows[-1]['name']:<75} {spread_in_words(found)}   after {spent:.0f} s of compiling", flush=True)
+    return rows
+
+
 def print_row(row: dict[str, Any]) -> None:
     """One line of the table."""
     aim = "" if row["target"] is None else f"   asked for {row['target']}{'' if row['met'] else ', missed'}"
@@ -226,7 +246,7 @@ def memory(rounds: int = 3) -> list[dict[str, Any]]:
 
 def main(nanogpt: Path, rounds: int = 7) -> None:
     """Measure, print, write JSON."""
-    rows = measure(nanogpt, rounds) + memory()
+    rows = measure(nanogpt, rounds) + compiling(rounds) + memory()
     command = "python benchmarks/transformer_step.py --nanogpt DIR"
     write("transformer_step", command, rows, threads=torch.get_num_threads())
 

@@ -4,11 +4,15 @@ import codecs
 import contextlib
 import io
 import os
+import sys
 import sysconfig
+import warnings
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from jaxtyping import install_import_hook
+import torch
+from jaxtyping import config, install_import_hook
 
 from commands import TINY, Commands
 
@@ -49,6 +53,18 @@ def tiny_text() -> str:
 def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """A test never reads or fills the user's cache."""
     monkeypatch.setenv("GLASSLOOM_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
+
+
+@pytest.fixture
+def for_the_compiler() -> Iterator[None]:
+    """What users have and torch's compiler needs: no checker of shapes, and its own warnings are no errors."""
+    config.update("jaxtyping_disable", True)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module="torch")
+        yield
+    config.update("jaxtyping_disable", False)
+    if "torch._dynamo" in sys.modules:
+        torch._dynamo.reset()
 
 
 @pytest.fixture

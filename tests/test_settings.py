@@ -18,7 +18,7 @@ from glassloom.errors import Notice, SettingError, TokenizerError, TrainingError
 from glassloom.generation import DecodingSettings, generate
 from glassloom.loss import token_nats
 from glassloom.models import ARCHITECTURES, architecture, build
-from glassloom.training import train
+from glassloom.training import Began, Event, train
 from trainings import TIMES
 
 TEXT = "Simple is better than complex. Ça va, café?\n\nComplex is better than complicated.\n" * 12
@@ -67,13 +67,20 @@ def of_training(folder: Path, given: dict[str, Any]) -> Any:
     path = folder / "text.txt"
     path.write_text(TEXT, encoding="utf-8")
     root = folder / f"runs-{len(list(folder.iterdir()))}"
+    begun: list[Any] = []
+
+    def note(event: Event) -> None:
+        if isinstance(event, Began):
+            begun.append(event.facts["compiled"])
+
     try:
-        run = train(path, given, root=root, name="run", with_baselines=False).run
+        run = train(path, given, root=root, name="run", with_baselines=False, on_event=note).run
     except (SettingError, TrainingError) as error:
         return str(error)
     metrics = [{k: v for k, v in record.items() if k not in TIMES} for record in run.metrics()]
     weights = {c.step: hashlib.sha256((c.path / "model.safetensors").read_bytes()).digest() for c in run.checkpoints()}
-    return metrics, run.samples(), weights, torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
+    here = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
+    return begun, metrics, run.samples(), weights, *here
 
 
 def of_decoding(folder: Path, given: dict[str, Any]) -> Any:
@@ -205,6 +212,7 @@ TRAINING = {
     "device": Pair("cpu", "mps" if not torch.backends.mps.is_available() else "cuda"),
     "precision": Pair("float32", "float64"),
     "threads": Pair(1, 2),
+    "compile": Pair("off", "on", {"steps": 1, "model": "transformer", "context": 8}),
     "deterministic": Pair(False, True),
 }  # fmt: skip
 
@@ -243,7 +251,7 @@ def threads_as_before() -> Iterator[None]:
     torch.use_deterministic_algorithms(False)
 
 
-@pytest.mark.usefixtures("threads_as_before")
+@pytest.mark.usefixtures("threads_as_before", "for_the_compiler")
 @pytest.mark.filterwarnings("ignore::glassloom.errors.Notice")
 @pytest.mark.parametrize(("pair", "name", "probe", "common"), EVERY)
 def test_every_setting_changes_something_that_can_be_measured(

@@ -141,7 +141,7 @@ def opening(event: Began) -> list[str]:
         f"{facts['corpus']}: {sizes} tokens ({facts['tokenizer']}, vocabulary {facts['vocabulary']:,}; "
         f"{facts['split_rule']}), SHA-256 {facts['sha256'][:12]}",
         f"{facts['model']}: {facts['parameters']:,} parameters on {facts['device']} in {facts['precision']}, "
-        f"{facts['threads']} threads{kernels(facts)}, seed {facts['seed']}; "
+        f"{facts['threads']} threads{kernels(facts)}{', compiled' * facts['compiled']}, seed {facts['seed']}; "
         f"about {duration(facts['estimated_seconds'])} -> {facts['run']}",
     ]
     if event.resumed:

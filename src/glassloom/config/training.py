@@ -116,6 +116,9 @@ class TrainSettings(BaseModel):
         "auto", "bfloat16: products in bfloat16, weights in float32; auto: bfloat16 on cuda, else float32."
     )
     threads: int | None = setting(None, "Processor threads; what torch chooses if not given.", "threads", ge=1)
+    compile: Literal["auto", "on", "off"] = setting(
+        "auto", "Compile the model's passes with torch's compiler; auto: a transformer on cuda, if training is long."
+    )
     deterministic: bool = setting(False, "Refuse operations that are not reproducible (on cuda, slower).")
 
     @field_validator("warmup")

@@ -13,6 +13,7 @@ from glassloom.data.baselines import BaselineJob, passed
 from glassloom.data.corpus import Corpus
 from glassloom.kernels import native
 from glassloom.runs import Run, create_run
+from glassloom.training.compiling import compile_where_it_pays
 from glassloom.training.evaluation import evaluate_split
 from glassloom.training.events import Evaluated, Event, Finished
 from glassloom.training.foretell import estimated_seconds, evaluations
@@ -135,6 +136,7 @@ def carry_out(
 ) -> TrainingResult:
     """Run the loop, tell every event on, and sum up."""
     end: Finished | None = None
+    compile_where_it_pays(state)
     for event in training(run, corpus, state, facts(run, corpus, state), stop):
         if isinstance(event, Evaluated):
             event = dataclasses.replace(event, passed=passed(event.valid_nats, job.ready() if job else {}))
@@ -202,6 +204,7 @@ def facts(run: Run, corpus: Corpus, state: TrainingState) -> dict[str, Any]:
         "precision": train.precision,
         "threads": train.threads,
         "kernels": native.chosen(),
+        "compiled": state.hidden != state.model.hidden,
         "seed": train.seed,
         "batching": train.batching,
         "budget": {"name": name, "amount": amount},

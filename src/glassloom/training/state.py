@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
@@ -71,6 +71,8 @@ class TrainingState:
         self.model.to(self.device, self.dtype)
         self.generator = torch.Generator(self.device).manual_seed(train.seed + 1)
         self.model.generator = self.generator
+        self.hidden: Callable[..., tuple[Tensor, State]] = self.model.hidden
+        """The pass that training calls; `glassloom.training.compiling` may put a compiled one here."""
         self.parameters = list(self.model.parameters())
         self.optimizer = new_optimizer(self.model, train)
         self.schedule = Schedule(train)
@@ -113,7 +115,7 @@ class TrainingState:
             mine = None if before is None else tuple(tensor[row : row + rows] for tensor in before)
             row += rows
             with autocast(train):
-                hidden, state = model.hidden(part.inputs, mine)
+                hidden, state = self.hidden(part.inputs, mine)
                 loss = model.weighted_nats(hidden, part.targets, part.weights(tokens, self.dtype))
             loss.backward()  # type: ignore[no-untyped-call]
             losses.append(loss.detach())
@@ -187,7 +189,7 @@ class TrainingState:
     def _seconds_of(self, batch: Batch) -> float:
         started = time.perf_counter()
         with autocast(self.config.train):
-            hidden, _ = self.model.hidden(batch.inputs)
+            hidden, _ = self.hidden(batch.inputs)
             nats = self.model.weighted_nats(hidden, batch.targets, batch.weights(batch.tokens, self.dtype))
         nats.backward()  # type: ignore[no-untyped-call]
         nats.item()  # waits for the device

@@ -1,0 +1,45 @@
+"""Whether torch compiles the model's forward and backward pass, decided by how long the training is to be.
+
+Compiling takes from ten seconds to minutes before the first step. On a CPU it does not pay: recurrent layers and
+attention run in kernels of ours, and what is left between them gains less than compiling costs (docs/decisions.md has
+the measurement). On CUDA many small kernels of a transformer are launched one by one, which compiling joins: there it
+is done where a training is foretold to last longer than `PAYS_AFTER`. Not yet run on a GPU.
+"""
+
+import torch
+
+from glassloom.errors import SettingError, notice
+from glassloom.training.foretell import estimated_seconds
+from glassloom.training.state import TrainingState
+
+PAYS_AFTER = 180.0
+"""Seconds of training; a minute of compiling is then less than the third that it may save."""
+
+
+def pays(state: TrainingState) -> bool:
+    """Whether compiling is foretold to save more than it costs."""
+    unrolled = state.model.context is not None  # recurrent layers run in kernels that torch cannot look into
+    return state.device.type == "cuda" and unrolled and estimated_seconds(state) > PAYS_AFTER
+
+
+def compile_where_it_pays(state: TrainingState) -> None:
+    """Compile the state's passes if the setting `compile` says so, or leaves it open and it pays; tried out at once.
+
+    Raises:
+        SettingError: `compile` is on, and torch cannot compile here (no compiler, another version of Python).
+    """
+    asked = state.config.train.compile
+    if asked == "off" or (asked == "auto" and not pays(state)):
+        return
+    plain = state.hidden
+    state.hidden = torch.compile(state.model.hidden)
+    try:
+        state.seconds_of_a_step()
+    except Exception as error:  # torch's compiler raises errors of many kinds, its own and its tools'
+        state.hidden = plain
+        said = f"torch cannot compile the model here: {type(error).__name__} {str(error).strip().splitlines()[0]}"
+        if asked == "on":
+            raise SettingError(
+                said, "a C++ compiler, or Triton for CUDA", "install one, or train with --compile off"
+            ) from error
+        notice(f"{said}. It trains uncompiled.")
