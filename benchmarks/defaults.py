@@ -35,12 +35,13 @@ DOCUMENTED = {
 }  # fmt: skip
 """The flags by which word_language_model's README, or its own default, trains each architecture."""
 WORD_LANGUAGE_MODEL = """
-import _thread, json, sys, threading, time
+import _thread, json, signal, sys, threading, time
 folder, data, text, seconds = sys.argv[1:4] + [float(sys.argv[4])]
 saved = data + "/model.pt"
 sys.path.insert(0, folder)
 sys.argv = ["main.py", "--data", data, "--save", saved, *sys.argv[5:]]
 names, last = {"__name__": "__main__"}, {}
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may have started us with it ignored
 
 def end():
     while "best_val_loss" not in names:  # the name that is bound right before its first epoch

@@ -165,6 +165,13 @@ def test_muon_keeps_the_singular_vectors_of_the_momentum() -> None:
     torch.testing.assert_close(inside, inside.diagonal().diag(), rtol=0, atol=1e-10)
 
 
+def test_in_bfloat16_the_orthogonalised_momentum_moves_by_a_hundredth() -> None:
+    matrices = torch.randn(3, 24, 40, generator=torch.Generator().manual_seed(0))
+    exact, rounded = orthogonalised(matrices), orthogonalised(matrices, rounded=True)
+    assert rounded.dtype == torch.float32
+    assert 1e-3 < float((rounded - exact).norm() / exact.norm()) < 3e-2
+
+
 def test_muon_treats_stacked_gates_as_separate_matrices() -> None:
     class Separate(Gated):
         def __init__(self) -> None:

@@ -59,7 +59,7 @@ class Muon(Optimizer):
 
     The momentum is Nesterov's. The update of a matrix is 0.2 sqrt(max(rows, columns)) U V^T, whose root mean square
     is about that of adamw's update, so one learning rate serves both kinds. A matrix of stacked gates is
-    orthogonalised one gate at a time.
+    orthogonalised one gate at a time, in bfloat16 if `rounded`, as Jordan's are.
 
     A parameter group with `gates` (how many are stacked in each of its matrices) is of the first kind.
     """
@@ -72,7 +72,9 @@ class Muon(Optimizer):
         betas: tuple[float, float] = (0.9, 0.99),
         eps: float = 1e-8,
         weight_decay: float = 0.0,
+        rounded: bool = False,
     ) -> None:
+        self.rounded = rounded
         constants = {"lr": lr, "momentum": momentum, "betas": betas, "eps": eps, "weight_decay": weight_decay}
         # "fused" tells load_state_dict that the count of steps belongs on the parameter's device
         super().__init__(params, {**constants, "gates": None, "fused": True})
@@ -99,7 +101,7 @@ class Muon(Optimizer):
             matrices = update.reshape(gates, weights.shape[0] // gates, -1)
             by_shape.setdefault((*matrices.shape[1:], weights.device, weights.dtype), []).append((weights, matrices))
         for (rows, columns, *_), together in by_shape.items():
-            updates = orthogonalised(torch.cat([matrices for _, matrices in together]))
+            updates = orthogonalised(torch.cat([matrices for _, matrices in together]), self.rounded)
             size = -group["lr"] * 0.2 * math.sqrt(max(rows, columns))
             counts = [matrices.shape[0] for _, matrices in together]
             for (weights, _), update in zip(together, updates.split(counts), strict=True):
@@ -136,11 +138,11 @@ class Muon(Optimizer):
         )
 
 
-def orthogonalised(matrices: Tensor) -> Tensor:
+def orthogonalised(matrices: Tensor, rounded: bool = False) -> Tensor:
     """Each matrix of (matrices, rows, columns) with its singular values brought near 1, its singular vectors kept.
 
     Five Newton-Schulz steps X <- a X + b (X X^T) X + c (X X^T)^2 X with Jordan's constants, which end between about
-    0.7 and 1.2 rather than exactly at 1. On CUDA the products are in bfloat16, as Jordan's are.
+    0.7 and 1.2 rather than exactly at 1. `rounded`: the products in bfloat16, which moves the result by a hundredth.
 
     >>> singular_values = torch.linalg.svdvals(orthogonalised(torch.tensor([[[5.0, 1.0], [0.0, 2.0]]])))
     >>> bool((singular_values > 0.6).all() and (singular_values < 1.3).all())
@@ -150,7 +152,7 @@ def orthogonalised(matrices: Tensor) -> Tensor:
     tall = matrices.shape[1] > matrices.shape[2]
     matrices = matrices.mT if tall else matrices
     matrices = matrices / matrices.norm(dim=(1, 2), keepdim=True).clamp(min=1e-7)
-    if matrices.is_cuda:
+    if rounded:
         matrices = matrices.bfloat16()
     for _ in range(5):
         gram = matrices @ matrices.mT
@@ -186,7 +188,7 @@ def build_optimizer(model: LanguageModel, settings: TrainSettings) -> Optimizer:
         case "adamw":
             return torch.optim.AdamW(groups, lr=lr, betas=betas, eps=eps, fused=True)
         case "muon":
-            return Muon(groups, lr=lr, betas=betas, eps=eps)
+            return Muon(groups, lr=lr, betas=betas, eps=eps, rounded=settings.precision == "bfloat16")
 
 
 def optimizer_copies(settings: TrainSettings) -> int:
