@@ -18,6 +18,8 @@ TABLES = {
     "output_layer": "The output layer with its loss; the whole step of Penn Treebank's setting 3.2a",
     "transformer_step": "A training step of a transformer, against nanoGPT",
     "time_to_quality": "Time to quality on tinyshakespeare, against nanoGPT's documented CPU recipe",
+    "recipe_or_kernel": "How much of that is recipe, and how much kernel: training alone",
+    "defaults": "Defaults after one minute, against two training scripts at their documented settings, on four texts",
     "decoding": "Decoding one stream",
     "data_and_start": "Text, start, and a minute's shares",
 }
@@ -39,7 +41,7 @@ MISSED = {
 
 GPU = (
     "Kernels for CUDA and their benchmarks (`benchmarks/gpu.sh`) are **not yet run on a GPU**; [gpu.md](gpu.md) says "
-    "what there is. The recipe `ptb-best` is not built."
+    "what there is, the recipes `ptb-best` and `shakespeare-best` among it."
 )
 
 
@@ -66,7 +68,8 @@ def line(row: dict[str, Any]) -> str:
     verdict = "" if row["target"] is None else "reached" if row["met"] else f"missed: {reason(row['name'])}"
     share = f"{row['share_of_peak']:.0%}" if row.get("share_of_peak") else ""
     beside = f"{row['against_autocast']:.2f}" if "against_autocast" in row else ""
-    return f"| {row['name']} | {row['measured']:.4g} {row['unit']}{spread} | {asked} | {share} | {beside} | {verdict} |"
+    named = row["name"] + (f" (peer: {row['peer']})" if row.get("better") == "lower" and "peer" in row else "")
+    return f"| {named} | {row['measured']:.4g} {row['unit']}{spread} | {asked} | {share} | {beside} | {verdict} |"
 
 
 def reason(name: str) -> str:
@@ -129,11 +132,16 @@ def table() -> str:
     for name, title in TABLES.items():
         _, rows = rows_of(name)
         asked = [row for row in rows if row["target"] is not None]
+        if rows and not asked:
+            continue
         if not asked:
             lines.append(f"| {title} | | not yet measured |")
             continue
         ratios = [row["measured"] for row in asked if row["unit"].startswith("times")]
         span = f"{min(ratios):.2f} to {max(ratios):.4g} times as fast" if ratios else ""
+        if not ratios and all(row["unit"] == "nats" for row in asked):
+            lower = [row["target"] - row["measured"] for row in asked]
+            span = f"{min(lower):.2f} to {max(lower):.2f} nats lower"
         lines.append(f"| {title} | {sum(bool(row['met']) for row in asked)} of {len(asked)} | {span} |")
     return "\n".join([*lines, "| GPU | | not yet run on a GPU |"])
 

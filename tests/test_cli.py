@@ -85,7 +85,7 @@ def test_help_fits_the_terminal_and_has_no_colours_where_there_is_none(
 def test_help_names_the_default_of_each_model_where_they_differ(commands: Commands) -> None:
     out = " ".join(commands.done("train", "--help").out.replace("│", "").split())
     assert "[2; transformer 4]" in out
-    assert "[adam; transformer adamw]" in out
+    assert "[adam; transformer muon]" in out
     assert "Learning rate at its highest (above 0) [" in out
     assert "transformer: Inside the feed-forward (one of gelu, relu, relu2, swiglu) [gelu]" in out
     assert "<eos> and <unk> among them" in out

@@ -312,14 +312,6 @@ def test_settings_are_given_by_plain_or_by_full_names() -> None:
         plain_names({"lr": 1, "train.lr": 2})
 
 
-def test_what_is_not_given_is_the_architectures_own_default() -> None:
-    for name in ARCHITECTURES:
-        own = architecture(name).Settings.training
-        train_settings = Config.from_flat({"model": name}).train.model_dump()
-        assert {key: train_settings[key] for key in own} == own
-    assert Config.from_flat({"model": "transformer", "lr": 0.5}).train.lr == 0.5
-
-
 @pytest.mark.parametrize(
     ("given", "said"),
     [

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pydantic import BaseModel
 
 from glassloom.config.fields import Setting, describe
-from glassloom.config.training import TrainSettings
+from glassloom.config.training import USUAL_RATES, TrainSettings
 from glassloom.data.settings import DataSettings
 from glassloom.models import ARCHITECTURES, settings_of
 
@@ -26,6 +26,8 @@ def settings_page() -> str:
     for name in ARCHITECTURES:
         own = settings_of(name).training
         lines.append(f"| {name} | {', '.join(f'{key} {value}' for key, value in own.items())} |")
+    rates = ", ".join(f"{name} {rate:g}" for name, rate in USUAL_RATES.items())
+    lines += ["", f"Where another optimizer is asked for and no `--lr`: {rates}."]
     return "\n".join(lines) + "\n"
 
 

@@ -15,7 +15,7 @@ from pydantic import BaseModel
 from glassloom.config.check import checked, checked_file, nearest_setting
 from glassloom.config.fields import SECTIONS
 from glassloom.config.names import plain_names
-from glassloom.config.training import BUDGETS, TrainSettings
+from glassloom.config.training import BUDGETS, USUAL_RATES, TrainSettings
 from glassloom.data.settings import DataSettings
 from glassloom.errors import SettingError
 from glassloom.models import ARCHITECTURES, settings_of
@@ -62,8 +62,11 @@ class Config:
         usual = dict(own.training)
         if "context" in sections["model"]:
             usual.pop("sequence_length", None)  # a step is then as long as the context that was asked for
-        if sections["train"].get("optimizer", "adamw") not in DECOUPLED:
+        optimizer = sections["train"].get("optimizer", usual["optimizer"])
+        if optimizer not in DECOUPLED:
             usual.pop("weight_decay", None)  # meant as decay apart from the gradient, not as a penalty in it
+        if optimizer != usual["optimizer"] and not {optimizer, usual["optimizer"]} <= {"adam", "adamw"}:
+            usual["lr"] = USUAL_RATES.get(optimizer, usual["lr"])
         return cls(
             checked(DataSettings, sections["data"]),
             name,

@@ -5,6 +5,8 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 BUDGETS = ("epochs", "steps", "train_tokens", "minutes")
+USUAL_RATES = {"sgd": 1.0, "adagrad": 3e-2, "rmsprop": 1e-3, "adam": 2e-3, "adamw": 2e-3, "muon": 8e-3}
+"""The learning rate of an optimizer that is asked for where the architecture's own is of another kind."""
 
 
 def setting(default: Any, description: str, unit: str = "", **bounds: Any) -> Any:

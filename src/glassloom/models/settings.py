@@ -28,7 +28,7 @@ class RecurrentSettings(ModelSettings):
         "lr": 4e-3,
         "schedule": "cosine",
         "clip_norm": 1.0,
-        "batch_size": 32,
+        "batch_size": 16,
         "sequence_length": 64,
     }
 
@@ -121,8 +121,8 @@ class TransformerSettings(ModelSettings):
 
     architecture: ClassVar[str] = "transformer"
     training: ClassVar[dict[str, Any]] = {
-        "optimizer": "adamw",
-        "lr": 2e-3,
+        "optimizer": "muon",
+        "lr": 1.2e-2,
         "schedule": "cosine",
         "warmup": 0.05,
         "clip_norm": 1.0,
