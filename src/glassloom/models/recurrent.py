@@ -120,9 +120,8 @@ class RecurrentModel(LanguageModel):
         shared = settings.dropout_mask == "sequence"
         state = self.initial_state(len(tokens)) if state is None else state
         count, after = len(self.layers), list(state)
-        words = drop_words(
-            self.vocabulary, settings.dropout_words if self.training else 0.0, generator, self.output.bias
-        )
+        word_rate = settings.dropout_words if self.training else 0.0
+        words = drop_words(self.vocabulary, word_rate, generator, self.output_weight)
         values = None
         if self.embedding is not None:
             values = self.see("embedding", self.embedding(tokens.t(), words).transpose(0, 1)).transpose(0, 1)
