@@ -12,6 +12,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from glassloom.recipes import listed, load_recipe
+
 ROOT = Path(__file__).parent.parent
 RESULTS = Path(__file__).parent / "results"
 README = ROOT / "README.md"
@@ -52,6 +54,11 @@ def table() -> str:
             lines.append(f"| {found['recipe']} | {described(target)} | {asked(target)} | {reached(target)} | {where} |")
         if waiting:
             lines.append(f"| {found['recipe']} | {len(waiting)} more | | not yet run | |")
+    for name in listed():
+        if not (RESULTS / f"recipe-{name}.json").exists():
+            for target in load_recipe(name).targets():
+                figure = described(target.model_dump())
+                lines.append(f"| {name} | {figure} | {asked(target.model_dump())} | not yet run | |")
     return "\n".join(lines)
 
 

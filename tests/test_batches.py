@@ -17,9 +17,9 @@ from glassloom.data.batches import (
     Streams,
     Windows,
     largest_batch_size,
-    sampler,
     sequences_in_order,
 )
+from glassloom.data.sampling import sampler
 from glassloom.errors import CorpusError, Notice, RunError, SettingError
 
 SPECIALS = {".pad": 100, ".start": 101, ".end": 102}

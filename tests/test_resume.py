@@ -43,6 +43,18 @@ CASES: dict[str, dict[str, Any]] = {
         "model": "gru", "optimizer": "adamw", "dropout": 0.2, "max_tokens": 120, "ema": 0.9, "accumulate": 2,
         "schedule": "plateau", "plateau_patience": 1, "steps": 14,
     },
+    "dropout of words, weights and states": {
+        "model": "lstm", "dropout_words": 0.2, "dropout_recurrent": 0.3, "dropout_state": 0.2, "accumulate": 2,
+        "steps": 14,
+    },
+    "streams of random lengths, in epochs": {
+        "model": "gru", "batching": "streams", "random_lengths": True, "sequence_length": 20, "dropout": 0.2,
+        "epochs": 1.3, "batch_size": 8,
+    },
+    "random lengths with a transformer's memory": {
+        "model": "transformer", "batching": "streams", "random_lengths": True, "memory": 1, "context": 12,
+        "sequence_length": 12, "steps": 70, "schedule": "linear",
+    },
     "bfloat16": {"model": "gru", "precision": "bfloat16", "dropout": 0.2, "steps": 14},
     "bfloat16 transformer": {"model": "transformer", "precision": "bfloat16", "dropout": 0.2, "steps": 14},
     "float64": {"model": "lstm", "precision": "float64", "dropout": 0.2, "steps": 14, "ema": 0.5},

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from glassloom.comparison.compare import compare as compare_runs
 from glassloom.comparison.compare import report_on
@@ -27,13 +27,15 @@ from glassloom.notebook import Samples, comparison_watcher, watcher
 from glassloom.report import write_report as write_comparison
 from glassloom.report import write_run_report
 from glassloom.runs import Checkpoint, Run, list_runs, load_run
-from glassloom.training import Evaluation, Event, TrainingResult, evaluate_split
+from glassloom.training import Evaluation, Event, TrainingResult, evaluate_split, evaluate_together, open_model
 from glassloom.training import fast as fastest
 from glassloom.training import train as start_training
-from glassloom.training.machine import autocast, prepare_machine
+from glassloom.training.machine import prepare_machine
 from glassloom.training.resolve import settings_from
 from glassloom.training.session import never
 
+RunLike: TypeAlias = str | Path | Run | TrainingResult
+"""What stands for a run: a name, a path, the run itself, a training's result."""
 PROTOCOLS = ("fair", "streams", "windows")
 
 
@@ -100,7 +102,7 @@ def text_settings(given: Mapping[str, Any]) -> DataSettings:
     return settings
 
 
-def opened(run: str | Path | Run | TrainingResult, root: str | Path = "runs") -> Run:
+def opened(run: RunLike, root: str | Path = "runs") -> Run:
     """The run that a name, a path, a Run or a training's result stands for."""
     if isinstance(run, TrainingResult):
         return run.run
@@ -138,18 +140,21 @@ def has_diverged(run: Run) -> bool:
 
 @dataclass(frozen=True)
 class Score(Evaluation):
-    """An evaluation beside the baselines of the same text."""
+    """An evaluation beside the baselines of the same text, and of an average beside each of its runs."""
 
     baselines: dict[str, dict[str, Any]] = field(default_factory=dict)
+    runs: tuple[dict[str, Any], ...] = ()
+    """Of an average of several runs: name, model, weight, nats per token and protocol of each."""
 
     def as_dict(self) -> dict[str, Any]:
-        return {**super().as_dict(), "baselines": self.baselines}
+        return {**super().as_dict(), "runs": list(self.runs), "baselines": self.baselines}
 
 
 def evaluate(
-    run: str | Path | Run | TrainingResult,
+    run: RunLike | Sequence[RunLike],
     split: str = "valid",
     *,
+    weights: Sequence[float] | str | None = None,
     corpus: Any = None,
     protocol: str = "fair",
     windows: int | None = None,
@@ -164,7 +169,8 @@ def evaluate(
 
     Baselines are given for the whole of a held-out split of the run's own text: only there are they counted on what
     the model was trained on, and measured on the same tokens. `skip_unknown` leaves out of another text the symbols
-    that the run's tokenizer lacks, with a notice, instead of refusing it.
+    that the run's tokenizer lacks, with a notice, instead of refusing it. Of several runs the probabilities are
+    averaged, with equal weights, or with `weights`: one number a run, or "valid" for those that are best there.
 
     >>> evaluate("novel", "test").figures.bits_per_character  # doctest: +SKIP
     1.93
@@ -172,7 +178,11 @@ def evaluate(
     Raises:
         InputError: an unknown run, split or protocol; a text that cannot be read with the run's tokenizer.
     """
-    run = opened(run, root)
+    several = [run] if isinstance(run, RunLike) else list(run)
+    if not several or (step is not None and len(several) > 1):
+        raise SettingError(f"step {step} of {len(several)} runs", "one run, or no step", "drop --step or --with")
+    runs = [opened(one, root) for one in several]
+    run = runs[0]
     if protocol not in PROTOCOLS:
         raise SettingError(f"There is no protocol {protocol}", ", ".join(PROTOCOLS), nearest(protocol, PROTOCOLS))
     for name, value in (("windows", windows), ("batch_size", batch_size), ("sequence_length", sequence_length)):
@@ -181,25 +191,23 @@ def evaluate(
     if tokens < 0:
         raise SettingError(f"tokens cannot be {tokens}", "at least 1, or 0 for all", "change --tokens")
     train = run.config.train
-    prepare_machine(train)
-    model = run.model(checkpoint_of(run, step))
     text = corpus if isinstance(corpus, Corpus) else run_corpus(run, corpus, skip_unknown=skip_unknown)
-    found = evaluate_split(
-        model,
-        text,
-        split,
-        protocol="windows" if windows else protocol,
-        tokens=tokens,
-        batch_size=batch_size or train.batch_size,
-        sequence_length=windows or sequence_length or train.sequence_length or 1,
-        autocast=autocast(train),
-    )
+    how: dict[str, Any] = {
+        "protocol": "windows" if windows else protocol,
+        "tokens": tokens,
+        "batch_size": batch_size or train.batch_size,
+        "sequence_length": windows or sequence_length or train.sequence_length or 1,
+    }
+    parts: tuple[dict[str, Any], ...] = ()
+    if len(runs) > 1 or weights is not None:
+        found, parts = evaluate_together(runs, text, split, weights=weights, **how)
+    else:
+        model, precision = open_model(run, checkpoint_of(run, step))
+        found = evaluate_split(model, text, split, autocast=precision, **how)
     comparable = split != "train" and not tokens and text.sha256 == run.corpus["sha256"]
     known = compute_baselines(text, split) if comparable else {}
-    return Score(
-        found.split, found.protocol, found.tokens, found.figures, found.spelling_nats,
-        {name: baseline.as_dict() for name, baseline in known.items()},
-    )  # fmt: skip
+    baselines = {name: baseline.as_dict() for name, baseline in known.items()}
+    return Score(found.split, found.protocol, found.tokens, found.figures, found.spelling_nats, baselines, parts)
 
 
 def run_corpus(
@@ -243,7 +251,7 @@ def run_corpus(
 
 
 def stream(
-    run: str | Path | Run | TrainingResult,
+    run: RunLike,
     prompt: str,
     settings: Mapping[str, Any],
     *,
@@ -259,7 +267,7 @@ def stream(
 
 
 def generate(
-    run: str | Path | Run | TrainingResult,
+    run: RunLike,
     prompt: str = "",
     *,
     skip_unknown: bool = False,
@@ -343,7 +351,7 @@ def compare(
 
 
 def write_report(
-    runs: Sequence[str | Path | Run | TrainingResult],
+    runs: Sequence[RunLike],
     out: str | Path | None = None,
     *,
     root: str | Path = "runs",

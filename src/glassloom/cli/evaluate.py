@@ -1,4 +1,4 @@
-"""`glassloom evaluate RUN`: score a run on held-out text, beside the baselines."""
+"""`glassloom evaluate RUN`: score a run, or the average of several, on held-out text, beside the baselines."""
 
 from typing import Annotated
 
@@ -11,6 +11,13 @@ def evaluate(
     run: str,
     /,
     *,
+    with_: Annotated[
+        str | None, option("Average the probabilities with those of these runs: RUN2,RUN3.", "RUNS", "--with")
+    ] = None,
+    weights: Annotated[
+        str | None,
+        option("Of an average: 0.6,0.4, or valid for the best ones there; equal if not given.", "NUMBERS"),
+    ] = None,
     split: Annotated[str, option("train, valid or test.", "NAME")] = "valid",
     corpus: Annotated[str | None, option("Another text than the run's own; its tokenizer is kept.", "CORPUS")] = None,
     protocol: Annotated[
@@ -32,7 +39,7 @@ def evaluate(
     json: JSON = False,
     debug: DEBUG = False,
 ) -> None:
-    """Score a run on held-out text, every token once, beside the baselines.
+    """Score a run on held-out text, every token once, beside the baselines; or the average of several runs.
 
     Parameters
     ----------
@@ -41,13 +48,29 @@ def evaluate(
     """
     from glassloom.api import evaluate as score
 
+    others = [name.strip() for name in (with_ or "").split(",") if name.strip()]
     found = score(
-        run, split, corpus=corpus, protocol=protocol, windows=windows, tokens=tokens, batch_size=batch_size,
-        sequence_length=sequence_length, step=step, skip_unknown=skip_unknown, root=runs,
+        [run, *others], split, weights=numbers(weights), corpus=corpus, protocol=protocol, windows=windows,
+        tokens=tokens, batch_size=batch_size, sequence_length=sequence_length, step=step, skip_unknown=skip_unknown,
+        root=runs,
     )  # fmt: skip
     if json:
         print_json(found.as_dict())
         return
     say(f"{split}, {found.tokens:,} tokens, {found.protocol}:")
     say("  " + figures_line(found.figures.as_dict()))
+    for one in found.runs:
+        say(f"  {one['weight']:.3f} of {one['run']} ({one['model']}): {one['nats_per_token']:.4f} nats per token alone")
     say(baselines_table(found.figures.as_dict(), found.baselines))
+
+
+def numbers(weights: str | None) -> list[float] | str | None:
+    """Weights as they are written: numbers with commas, or the split that they are chosen on.
+
+    >>> numbers("0.6,0.4"), numbers("valid")
+    ([0.6, 0.4], 'valid')
+    """
+    try:
+        return [float(part) for part in weights.split(",")] if weights else None
+    except ValueError:
+        return weights

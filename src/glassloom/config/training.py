@@ -37,6 +37,10 @@ class TrainSettings(BaseModel):
     sequence_length: int | None = setting(
         None, "Tokens of a row in one step; the model's context where it has one, else 128.", "tokens", ge=1
     )
+    random_lengths: bool = setting(
+        False, "With streams: draw each step's length around sequence_length (of one in twenty around half of it), let "
+        "the step's learning rate go with it, and begin each epoch elsewhere in the text.",
+    )  # fmt: skip
     max_tokens: int = setting(2048, "A padded batch holds at most so many tokens, padding included.", "tokens", ge=1)
     accumulate: int = setting(
         1, "Run the batch's rows in so many parts and add their gradients: the same update in less memory.", ge=1

@@ -1,6 +1,6 @@
 """From ids to batches: contiguous streams, random windows, and padded sequences.
 
-All three are endless iterators of `Batch` and look the same to the training loop; `fresh` says which rows start anew:
+All are endless iterators of `Batch` and look the same to the training loop; `fresh` says which rows start anew:
 
     Streams   row i reads the i-th stretch of the text from front to back, one window after the other; the rows are
               fresh at the start of an epoch only, so the model's state is carried from window to window.
@@ -14,19 +14,13 @@ The ids may be a memory-mapped file of any size: a batch reads, and converts to 
 import itertools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
 
-from glassloom.errors import CorpusError, RunError, SettingError, nearest, notice
+from glassloom.errors import CorpusError, RunError, SettingError, notice
 from glassloom.shapes import Mask, Rows, TokenNats, Tokens
-
-if TYPE_CHECKING:
-    from glassloom.data.corpus import Split
-
-BATCHINGS = ("streams", "windows", "padded")
-"""The kinds of batch, as the setting `batching` names them."""
 
 
 @dataclass(frozen=True)
@@ -100,14 +94,19 @@ class Sampler(Iterator[Batch]):
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Go on where `state` was taken. Raises RunError when it is of another kind of batch, or of another text."""
-        for name, own in (("kind", self.kind), ("steps_per_epoch", self.steps_per_epoch)):
-            if state.get(name) != own:
+        for name in ("kind", "steps_per_epoch"):
+            if state.get(name) != (own := getattr(self, name)):
                 raise RunError(
                     f"The saved position in the data has {name} {state.get(name)!r}",
                     f"{own!r}, as these batches have",
                     "continue with the text and the settings of batches that the run began with",
                 )
         self.steps = int(state["steps"])
+
+
+def epoch_of(state: Mapping[str, Any]) -> float:
+    """Passes over the text of a saved `Sampler.state`."""
+    return float(state.get("epoch", state["steps"] / state["steps_per_epoch"]))
 
 
 def largest_batch_size(tokens: int, sequence_length: int) -> int:
@@ -145,7 +144,8 @@ def check_size(tokens: int, batch_size: int, sequence_length: int, named: str = 
         )
 
 
-def _as_tokens(ids: np.ndarray) -> torch.Tensor:
+def as_tokens(ids: np.ndarray) -> torch.Tensor:
+    """Ids as int64."""
     return torch.from_numpy(np.ascontiguousarray(ids, dtype=np.int64))
 
 
@@ -169,7 +169,7 @@ class Streams(Sampler):
     def __next__(self) -> Batch:
         step = self.steps % self.steps_per_epoch
         begin = step * self._window
-        tokens = _as_tokens(self._rows[:, begin : begin + self._window + 1])
+        tokens = as_tokens(self._rows[:, begin : begin + self._window + 1])
         self.steps += 1
         fresh = torch.full((tokens.shape[0],), step == 0)
         return Batch(tokens[:, :-1].contiguous(), tokens[:, 1:].contiguous(), fresh)
@@ -189,7 +189,7 @@ class Windows(Sampler):
 
     def __next__(self) -> Batch:
         starts = self._rng.integers(0, len(self._ids) - len(self._span) + 1, size=(self._batch_size, 1))
-        tokens = _as_tokens(self._ids[starts + self._span])
+        tokens = as_tokens(self._ids[starts + self._span])
         self.steps += 1
         fresh = torch.ones(self._batch_size, dtype=torch.bool)
         return Batch(tokens[:, :-1].contiguous(), tokens[:, 1:].contiguous(), fresh)
@@ -231,7 +231,7 @@ class _Sequences:
             tokens[np.arange(len(rows)), length[:, 0]] = self.end
         counts = torch.from_numpy(line[:, :-1] < length)
         inputs = np.where(line[:, :-1] < length, tokens[:, :-1], self.pad)
-        return Batch(_as_tokens(inputs), _as_tokens(tokens[:, 1:]), torch.ones(len(rows), dtype=torch.bool), counts)
+        return Batch(as_tokens(inputs), as_tokens(tokens[:, 1:]), torch.ones(len(rows), dtype=torch.bool), counts)
 
 
 def _cuts(lengths: np.ndarray, batch_size: int | None, max_tokens: int | None) -> np.ndarray:
@@ -353,37 +353,3 @@ def sequences_by_length(
     for begin, end in itertools.pairwise(_cuts(sequences.lengths[sequences.usable][order], None, max_tokens)):
         if end > begin:
             yield order[begin:end], sequences.batch(sequences.usable[order[begin:end]])
-
-
-def sampler(
-    split: "Split",
-    batching: str,
-    batch_size: int | None,
-    sequence_length: int,
-    seed: int,
-    max_tokens: int | None = None,
-    specials: Mapping[str, int] | None = None,
-) -> Sampler:
-    """The sampler that `batching` names (one of BATCHINGS), over a split of a corpus.
-
-    `sequence_length` is for streams and windows, `max_tokens` and `specials` (the tokenizer's) for padded sequences.
-    Raises SettingError or CorpusError where the text cannot fill such batches, naming what would work.
-    """
-    rng = np.random.Generator(np.random.PCG64(seed))
-    if batching == "padded":
-        if split.starts is None:
-            raise SettingError(
-                f"The {split.name} split is one stream of text and has no sequences to pad",
-                "batching streams or windows",
-                "set batching to windows, or read the text as lines or paragraphs",
-            )
-        return Padded(
-            split.ids, split.starts, batch_size=batch_size, max_tokens=max_tokens, specials=specials or {}, rng=rng
-        )
-    if batching not in BATCHINGS:
-        raise SettingError(f"batching is {batching!r}", f"one of {', '.join(BATCHINGS)}", nearest(batching, BATCHINGS))
-    if batch_size is None:
-        raise SettingError(f"batching {batching} has no batch_size", "a number of rows", "set batch_size")
-    if batching == "streams":
-        return Streams(split.ids, batch_size, sequence_length)
-    return Windows(split.ids, batch_size, sequence_length, rng)

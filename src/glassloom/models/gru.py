@@ -37,12 +37,14 @@ class GRULayer(RecurrentLayer):
     def cell(self) -> Cell:
         return CELLS[self.settings.reset]
 
-    def run(self, inputs: Tensor, weight: Tensor | None, state: State, see: See | None) -> tuple[Tensor, ...]:
+    def run(
+        self, inputs: Tensor, weight: Tensor | None, recurrent: Tensor, state: State, see: See | None
+    ) -> tuple[Tensor, ...]:
         cell = gru if see is None else partial(gru_steps, see=see)
         if self.settings.reset == "before":
-            return cell(inputs, weight, self.recurrent_weight, self.total_bias(), state[0], "before")
+            return cell(inputs, weight, recurrent, self.total_bias(), state[0], "before")
         bias, candidate = self.biases()
-        return cell(inputs, weight, self.recurrent_weight, bias, state[0], "after", candidate)
+        return cell(inputs, weight, recurrent, bias, state[0], "after", candidate)
 
     def biases(self) -> tuple[Tensor, Tensor]:
         """With the reset after the product: what is added to the gates, and inside the reset gate to the candidate."""

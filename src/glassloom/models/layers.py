@@ -32,9 +32,20 @@ class Embedding(nn.Module):
         self.weight = nn.Parameter(torch.zeros(vocabulary, width))
         self.bias = nn.Parameter(torch.zeros(width)) if bias else None
 
-    def forward(self, tokens: Int[Tensor, "*batch"]) -> Float[Tensor, "*batch width"]:
-        values = F.embedding(tokens, self.weight)
+    def forward(
+        self, tokens: Int[Tensor, "*batch"], words: Float[Tensor, "vocab 1"] | None = None
+    ) -> Float[Tensor, "*batch width"]:
+        """Look the tokens up; `words` is what each token's vector is multiplied by, see `drop_words`."""
+        values = look_up(tokens, self.weight, words)
         return values if self.bias is None else values + self.bias
+
+
+def look_up(
+    tokens: Int[Tensor, "*batch"], table: Float[Tensor, "vocab width"], words: Float[Tensor, "vocab 1"] | None
+) -> Float[Tensor, "*batch width"]:
+    """Each token's row of a table, multiplied by what `words` has for it."""
+    values = F.embedding(tokens, table)
+    return values if words is None else values * F.embedding(tokens, words)
 
 
 class Norm(nn.Module):
@@ -65,3 +76,14 @@ def drop(
     The mask comes from `generator` (torch's global one where None), so a run that resumes draws the same.
     """
     return values if rate == 0 else dropout(values, rate, generator, shared)
+
+
+def drop_words(
+    vocabulary: int, rate: float, generator: torch.Generator | None, like: Tensor
+) -> Float[Tensor, "vocab 1"] | None:
+    """What each token's vector is multiplied by: 0 with probability `rate`, else 1 / (1 - rate); None for rate 0.
+
+    One draw a batch: a word is there everywhere or nowhere (Gal and Ghahramani 2016; Merity et al. 2018, section 4.3).
+    A tied output layer keeps all its rows.
+    """
+    return None if rate == 0 else dropout(like.new_ones(vocabulary, 1), rate, generator)

@@ -25,9 +25,11 @@ class LSTMLayer(RecurrentLayer):
     states = ("hidden", "cell")
     cell = Cell.LSTM
 
-    def run(self, inputs: Tensor, weight: Tensor | None, state: State, see: See | None) -> tuple[Tensor, ...]:
+    def run(
+        self, inputs: Tensor, weight: Tensor | None, recurrent: Tensor, state: State, see: See | None
+    ) -> tuple[Tensor, ...]:
         cell = lstm if see is None else partial(lstm_steps, see=see)
-        return cell(inputs, weight, self.recurrent_weight, self.total_bias(), state[0], state[1])
+        return cell(inputs, weight, recurrent, self.total_bias(), state[0], state[1])
 
 
 class LSTM(RecurrentModel):

@@ -5,8 +5,14 @@
     h_t^l = cell(dropout h_t^{l-1}, h_{t-1}^l)
     logits_t = V dropout(h_t^L) + c
 
-Dropout lies on the embedding, between layers and before the output, never on h to h (Zaremba et al. 2014). The cell's
-equations stand in `glassloom.kernels`; a model's own file names its gates.
+Dropout lies on the embedding, between layers and before the output (Zaremba et al. 2014). From h to h there is none but
+where it is asked for, and then on the recurrent weight U, once for all steps, so that every kernel runs as it is:
+
+    dropout_recurrent   U * M             M: a mask of U's shape (DropConnect; Merity et al. 2018, section 2)
+    dropout_state       U diag(m)         U (m * h): the same entries of h at every step (Gal and Ghahramani 2016), here
+                                          one m for all rows and gates
+
+The cell's equations stand in `glassloom.kernels`; a model's own file names its gates.
 """
 
 import math
@@ -23,7 +29,7 @@ from glassloom.kernels.native import Cell
 from glassloom.kernels.output import weighted_nats
 from glassloom.kernels.plan import Map, Plan, RecurrentLayerPlan, Row
 from glassloom.models.contract import LanguageModel, State
-from glassloom.models.layers import Embedding, Linear, drop
+from glassloom.models.layers import Embedding, Linear, drop, drop_words, look_up
 from glassloom.models.plans import recurrent_plan, recurrent_rows, recurrent_state
 from glassloom.models.settings import RecurrentSettings
 from glassloom.shapes import Hidden, Logits, TokenNats, Tokens
@@ -64,8 +70,21 @@ class RecurrentLayer(nn.Module):
         """The layer as plain arrays."""
         return RecurrentLayerPlan(self.width, Map(self.input_weight, self.total_bias()), Map(self.recurrent_weight))
 
-    def run(self, inputs: Tensor, weight: Tensor | None, state: State, see: See | None) -> tuple[Tensor, ...]:
-        """`time batch inputs` and the state before -> `time batch width` and the state after; `see`: step by step."""
+    def thinned(self, generator: torch.Generator | None) -> Tensor:
+        """The recurrent weight of one forward pass: in training with what dropout leaves of it, else as it is."""
+        weight: Tensor = self.recurrent_weight
+        if not self.training:
+            return weight
+        weight = drop(weight, self.settings.dropout_recurrent, generator)
+        return drop(weight, self.settings.dropout_state, generator, shared=True)  # one mask for all its rows
+
+    def run(
+        self, inputs: Tensor, weight: Tensor | None, recurrent: Tensor, state: State, see: See | None
+    ) -> tuple[Tensor, ...]:
+        """`time batch inputs` and the state before -> `time batch width` and the state after; `see`: step by step.
+
+        `weight` is that of the inputs (None: they are projected already), `recurrent` that of the state.
+        """
         raise NotImplementedError
 
 
@@ -101,17 +120,20 @@ class RecurrentModel(LanguageModel):
         shared = settings.dropout_mask == "sequence"
         state = self.initial_state(len(tokens)) if state is None else state
         count, after = len(self.layers), list(state)
+        word_rate = settings.dropout_words if self.training else 0.0
+        words = drop_words(self.vocabulary, word_rate, generator, self.output_weight)
         values = None
         if self.embedding is not None:
-            values = self.see("embedding", self.embedding(tokens.t()).transpose(0, 1)).transpose(0, 1)
+            values = self.see("embedding", self.embedding(tokens.t(), words).transpose(0, 1)).transpose(0, 1)
             values = drop(values, rate("embedding"), generator, shared)
         for index, layer in enumerate(self.stack):
             see = None if self.probe is None else self.step_probe(f"layers.{index}.")
             if values is None:  # one-hot inputs: the product is a look-up
-                inputs, weight = F.embedding(tokens.t(), layer.input_weight.t()), None
+                inputs, weight = look_up(tokens.t(), layer.input_weight.t(), words), None
             else:
                 inputs, weight = values, layer.input_weight
-            values, *after[index::count] = layer.run(inputs, weight, state[index::count], see)
+            recurrent = layer.thinned(generator)
+            values, *after[index::count] = layer.run(inputs, weight, recurrent, state[index::count], see)
             values = drop(values, rate("layers" if index + 1 < count else "output"), generator, shared)
         assert values is not None
         return self.see("output.hidden", values.transpose(0, 1)), tuple(after)

@@ -25,10 +25,12 @@ class RNNLayer(RecurrentLayer):
     def cell(self) -> Cell:
         return CELLS[self.settings.activation]
 
-    def run(self, inputs: Tensor, weight: Tensor | None, state: State, see: See | None) -> tuple[Tensor, ...]:
+    def run(
+        self, inputs: Tensor, weight: Tensor | None, recurrent: Tensor, state: State, see: See | None
+    ) -> tuple[Tensor, ...]:
         cell = rnn if see is None else partial(rnn_steps, see=see)
         activation = self.settings.activation
-        return cell(inputs, weight, self.recurrent_weight, self.total_bias(), state[0], activation)
+        return cell(inputs, weight, recurrent, self.total_bias(), state[0], activation)
 
 
 class RNN(RecurrentModel):

@@ -46,8 +46,30 @@ class RecurrentSettings(ModelSettings):
     dropout_embedding: float | None = Field(None, ge=0, lt=1, description="Dropout on the embedding; none: dropout.")
     dropout_layers: float | None = Field(None, ge=0, lt=1, description="Dropout between layers; none: dropout.")
     dropout_output: float | None = Field(None, ge=0, lt=1, description="Dropout before the output; none: dropout.")
+    dropout_words: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="Share of the vocabulary whose vectors are dropped as inputs, one draw for a whole batch: a word "
+        "that is dropped is so at every place.",
+    )
+    dropout_recurrent: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="Share of the recurrent weights themselves that are dropped, one draw for all steps and rows of a "
+        "batch (DropConnect).",
+    )
+    dropout_state: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="Share of the entries of the hidden vector before that the recurrent product does not see, one "
+        "draw for all steps, rows and gates of a batch: columns of the recurrent weight. What a gate carries over is "
+        "not dropped.",
+    )
     dropout_mask: Literal["step", "sequence"] = Field(
-        "step", description="A fresh dropout mask at each step, or one for the whole sequence."
+        "step", description="On embedding, layers and output: a fresh mask at each step, or one for the whole sequence."
     )
     tied: bool = Field(False, description="The embedding's weight is the output layer's too.")
     bias: Literal["one", "two"] = Field(
@@ -159,6 +181,13 @@ class TransformerSettings(ModelSettings):
     )
     dropout: float = Field(0.0, ge=0, lt=1, description="Share of entries dropped, but for attention weights.")
     dropout_embedding: float | None = Field(None, ge=0, lt=1, description="Dropout on the embedding; none: dropout.")
+    dropout_words: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="Share of the vocabulary whose vectors are dropped as inputs, one draw for a whole batch: a word "
+        "that is dropped is so at every place.",
+    )
     dropout_residual: float | None = Field(None, ge=0, lt=1, description="Dropout on each sublayer; none: dropout.")
     dropout_feedforward: float | None = Field(
         None, ge=0, lt=1, description="Dropout inside the feed-forward; none: dropout."

@@ -26,7 +26,7 @@ from glassloom.kernels.output import weighted_nats
 from glassloom.kernels.plan import Plan, Row
 from glassloom.models.attention import Attention
 from glassloom.models.contract import LanguageModel, State
-from glassloom.models.layers import Embedding, Linear, Norm, drop
+from glassloom.models.layers import Embedding, Linear, Norm, drop, drop_words
 from glassloom.models.memory import Memory, join, visible
 from glassloom.models.plans import transformer_plan, transformer_rows, transformer_state
 from glassloom.models.positions import sinusoids, turns, window
@@ -119,11 +119,13 @@ class Transformer(LanguageModel):
 
     def hidden(self, tokens: Tokens, state: State | None = None) -> tuple[Hidden, State]:
         memory = Memory.unpack(self.initial_state(len(tokens)) if state is None else state)
+        rate = self.settings.dropout_words if self.training else 0.0
+        words = drop_words(self.vocabulary, rate, self.generator, self.embedding.weight)
         run = self.run_windows if self.table_ends else self.run_sliding
-        hidden, memory = run(tokens, memory, new=state is None)
+        hidden, memory = run(tokens, memory, words, new=state is None)
         return self.see("output.hidden", hidden), memory.pack()
 
-    def run_sliding(self, tokens: Tokens, memory: Memory, new: bool) -> tuple[Hidden, Memory]:
+    def run_sliding(self, tokens: Tokens, memory: Memory, words: Tensor | None, new: bool) -> tuple[Hidden, Memory]:
         """Rotary or no positions: the keys slide along, piece by piece of at most `context` tokens."""
         outputs = []
         for piece in tokens.split(self.context, 1):
@@ -132,18 +134,18 @@ class Transformer(LanguageModel):
             positions = steps[None] if new else memory.position[:, None] + steps
             see_all = keys == 0 or (time == 1 and bool((memory.position >= keys).all()))
             mask = None if see_all else visible(memory.position, keys, time, self.context)
-            hidden, pasts = self.run(piece, memory, positions, mask)
+            hidden, pasts = self.run(piece, memory, words, positions, mask)
             memory = Memory(memory.position + time, memory.recent, pasts).last(self.context - 1)
             outputs.append(hidden)
             new = False
         return torch.cat(outputs, 1) if len(outputs) > 1 else outputs[0], memory
 
-    def run_windows(self, tokens: Tokens, memory: Memory, new: bool) -> tuple[Hidden, Memory]:
+    def run_windows(self, tokens: Tokens, memory: Memory, words: Tensor | None, new: bool) -> tuple[Hidden, Memory]:
         """Learned or sinusoidal positions: window by window; rows at unlike positions group by group."""
         places = [0] * len(tokens) if new else memory.position.tolist()
         if len(set(places)) > 1:
             groups = [(memory.position == place).nonzero()[:, 0] for place in sorted(set(places))]
-            parts = [self.run_windows(tokens[rows], memory.rows(rows), new=False) for rows in groups]
+            parts = [self.run_windows(tokens[rows], memory.rows(rows), words, new=False) for rows in groups]
             order = torch.cat(groups).argsort()
             return torch.cat([hidden for hidden, _ in parts])[order], join([part for _, part in parts], groups)
         place, half = places[0] if places else 0, self.context // 2
@@ -158,7 +160,7 @@ class Transformer(LanguageModel):
             inputs = torch.cat([run_again, piece], 1) if restarts else piece
             positions = torch.arange(first, first + inputs.shape[1], device=piece.device)[None]
             self.repeated = run_again.shape[1]
-            hidden, pasts = self.run(inputs, known, positions, None)
+            hidden, pasts = self.run(inputs, known, words, positions, None)
             outputs.append(hidden[:, self.repeated :])
             self.repeated = 0
             recent = torch.cat([memory.recent, piece], 1)
@@ -167,13 +169,18 @@ class Transformer(LanguageModel):
         return torch.cat(outputs, 1) if len(outputs) > 1 else outputs[0], memory
 
     def run(
-        self, tokens: Tokens, memory: Memory, positions: Int[Tensor, "#batch time"], mask: Tensor | None
+        self,
+        tokens: Tokens,
+        memory: Memory,
+        words: Tensor | None,
+        positions: Int[Tensor, "#batch time"],
+        mask: Tensor | None,
     ) -> tuple[Hidden, tuple[tuple[Tensor, Tensor], ...]]:
-        """All layers on at most `context` tokens, after the keys that the memory holds."""
+        """All layers on at most `context` tokens, after the keys that the memory holds; `words`: see `drop_words`."""
         settings, generator, pasts = self.settings, self.generator, []
         rate = settings.rate if self.training else lambda place: 0.0
         attention_rate = settings.dropout_attention if self.training else 0.0
-        values = self.embedding(tokens)
+        values = self.embedding(tokens, words)
         if settings.scaled_embedding:
             values = values * math.sqrt(settings.width)
         by = None

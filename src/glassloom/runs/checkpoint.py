@@ -18,6 +18,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load, save
 from torch import Tensor
 
+from glassloom.data.batches import epoch_of
 from glassloom.errors import RunError, SettingError, notice
 from glassloom.models import build
 from glassloom.models.settings import ModelSettings
@@ -67,7 +68,7 @@ class Checkpoint:
     def epoch(self) -> float:
         """Passes over the training text until then."""
         batches = self.progress()["batches"]
-        return float(batches["steps"] / batches["steps_per_epoch"])
+        return epoch_of(batches)
 
     def shapes(self) -> Shapes:
         """The shape of each weight, by parameter name, from the file's header alone.

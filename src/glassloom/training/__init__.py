@@ -3,6 +3,8 @@
 from glassloom.training.dryrun import DryRun, dry_run
 from glassloom.training.evaluation import Evaluation, evaluate_split
 from glassloom.training.events import Began, Evaluated, Event, Finished, Sampled, Saved, Stepped
+from glassloom.training.mixture import Losses, evaluate_together, token_losses
+from glassloom.training.opening import open_model
 from glassloom.training.session import TrainingResult, train
 from glassloom.training.suited import fast
 
@@ -13,12 +15,16 @@ __all__ = [
     "Evaluation",
     "Event",
     "Finished",
+    "Losses",
     "Sampled",
     "Saved",
     "Stepped",
     "TrainingResult",
     "dry_run",
     "evaluate_split",
+    "evaluate_together",
     "fast",
+    "open_model",
+    "token_losses",
     "train",
 ]

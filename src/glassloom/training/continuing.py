@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from glassloom.config import BUDGETS, Config
+from glassloom.data.batches import epoch_of
 from glassloom.data.corpus import Corpus
 from glassloom.errors import RunError
 from glassloom.runs import Run
@@ -48,7 +49,7 @@ def used(run: Run, budget: str) -> float:
         "steps": progress["step"],
         "train_tokens": progress["tokens"],
         "minutes": progress["seconds"] / 60,
-        "epochs": batches["steps"] / batches["steps_per_epoch"],
+        "epochs": epoch_of(batches),
     }
     # the last step may go beyond, in tokens and minutes
     return float(min(amounts[budget], run.config.train.budget()[1]))

@@ -13,16 +13,17 @@ Figures under different protocols cannot be compared, so each carries its protoc
 """
 
 import math
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from glassloom.data.batches import Batch, Streams, sequences_in_order
+from glassloom.data.batches import Streams, sequences_in_order
 from glassloom.data.corpus import Corpus, Split
 from glassloom.errors import CorpusError, SettingError
 from glassloom.loss import Figures, figures, token_nats
@@ -62,8 +63,42 @@ class Evaluation:
         return {"split": self.split, "protocol": self.protocol, "tokens": self.tokens, **shown, **spelling}
 
 
-Scored = Iterator[tuple[float, int]]
-"""Pieces of a measurement: nats in all, and over how many tokens."""
+@dataclass(frozen=True)
+class Piece:
+    """Some rows of a measurement: the nats of each token, and which of all that are scored these are."""
+
+    nats: Tensor
+    """`rows columns`, float64; 0 where nothing is scored."""
+    begins: list[int]
+    """Of each row: which target of the measurement its first one is."""
+    counts: list[int]
+    """Of each row: how many targets it has, the first so many of its columns."""
+
+
+Scored = Iterator[Piece]
+"""A measurement, piece by piece; nothing runs before it is asked for."""
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """What is to be scored of a split under a protocol, and the pieces that do it."""
+
+    corpus: Corpus
+    part: Split
+    ids: np.ndarray
+    protocol: str
+    pieces: Scored
+
+    def evaluation(self, nats: float, count: int, protocol: str = "") -> Evaluation:
+        """The figures of a loss of so many nats in all over so many tokens."""
+        named, part, ids = protocol or self.protocol, self.part, self.ids
+        characters, utf8_bytes = spelt(self.corpus, part, ids)
+        scored = min(1.0, count / len(ids)) if part.starts is None else 1.0
+        if part.spelling is None:
+            return Evaluation(part.name, named, count, figures(nats / count, count), None)
+        spelling = part.spelling.of(ids, self.corpus.tokenizer) * scored
+        reached = figures(nats / count, count, round(characters * scored), round(utf8_bytes * scored), spelling)
+        return Evaluation(part.name, named, count, reached, spelling)
 
 
 def evaluate_split(
@@ -78,7 +113,30 @@ def evaluate_split(
     warm: int = WARM,
     autocast: AbstractContextManager[Any] | None = None,
 ) -> Evaluation:
-    """Score a split; `tokens` limits it to its first so many (0: all of it), or to the sequences that end by then.
+    """Score a split; the arguments are those of `measurement`.
+
+    Raises:
+        CorpusError: the split is empty.
+    """
+    measured = measurement(
+        model, corpus, split, protocol=protocol, tokens=tokens, batch_size=batch_size,
+        sequence_length=sequence_length, warm=warm,
+    )  # fmt: skip
+    return measured.evaluation(*total(model, measured.pieces, autocast or nullcontext()))
+
+
+def measurement(
+    model: LanguageModel,
+    corpus: Corpus,
+    split: str = "valid",
+    *,
+    protocol: str = "fair",
+    tokens: int = 0,
+    batch_size: int = 0,
+    sequence_length: int = 0,
+    warm: int = WARM,
+) -> Measurement:
+    """How a split is scored; `tokens` limits it to its first so many (0: all), or to the sequences that end by then.
 
     `batch_size` and `sequence_length` belong to the protocols `streams` and `windows`; `warm`, to the fair one of
     recurrent models: how many tokens a row is warmed up on, where a long split is cut into rows (0: it never is).
@@ -118,14 +176,7 @@ def evaluate_split(
         named += f" ({rows} rows, each warmed up on the {warm:,} tokens before it)" if rows > 1 else ""
     if corpus.memorises and split == "valid":
         where += ", the very text that was trained on: memorisation"
-    nats, count = total(model, pieces, autocast or nullcontext())
-    characters, utf8_bytes = spelt(corpus, part, ids)
-    scored = min(1.0, count / len(ids)) if starts is None else 1.0
-    if part.spelling is None:
-        return Evaluation(split, named + where, count, figures(nats / count, count), None)
-    spelling = part.spelling.of(ids, corpus.tokenizer) * scored
-    reached = figures(nats / count, count, round(characters * scored), round(utf8_bytes * scored), spelling)
-    return Evaluation(split, named + where, count, reached, spelling)
+    return Measurement(corpus, part, ids, named + where, pieces)
 
 
 def rows_of(tokens: int, warm: int) -> int:
@@ -155,20 +206,36 @@ def spelt(corpus: Corpus, part: Split, ids: np.ndarray) -> tuple[float, float]:
 
 
 def total(model: LanguageModel, pieces: Scored, autocast: AbstractContextManager[Any]) -> tuple[float, int]:
-    """Add up the pieces, the model in evaluation mode and nothing recorded for gradients."""
+    """The nats of all pieces, and over how many tokens.
+
+    Raises:
+        CorpusError: there is nothing to score.
+    """
+    nats, count = 0.0, 0
+    with scoring(model, autocast):
+        for piece in pieces:
+            nats += float(piece.nats.sum())
+            count += sum(piece.counts)
+    if not count:
+        raise nothing_to_score()
+    return nats, count
+
+
+@contextmanager
+def scoring(model: LanguageModel, autocast: AbstractContextManager[Any]) -> Iterator[None]:
+    """The model in evaluation mode and nothing recorded for gradients, while pieces are made."""
     was_training = model.training
     model.eval()
-    nats, count = 0.0, 0
     try:
         with torch.inference_mode(), autocast:
-            for piece, tokens in pieces:
-                nats += piece
-                count += tokens
+            yield
     finally:
         model.train(was_training)
-    if not count:
-        raise CorpusError("The split holds nothing to score under this protocol", "at least one token to predict")
-    return nats, count
+
+
+def nothing_to_score() -> CorpusError:
+    """The error for a split without a token to predict."""
+    return CorpusError("The split holds nothing to score under this protocol", "at least one token to predict")
 
 
 @dataclass(frozen=True)
@@ -233,55 +300,55 @@ def carried(model: LanguageModel, line: Line, rows: int, warm: int) -> Scored:
     for offset in range(0, length, piece):
         size = min(piece, length - offset)
         cuts = [line.cut(begin + offset, begin + offset + size + 1) for begin in begins]
-        counts = torch.tensor([max(0, len(cut) - 1) for cut in cuts])
+        counts = [max(0, len(cut) - 1) for cut in cuts]
         tokens = tensor(np.stack([np.pad(cut, (0, size + 1 - len(cut))) for cut in cuts]), model)
         logits, state = model(tokens[:, :-1], state)
         nats = token_nats(logits, tokens[:, 1:]).double()
-        real = torch.arange(size) < counts[:, None]
-        yield float((nats * real.to(nats.device)).sum()), int(counts.sum())
+        real = torch.arange(size) < torch.tensor(counts)[:, None]
+        yield Piece(nats * real.to(nats.device), [begin + offset for begin in begins], counts)
 
 
 def windows(model: LanguageModel, line: Line, length: int, stride: int) -> Scored:
     """Windows of `length` whose last `stride` tokens are scored (all of the first one's), several at once."""
     length = min(length, line.targets)
-    yield last_nats(model, [line.cut(0, length + 1)], length)
+    yield last_nats(model, line, [length], length, length)
     ends = range(length + stride, line.targets + 1, stride)
     at_once = max(1, tokens_at_once(model) // length)
     for first in range(0, len(ends), at_once):
-        yield last_nats(model, [line.cut(end - length, end + 1) for end in ends[first : first + at_once]], stride)
+        yield last_nats(model, line, ends[first : first + at_once], length, stride)
     rest = line.targets - (ends[-1] if len(ends) else length)
     if rest:
         see = length if stride < length else rest  # side by side, the last window is a short one
-        yield last_nats(model, [line.cut(line.targets - see, line.targets + 1)], rest)
+        yield last_nats(model, line, [line.targets], see, rest)
 
 
-def last_nats(model: LanguageModel, cuts: list[np.ndarray], scored: int) -> tuple[float, int]:
-    """The loss of the last so many tokens of each cut, and how many these are."""
-    grid = tensor(np.stack(cuts), model)
+def last_nats(model: LanguageModel, line: Line, ends: Sequence[int], length: int, scored: int) -> Piece:
+    """The loss of the last so many tokens of each of the windows that end there."""
+    grid = tensor(np.stack([line.cut(end - length, end + 1) for end in ends]), model)
     hidden, _ = model.hidden(grid[:, :-1])
     nats = token_nats(model.logits(hidden[:, -scored:]), grid[:, -scored:])
-    return float(nats.double().sum()), scored * len(cuts)
+    return Piece(nats.double(), [end - scored for end in ends], [scored] * len(ends))
 
 
 def streams(model: LanguageModel, ids: np.ndarray, batch_size: int, sequence_length: int) -> Scored:
     """REFERENCE A: whole windows of contiguous rows; the tail of the text that fills none is not scored."""
     sampler = Streams(ids, batch_size, sequence_length)
     state: State | None = None
-    for _ in range(sampler.steps_per_epoch):
+    for step in range(sampler.steps_per_epoch):
         batch = next(sampler).to(next(model.parameters()).device)
         logits, after = model(batch.inputs, state)
         state = after if model.context is None else None
-        yield float(token_nats(logits, batch.targets).double().sum()), batch.tokens
+        begins = [(row * sampler.steps_per_epoch + step) * sequence_length for row in range(batch_size)]
+        yield Piece(token_nats(logits, batch.targets).double(), begins, [sequence_length] * batch_size)
 
 
 def sequences(model: LanguageModel, ids: np.ndarray, starts: np.ndarray, specials: dict[str, int]) -> Scored:
     """Every sequence from its start to its end."""
-    device = next(model.parameters()).device
+    device, before = next(model.parameters()).device, 0
     for batch in sequences_in_order(ids, starts, max_tokens=tokens_at_once(model), specials=specials):
-        yield masked_nats(model, batch.to(device))
-
-
-def masked_nats(model: LanguageModel, batch: Batch) -> tuple[float, int]:
-    """A batch's loss in all, padding left out, and its number of targets."""
-    nats = token_nats(model(batch.inputs)[0], batch.targets).double()
-    return float((nats if batch.mask is None else nats * batch.mask).sum()), batch.tokens
+        real = torch.ones_like(batch.targets, dtype=torch.bool) if batch.mask is None else batch.mask
+        counts = real.sum(1).tolist()
+        batch = batch.to(device)
+        nats = token_nats(model(batch.inputs)[0], batch.targets).double() * real.to(device)
+        yield Piece(nats, [before + begun for begun in accumulate(counts, initial=0)][:-1], counts)
+        before += sum(counts)

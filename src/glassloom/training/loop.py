@@ -109,6 +109,8 @@ def one_step(state: TrainingState, used: float, name: str, amount: float) -> Ste
     started = time.perf_counter()
     factor = state.schedule.factor(used, progress.step, state.batches.epoch)
     batch = next(state.batches)
+    if settings.random_lengths and settings.sequence_length:
+        factor *= batch.inputs.shape[1] / settings.sequence_length
     while True:
         try:
             nats, before, after = state.update(batch, factor)

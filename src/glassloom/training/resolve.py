@@ -79,6 +79,12 @@ def resolve(config: Config, corpus: Corpus, given: Mapping[str, Any]) -> Config:
     chosen = "padded" if sequences else own
     batching = chosen if train.batching == "auto" else train.batching
     context = getattr(config.model, "context", None)
+    if train.random_lengths and batching != "streams":
+        raise SettingError(
+            f"random_lengths goes with streams of text, and the batches are {batching}",
+            "batching streams, on a text that is one stream",
+            "drop --random-lengths, or set --batching streams",
+        )
     length = train.sequence_length or context or SEQUENCE_LENGTH
     if context and length > context and batching != "padded":
         raise SettingError(

@@ -11,8 +11,9 @@ import torch
 from torch import Tensor
 
 from glassloom.config import Config
-from glassloom.data.batches import Batch, Sampler, sampler
+from glassloom.data.batches import Batch, Sampler
 from glassloom.data.corpus import Corpus
+from glassloom.data.sampling import sampler
 from glassloom.errors import RunError, SettingError, TrainingError, notice
 from glassloom.models import build
 from glassloom.models.contract import LanguageModel, State, detach
@@ -85,6 +86,8 @@ class TrainingState:
             train.seed,
             train.max_tokens,
             corpus.tokenizer.specials,
+            train.random_lengths,
+            self.model.context,
         )
         self.text = corpus.train
         self.carries = train.batching == "streams" and (self.model.context is None or bool(train.memory))
@@ -164,6 +167,8 @@ class TrainingState:
 
     def tokens_per_step(self) -> float:
         """Targets of a batch; the mean where batches differ."""
+        if self.config.train.random_lengths:
+            return len(self.text.ids) / self.batches.steps_per_epoch
         if self.text.starts is None or self.config.train.batching != "padded":
             return self.config.train.batch_size * (self.config.train.sequence_length or 1)
         return (len(self.text.ids) + len(self.text.starts)) / self.batches.steps_per_epoch

@@ -18,8 +18,9 @@ from statistics import linear_regression
 import torch
 from torch import Tensor
 
-from glassloom.data.batches import Batch, sampler
+from glassloom.data.batches import Batch
 from glassloom.data.corpus import Corpus
+from glassloom.data.sampling import sampler
 from glassloom.errors import SettingError
 from glassloom.exhibits import Axis, Column, Exhibit, Lines, Series, Table
 from glassloom.loss import token_nats

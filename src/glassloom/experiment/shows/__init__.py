@@ -6,6 +6,7 @@ from glassloom.exhibits import Exhibit
 from glassloom.experiment.shows import (
     architectures,
     attention,
+    averages,
     chapter,
     drift,
     gradient_flow,
@@ -38,6 +39,7 @@ SHOWS: dict[str, Callable[..., list[Exhibit]]] = {
     "beside-report": losses.beside_report,
     "what-the-report-got-wrong": questions.mistakes,
     "gradient-flow": gradient_flow.gradient_flow,
+    "average-of-runs": averages.average_of_runs,
     "attention": attention.attention,
     "attention-heads": attention.attention_heads,
     "memorised": memorised.memorised,
