@@ -4,7 +4,8 @@
 
 Peers that are no packages are given by their folder; without nanoGPT its rows stay as they were measured last. The
 large file is a small one here, of 200 MB; `python benchmarks/large_file.py` makes the one of 2 GB. Costs are told at
-fewer points, and a minute is trained of the dearest architecture only; each script alone has the whole.
+fewer points, and a minute is trained of the dearest architecture only; each script alone has the whole. Three scripts
+run by themselves: `defaults.py` (45 trainings of a minute), `search_settings.py`, and `recipe_or_kernel.py`.
 """
 
 import argparse
