@@ -141,15 +141,6 @@ def test_weights_that_change_without_counting_are_seen() -> None:
         assert found[-1] < 0.98 * found[0]
 
 
-def test_packed_weights_of_models_that_are_gone_do_not_pile_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(native, "KEPT_BYTES", 100_000)
-    for width in range(40, 72):
-        given = arguments("lstm", (2, 2, 3, width), torch.float32)
-        assert furthest(both_ways("lstm", given, native.chosen()), both_ways("lstm", given, None)) < 2e-5
-    held = sum(one.weight.nbytes + one.content.nbytes for one in native._packed.values())
-    assert len(native._packed) == 1 or held <= 100_000
-
-
 def test_a_library_of_other_sources_is_not_used(tmp_path: Path) -> None:
     source = tmp_path / "old.cpp"
     source.write_text('extern "C" int glassloom_job_bytes(void) { return 8; }\n', encoding="utf-8")

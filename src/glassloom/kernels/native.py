@@ -102,9 +102,6 @@ def load(folder: Path = FOLDER) -> Library | None:
             ("sets", ctypes.c_int64, ()),
             ("set_name", ctypes.c_char_p, (ctypes.c_int64,)),
             ("set_runs", ctypes.c_int64, (ctypes.c_int64,)),
-            ("same", ctypes.c_int64, (ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64)),
-            ("packed_bytes", ctypes.c_int64, (ctypes.c_int64, ctypes.c_void_p, ctypes.c_int64)),
-            ("pack", None, (ctypes.c_int64, ctypes.c_void_p, ctypes.c_int64)),
             ("run", None, (ctypes.c_int64, ctypes.c_void_p, ctypes.c_int64)),
             ("product_bytes", ctypes.c_int64, (ctypes.c_int64, ctypes.c_void_p)),
             ("product", None, (ctypes.c_int64, ctypes.c_void_p)),
@@ -216,51 +213,17 @@ def softmax(logits: Tensor, bias: Tensor | None, targets: Tensor, weights: Tenso
     return nats
 
 
-@dataclass(frozen=True)
-class Packed:
-    """A weight packed for one direction, and what the weight was then."""
-
-    weight: Tensor
-    content: Tensor
-
-
-_packed: dict[tuple[object, ...], Packed] = {}
-KEPT_BYTES = 256 * 2**20
-"""So much of packed weights and their copies is kept, and always the newest: those of models that are gone go first."""
-
-
-def packed(job: Job, weight: Tensor, direction: int) -> Tensor:
-    """The recurrent weight as the kernels read it: packed again where it is not to the bit what it was.
-
-    A tensor's version does not tell: torch's fused optimizers change weights without counting.
-    """
-    assert LIBRARY is not None
-    name = str(chosen())
-    key = (weight.data_ptr(), weight.shape, weight.dtype, job.cell, job.precision, direction, name)
-    known = _packed.get(key)
-    if known is None:
-        size = LIBRARY.functions.glassloom_packed_bytes(LIBRARY.sets[name], ctypes.byref(job), direction)
-        known = Packed(torch.empty_like(weight), torch.empty(size, dtype=torch.uint8))
-    elif LIBRARY.functions.glassloom_same(known.weight.data_ptr(), weight.data_ptr(), weight.nbytes):
-        return known.content
-    ctypes.memmove(known.weight.data_ptr(), weight.data_ptr(), weight.nbytes)
-    job.weight, job.packed = weight.data_ptr(), known.content.data_ptr()
-    LIBRARY.functions.glassloom_pack(LIBRARY.sets[name], ctypes.byref(job), direction)
-    _packed.pop(key, None)
-    _packed[key] = known
-    while len(_packed) > 1 and sum(one.weight.nbytes + one.content.nbytes for one in _packed.values()) > KEPT_BYTES:
-        _packed.pop(next(iter(_packed)))
-    return known.content
-
-
 def run(cell: Cell, weight: Tensor, dtype: torch.dtype, direction: int, **arrays: Tensor) -> None:
-    """A whole sequence in one direction; `arrays` are contiguous, named and shaped as in native/job.h."""
+    """A whole sequence in one direction; `arrays` are contiguous, named and shaped as in native/job.h.
+
+    The weight is packed each time: that costs no more than to find out whether it has changed.
+    """
     assert LIBRARY is not None
     steps, batch, width = arrays["states"].shape
     threads = torch.get_num_threads() if batch > 1 and batch * width * width > LITTLE else 1
     job = Job(cell, PRECISIONS[dtype], steps - 1, batch, width, threads)
-    content = packed(job, weight.contiguous(), direction)  # a name keeps it alive while the kernel runs
-    job.packed = content.data_ptr()
+    weight = weight.contiguous()
+    job.weight = weight.data_ptr()
     for name, array in arrays.items():
         setattr(job, name, array.data_ptr())
     LIBRARY.functions.glassloom_run(LIBRARY.sets[str(chosen())], ctypes.byref(job), direction)

@@ -15,7 +15,7 @@ enum Direction { FORWARD, BACKWARD };
 struct Job {
   int64_t cell, precision, steps, batch, width, threads;
   const void* weight;          // recurrent, G*H x H, gates in torch's order
-  void* packed;                // the same for one direction, as `pack` made it
+  void* packed;                // the same for one direction, as `pack` made it; null: `run` packs it
   const void* recurrent_bias;  // H, of GRU_RESET_AFTER
   void* gates;                 // T B G*H: forward, arguments in and activations out; backward, to arguments' gradients
   void* states;                // T+1 B H, the first given; an RNN's arguments come in where its states go out
