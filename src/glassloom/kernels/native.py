@@ -1,12 +1,14 @@
 """The kernels in C++ (folder native/), where they were built; without them plain torch does the same.
 
-One shared library holds every instruction set's build; the best that the machine runs is used. It is called through
-ctypes, needs no torch headers, and runs on torch's own threads.
+One shared library holds every instruction set's build; the best that the machine runs is used, or the one that the
+environment variable GLASSLOOM_INSTRUCTIONS names. It is called through ctypes, needs no torch headers, and runs on
+torch's own threads.
 """
 
 import ctypes
+import os
 import sysconfig
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import IntEnum
@@ -15,9 +17,15 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from glassloom.errors import notice
+
 FOLDER = Path(__file__).parents[1] / "native"
 LITTLE = 100_000
 """Below so many products a step (rows x width x width) another thread costs more than it does."""
+
+
+SHORT = 64
+"""Of at most so many rows (steps x batch) the products around the steps are done by `run`, too."""
 
 
 class Cell(IntEnum):
@@ -38,12 +46,16 @@ class Job(ctypes.Structure):
     """native/job.h, field by field."""
 
     _fields_ = (
-        *((name, ctypes.c_int64) for name in ("cell", "precision", "steps", "batch", "width", "threads")),
+        *(
+            (name, ctypes.c_int64)
+            for name in ("cell", "precision", "steps", "batch", "width", "threads", "inputs", "around")
+        ),
         *(
             (name, ctypes.c_void_p)
             for name in (
                 "weight", "packed", "recurrent_bias", "gates", "states", "cells", "beside", "from_outputs",
-                "incoming", "cell_incoming",
+                "incoming", "cell_incoming", "from_below", "input_weight", "bias", "to_below", "to_weight",
+                "to_recurrent", "to_bias", "to_recurrent_bias",
             )
         ),
     )  # fmt: skip
@@ -132,8 +144,26 @@ def torch_threads() -> int | None:
     return None
 
 
+def preferred(sets: Sequence[str], asked: str | None) -> str | None:
+    """The instruction set to begin with, of those that run here, the best last: the one asked for, else the best.
+
+    "none" asks for plain torch. One that does not run here is answered with a notice.
+
+    >>> preferred(["portable", "avx2"], None), preferred(["portable", "avx2"], "portable"), preferred([], "none")
+    ('avx2', 'portable', None)
+    """
+    best = sets[-1] if sets else None
+    if not asked or asked in sets:
+        return asked or best
+    if asked != "none":
+        there = ", ".join([*sets, "none"])
+        notice(f"GLASSLOOM_INSTRUCTIONS is {asked}, which does not run here ({there} do): {best or 'none'} is used.")
+        return best
+    return None
+
+
 LIBRARY = load()
-_chosen: list[str | None] = [next(reversed(LIBRARY.sets)) if LIBRARY else None]
+_chosen = [preferred(list(LIBRARY.sets) if LIBRARY else [], os.environ.get("GLASSLOOM_INSTRUCTIONS"))]
 
 
 def chosen() -> str | None:
@@ -213,6 +243,12 @@ def softmax(logits: Tensor, bias: Tensor | None, targets: Tensor, weights: Tenso
     return nats
 
 
+def is_short(inputs: Tensor, dtype: torch.dtype) -> bool:
+    """Whether a sequence that is run here is so short that `run` does the products around its steps, too."""
+    steps, batch, _ = inputs.shape
+    return inputs.device.type == "cpu" and dtype == inputs.dtype and steps * batch <= SHORT and serves(inputs, dtype)
+
+
 def run(cell: Cell, weight: Tensor, dtype: torch.dtype, direction: int, **arrays: Tensor) -> None:
     """A whole sequence in one direction; `arrays` are contiguous, named and shaped as in native/job.h.
 
@@ -222,6 +258,10 @@ def run(cell: Cell, weight: Tensor, dtype: torch.dtype, direction: int, **arrays
     steps, batch, width = arrays["states"].shape
     threads = torch.get_num_threads() if batch > 1 and batch * width * width > LITTLE else 1
     job = Job(cell, PRECISIONS[dtype], steps - 1, batch, width, threads)
+    if "from_below" in arrays:
+        job.inputs = arrays["from_below"].shape[-1]
+        products = arrays["from_below"].numel() * len(weight)
+        job.around = torch.get_num_threads() if products > 10 * LITTLE else 1
     weight = weight.contiguous()
     job.weight = weight.data_ptr()
     for name, array in arrays.items():

@@ -124,7 +124,7 @@ EXPORTED void glassloom_pack(int64_t set, const Job* job, int64_t direction) {
   in_parts(job->threads, [=](int64_t part) { kernels->pack(job, static_cast<int>(direction), part, job->threads); });
 }
 
-// Without a packed weight: packs it first.
+// Without a packed weight: packs it first. With what lies below: the surroundings too.
 EXPORTED void glassloom_run(int64_t set, const Job* asked, int64_t direction) {
   const Kernels* kernels = sets[set].kernels;
   Job job = *asked;
@@ -132,11 +132,16 @@ EXPORTED void glassloom_run(int64_t set, const Job* asked, int64_t direction) {
     job.packed = weights.of(glassloom_packed_bytes(set, &job, direction));
     glassloom_pack(set, &job, direction);
   }
+  const auto surroundings = [=, &job](int64_t part) {
+    kernels->surroundings(&job, static_cast<int>(direction), part, job.around, room.of(kernels->surroundings_bytes(&job)));
+  };
+  if (job.from_below != nullptr && direction == FORWARD) in_parts(job.around, surroundings);
   const int64_t rows = job.batch, parts = job.threads < rows ? job.threads : rows;
   in_parts(parts, [=, &job](int64_t part) {
     const int64_t first = rows * part / parts, last = rows * (part + 1) / parts;
     kernels->run(&job, static_cast<int>(direction), first, last, room.of(kernels->room_bytes(&job, last - first)));
   });
+  if (job.from_below != nullptr && direction == BACKWARD) in_parts(job.around, surroundings);
 }
 
 EXPORTED int64_t glassloom_product_bytes(int64_t set, const Product* job) {

@@ -122,12 +122,13 @@ void pack_columns(const Weight<Number<Factors>>& weight, const Which& which, Pac
     for (int v = 0; v < VECTORS; v++) {
       const Columns columns = which(v);
       Vector<Number<Factors>> square[lanes];
-      for (Index lane = 0; lane < lanes; lane++) {
+      UNROLL for (Index lane = 0; lane < lanes; lane++) {
         const Number<Factors>* from = weight.from + (columns.column + lane) * weight.right + k;
         square[lane] = lane < columns.count ? Factors::along(from, left) : Vector<Number<Factors>>{};
       }
       transpose<Number<Factors>>(square);
-      for (Index i = 0; i < there; i++) memcpy(to + (i * VECTORS + v) * lanes, &square[i], sizeof square[i]);
+      UNROLL for (Index i = 0; i < lanes; i++)
+        if (i < there) memcpy(to + (i * VECTORS + v) * lanes, &square[i], sizeof square[i]);
     }
     to += there * VECTORS * lanes;
   }

@@ -89,7 +89,7 @@ template <class Number> INLINE void store(Number* to, Vector<Number> vector, Ind
 template <class Number, int HALF, size_t... LANE>
 INLINE void transpose_blocks(Vector<Number>* rows, std::index_sequence<LANE...>) {
   constexpr int lanes = sizeof...(LANE);
-  for (int row = 0; row < lanes; row++) {
+  UNROLL for (int row = 0; row < lanes; row++) {
     if (row & HALF) continue;
     const Vector<Number> upper = rows[row], lower = rows[row + HALF];
     rows[row] = CHOSEN(upper, lower, int(LANE & HALF ? LANE + lanes - HALF : LANE)...);
