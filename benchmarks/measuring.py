@@ -15,12 +15,16 @@ from typing import Any
 RESULTS = Path(__file__).parent / "results"
 
 
-def seconds_of(work: Callable[[], object], least: float = 0.15) -> float:
-    """Seconds of one call, over as many as fill `least` seconds."""
-    count, started = 0, time.perf_counter()
-    while (spent := time.perf_counter() - started) < least or count == 0:
+def seconds_of(work: Callable[[], object], least: float = 0.15, between: Callable[[], object] | None = None) -> float:
+    """Seconds of one call, over as many as fill `least` seconds; what is done in between two calls is not counted."""
+    count, spent = 0, 0.0
+    while spent < least:
+        started = time.perf_counter()
         work()
+        spent += time.perf_counter() - started
         count += 1
+        if between is not None:
+            between()
     return spent / count
 
 

@@ -15,6 +15,8 @@ BEGIN, END = "<!-- speed -->", "<!-- end of speed -->"
 
 TABLES = {
     "recurrent_layers": "A training step of recurrent layers, against torch's built-in in float32",
+    "recurrent_layers_avx512": "The same held to AVX-512 without its bfloat16 products, torch too",
+    "recurrent_layers_avx2": "The same held to AVX2, torch too",
     "output_layer": "The output layer with its loss; the whole step of Penn Treebank's setting 3.2a",
     "transformer_step": "A training step of a transformer, against nanoGPT",
     "time_to_quality": "Time to quality on tinyshakespeare, against nanoGPT's documented CPU recipe",
@@ -26,7 +28,8 @@ TABLES = {
 """What is measured by the script of that name, in the order of the page."""
 
 MISSED = {
-    "25 x 1 x 100": "one row fills no tile; calls from Python, autograd and products of 25 rows take most of the time",
+    "25 x 1 x 100": "one row fills no tile; half of the time is autograd and Python, and the weights come from the second "
+    "cache at every step",
     "lstm, 35 x 128 x 512": "nn.LSTM is at 85 percent of the peak by itself; what is left are gates that pass through "
     "memory between the sweep and the products, and products of torch's own",
     "100 x 64 x 128": "at width 128 rounding and packing the rows weigh against short products",
@@ -72,6 +75,20 @@ def line(row: dict[str, Any]) -> str:
     return f"| {named} | {row['measured']:.4g} {row['unit']}{spread} | {asked} | {share} | {beside} | {verdict} |"
 
 
+def script(name: str) -> str:
+    """The script behind a results file, and what it is given."""
+    name, _, instructions = name.partition("_avx")
+    return f"{name}.py" + (f" --instructions avx{instructions}" if instructions else "")
+
+
+def held(found: dict[str, Any]) -> str:
+    """To what a lesser machine's libraries were held; nothing where they were not."""
+    if not found.get("held"):
+        return ""
+    told = ", ".join(f"{name}={value}" for name, value in found["held"].items())
+    return f" Set for torch and its libraries: {told}; torch says {found['torch_instructions']}."
+
+
 def reason(name: str) -> str:
     """Why a target was missed."""
     return next((why for part, why in MISSED.items() if part in name), "not known")
@@ -91,11 +108,11 @@ def page() -> str:
         found, rows = rows_of(name)
         parts.append(f"## {title}")
         if not rows:
-            parts.append(f"Not yet measured: `python benchmarks/{name}.py`.")
+            parts.append(f"Not yet measured: `python benchmarks/{script(name)}`.")
             continue
         parts.append(
             f"`{found['command']}`, {found['date'][:10]}, {found['machine']}, torch {found['torch']}, load at the end "
-            f"{found['load']:.1f}."
+            f"{found['load']:.1f}.{held(found)}"
         )
         head = "| | measured | asked for | of the peak | autocast | |\n|---|---|---|---|---|---|\n"
         parts.append(head + "\n".join(line(row) for row in rows))

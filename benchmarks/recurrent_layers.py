@@ -1,15 +1,23 @@
 """One training step of our recurrent layers against torch's built-in ones, timed alternately in the same process.
 
-    python benchmarks/recurrent_layers.py [--rounds 9]
+    python benchmarks/recurrent_layers.py [--rounds 9] [--instructions avx2]
 
-A ratio above 1 means that ours is faster. The peer is the built-in layer in float32, also of our bfloat16 rows (where
-the processor multiplies in bfloat16), and beside those the built-in under bfloat16 autocast. The share is that of the
-processor's measured product peak in the same precision. Absolute times are no claim. The reset-before GRU has no
-built-in of its own; `nn.GRU`, another function of the same cost, is its peer.
+A ratio above 1 means that ours is faster. As in a training, every weight is changed between two steps and every
+gradient begins anew, on both sides and outside of the timing: nothing that was prepared from a weight can be used
+again. The peer is the built-in layer in float32, also of our bfloat16 rows (where the processor multiplies in
+bfloat16), and beside those the built-in under bfloat16 autocast. The share is that of the processor's measured product
+peak in the same precision. Absolute times are no claim. The reset-before GRU has no built-in of its own; `nn.GRU`,
+another function of the same cost, is its peer.
+
+`--instructions` measures a lesser machine: ours is held to that instruction set, and torch with the libraries below it
+to the same by their own switches (HELD, below). The results have a file of their own, which says what was set and what
+torch makes of it; whether MKL heeds its switch on every maker's processors is not told by it.
 """
 
 import argparse
+import os
 import statistics
+import sys
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -27,6 +35,16 @@ EMBEDDING = 200
 PRECISIONS = ["float32", "bfloat16"] if str(native.chosen()).endswith("bf16") else ["float32"]
 SHAPES = [(35, 128, 512, 2), (35, 20, 512, 2), (100, 64, 128, 2), (25, 1, 100, 1)]
 """Steps, batch, width, layers."""
+
+HELD = {
+    "avx2": {"ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2", "MKL_ENABLE_INSTRUCTIONS": "AVX2"},
+    "avx512": {
+        "ATEN_CPU_CAPABILITY": "avx512",
+        "ONEDNN_MAX_CPU_ISA": "AVX512_CORE",
+        "MKL_ENABLE_INSTRUCTIONS": "AVX512",
+    },
+}
+"""What holds torch and its libraries to an instruction set, in the environment of a process that begins."""
 
 GATES = {"rnn": 1, "gru before": 3, "gru after": 3, "lstm": 4}
 PEERS = {"rnn": nn.RNN, "gru before": nn.GRU, "gru after": nn.GRU, "lstm": nn.LSTM}
@@ -56,7 +74,7 @@ def ours(kind: str, width: int, layers: int) -> tuple[list[Tensor], Callable[[Te
                 values = gru(values, *weights, zero, reset="after", recurrent_bias=recurrent_bias)[0]
         return values
 
-    return [tensor for weights in stack for tensor in weights], run
+    return [tensor for weights in stack for tensor in weights] + (after if kind == "gru after" else []), run
 
 
 TARGETS = {
@@ -68,13 +86,22 @@ TARGETS = {
 """What was to be reached in float32 and in bfloat16, both against the built-in in float32."""
 
 
+def target_of(shape: tuple[int, int, int, int], kind: str, rounded: bool) -> float | None:
+    """What was asked of a cell at a shape; of a lesser machine only that no built-in be faster."""
+    if os.environ.get("GLASSLOOM_INSTRUCTIONS"):
+        return 1.0
+    return TARGETS[shape][kind.split()[0]][rounded]
+
+
 def product_peak(dtype: torch.dtype) -> float:
     """Floating-point operations a second of a large product, the best of several."""
     a, b = torch.randn(1536, 1536).to(dtype), torch.randn(1536, 1536).to(dtype)
     return max(2 * 1536**3 / seconds_of(partial(torch.mm, a, b), least=0.05) for _ in range(8))
 
 
-def both_passes(run: Callable[[Tensor], Tensor], inputs: Tensor, gradient: Tensor, bfloat16: bool = False) -> float:
+def both_passes(
+    run: Callable[[Tensor], Tensor], weights: list[Tensor], inputs: Tensor, gradient: Tensor, bfloat16: bool = False
+) -> float:
     """Seconds of one forward and backward pass."""
 
     def step() -> None:
@@ -82,7 +109,14 @@ def both_passes(run: Callable[[Tensor], Tensor], inputs: Tensor, gradient: Tenso
             outputs = run(inputs)
         outputs.backward(gradient.to(outputs.dtype))
 
-    return seconds_of(step)
+    def change() -> None:
+        with torch.no_grad():
+            for weight in weights:
+                weight.add_(weight.grad, alpha=-1e-6)
+                weight.grad = None
+        inputs.grad = None
+
+    return seconds_of(step, between=change)
 
 
 def measure(rounds: int) -> list[dict[str, Any]]:
@@ -92,26 +126,29 @@ def measure(rounds: int) -> list[dict[str, Any]]:
         for kind in GATES:
             inputs = torch.randn(steps, batch, EMBEDDING, requires_grad=True)
             gradient = torch.randn(steps, batch, width)
-            _, run = ours(kind, width, layers)
+            weights, run = ours(kind, width, layers)
             peer = PEERS[kind](EMBEDDING, width, layers)
             flops = sum(
                 6 * steps * batch * GATES[kind] * width * (n + width) for n in [EMBEDDING] + [width] * (layers - 1)
             )
             shape = {"cell": kind, "steps": steps, "batch": batch, "width": width, "layers": layers}
-            theirs = partial(both_passes, lambda values, peer=peer: peer(values)[0], inputs, gradient)
+            theirs = partial(
+                both_passes, lambda values, peer=peer: peer(values)[0], list(peer.parameters()), inputs, gradient
+            )
             for precision in PRECISIONS:
                 rounded = precision == "bfloat16"
-                pairs = in_turns(partial(both_passes, run, inputs, gradient, rounded), theirs, rounds)
+                mine_alike = partial(both_passes, run, weights, inputs, gradient, rounded)
+                pairs = in_turns(mine_alike, theirs, rounds)
                 mine = statistics.median(mine for mine, _ in pairs)
                 row = {"name": f"{kind}, {steps} x {batch} x {width}, {layers} layers, {precision}", "unit": "times"}
                 row |= {**shape, "precision": precision, **compared(pairs)}
-                target = TARGETS[steps, batch, width, layers][kind.split()[0]][rounded]
+                target = target_of((steps, batch, width, layers), kind, rounded)
                 row |= {"target": target, "measured": row["ratio"], "better": "higher"}
                 row["met"] = None if target is None else row["ratio"] >= target
                 row["share_of_peak"] = flops / mine / product_peak(getattr(torch, precision))
                 if rounded:
-                    alike = partial(both_passes, run, inputs, gradient, True), partial(theirs, True)
-                    row["against_autocast"] = compared(in_turns(*alike, max(3, rounds // 2)))["ratio"]
+                    alike = in_turns(mine_alike, partial(theirs, True), max(3, rounds // 2))
+                    row["against_autocast"] = compared(alike)["ratio"]
                 rows.append(row)
     return rows
 
@@ -124,16 +161,30 @@ def main(rounds: int = 9) -> None:
         beside = f"autocast {row['against_autocast']:.2f}" if "against_autocast" in row else ""
         share = f"{row['share_of_peak']:.0%} of the peak"
         print(f"{row['name']:<48} {spread_in_words(row)}  {asked:<10} {share:<16} {beside}")
+    held = os.environ.get("GLASSLOOM_INSTRUCTIONS")
     write(
-        "recurrent_layers",
-        "python benchmarks/recurrent_layers.py",
+        "recurrent_layers" + (f"_{held}" if held else ""),
+        "python benchmarks/recurrent_layers.py" + (f" --instructions {held}" if held else ""),
         rows,
         threads=torch.get_num_threads(),
         kernels=native.chosen(),
+        torch_instructions=torch.backends.cpu.get_cpu_capability(),
+        held={name: os.environ[name] for name in HELD.get(held or "", {})},
     )
 
 
+def hold(instructions: str) -> None:
+    """Begin this process anew, ours and torch held to an instruction set."""
+    environment = {**os.environ, **HELD[instructions], "GLASSLOOM_INSTRUCTIONS": instructions}
+    if environment != os.environ:
+        os.execve(sys.executable, [sys.executable, *sys.argv], environment)
+
+
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=9)
-    main(parser.parse_args().rounds)
+    parser.add_argument("--instructions", choices=HELD, help="measure a machine with no more than these")
+    given = parser.parse_args()
+    if given.instructions:
+        hold(given.instructions)
+    main(given.rounds)

@@ -25,10 +25,9 @@ template <class Real> static void* filled(std::vector<std::vector<Real>>& arrays
 }
 
 template <class Real> static void both_directions(int64_t set, Job job) {
-  const int64_t gates = job.cell == LSTM_CELL ? 4 : job.cell == RNN_TANH || job.cell == RNN_RELU ? 1 : 3;
-  const int64_t layer = job.batch * job.width, whole = job.steps * layer;
+  const int64_t gates = gates_of(job.cell), layer = job.batch * job.width, whole = job.steps * layer;
   std::vector<std::vector<Real>> arrays;
-  arrays.reserve(16);
+  arrays.reserve(20);
   job.weight = filled(arrays, gates * job.width * job.width);
   job.recurrent_bias = filled(arrays, job.width);
   job.gates = filled(arrays, gates * whole);
@@ -38,6 +37,16 @@ template <class Real> static void both_directions(int64_t set, Job job) {
   job.from_outputs = filled(arrays, whole);
   job.incoming = filled(arrays, layer);
   job.cell_incoming = filled(arrays, layer);
+  if (job.inputs > 0) {
+    job.from_below = filled(arrays, job.steps * job.batch * job.inputs);
+    job.input_weight = filled(arrays, gates * job.width * job.inputs);
+    job.bias = filled(arrays, gates * job.width);
+    job.to_below = filled(arrays, job.steps * job.batch * job.inputs);
+    job.to_weight = filled(arrays, gates * job.width * job.inputs);
+    job.to_recurrent = filled(arrays, gates * job.width * job.width);
+    job.to_bias = filled(arrays, gates * job.width);
+    job.to_recurrent_bias = filled(arrays, job.width);
+  }
   for (int64_t direction : {FORWARD, BACKWARD}) {
     std::vector<char> packed(static_cast<size_t>(glassloom_packed_bytes(set, &job, direction)));
     job.packed = packed.data();
@@ -110,15 +119,17 @@ int main() {
   int ran = 0;
   for (int64_t set = 0; set < glassloom_sets(); set++)
     for (int64_t cell = RNN_TANH; cell <= LSTM_CELL; cell++)
-      for (const auto& shape : shapes) {
-        Job job{};
-        job.cell = cell, job.steps = shape[0], job.batch = shape[1], job.width = shape[2], job.threads = 2;
-        job.precision = FLOAT32;
-        both_directions<float>(set, job);
-        job.precision = FLOAT64;
-        both_directions<double>(set, job);
-        ran += 2;
-      }
+      for (const auto& shape : shapes)
+        for (int64_t inputs : {0, 1, 3, 35}) {
+          Job job{};
+          job.cell = cell, job.steps = shape[0], job.batch = shape[1], job.width = shape[2], job.threads = 2;
+          job.inputs = inputs, job.around = 2;
+          job.precision = FLOAT32;
+          both_directions<float>(set, job);
+          job.precision = FLOAT64;
+          both_directions<double>(set, job);
+          ran += 2;
+        }
   for (int64_t set = 0; set < glassloom_sets(); set++)
     for (int64_t vocabulary : {1, 3, 16, 65, 129}) {
       losses<float, float>(set, FLOAT32, 3, vocabulary);

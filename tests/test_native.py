@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from glassloom.errors import Notice
 from glassloom.kernels import native
 from glassloom.kernels.gru import gru
 from glassloom.kernels.lstm import lstm
@@ -59,7 +60,22 @@ def furthest(ours: list[Tensor], theirs: list[Tensor]) -> float:
 
 def test_the_kernels_were_built_here() -> None:
     assert shutil.which("c++") is None or "portable" in SETS
-    assert native.chosen() == (SETS[-1] if SETS else None)
+    assert native.chosen() == native.preferred(SETS, os.environ.get("GLASSLOOM_INSTRUCTIONS"))
+
+
+def test_the_environment_can_name_an_instruction_set_and_is_told_where_it_does_not_run() -> None:
+    sets = ["portable", "avx2", "avx512"]
+    assert [native.preferred(sets, asked) for asked in (None, "", "avx2", "none")] == ["avx512", "avx512", "avx2", None]
+    with pytest.warns(Notice, match=r"avx3, .* \(portable, avx2, avx512, none do\): avx512 is used"):
+        assert native.preferred(sets, "avx3") == "avx512"
+
+
+@pytest.mark.skipif(not SETS, reason="the kernels were not built")
+def test_a_process_begins_with_the_instruction_set_of_its_environment() -> None:
+    told = "from glassloom.kernels import native; print(native.chosen())"
+    environment = {**os.environ, "GLASSLOOM_INSTRUCTIONS": "portable"}
+    ran = subprocess.run([sys.executable, "-c", told], env=environment, capture_output=True, text=True, check=True)
+    assert ran.stdout.strip() == "portable"
 
 
 @pytest.mark.parametrize("shape", [*SHAPES, (2, 25, 3, 520)], ids=str)
@@ -124,6 +140,20 @@ def test_a_product_of_rounded_factors_is_summed_in_float32(shape: tuple[int, int
         assert (turned - exact).abs().max() < 1e-5 * depth**0.5 * 5
 
 
+@pytest.mark.parametrize("cell", ["rnn", "before", "after", "lstm"])
+def test_a_short_sequence_of_one_row_is_not_rounded_and_gives_only_what_is_wanted(cell: str) -> None:
+    given = arguments(cell, (25, 1, 40, 36), torch.float32)
+    turned = [one.detach().t().contiguous().t().requires_grad_() for one in given[1:3]]
+    for name in SETS:
+        with native.using(name), torch.autocast("cpu", torch.bfloat16):
+            rounded = layer(cell, [given[0].detach(), *turned, *given[3:]])[0]
+        with native.using(None):
+            plain = layer(cell, given)[0]
+        assert furthest([rounded.detach()], [plain.detach()]) < 2e-5
+        found = torch.autograd.grad(rounded.square().sum(), turned)
+        assert furthest(list(found), list(torch.autograd.grad(plain.square().sum(), given[1:3]))) < 2e-5
+
+
 def test_weights_that_change_without_counting_are_seen() -> None:
     losses: dict[str | None, list[float]] = {}
     for name in (None, *SETS):
@@ -139,15 +169,6 @@ def test_weights_that_change_without_counting_are_seen() -> None:
     for found in losses.values():
         assert found == pytest.approx(losses[None], rel=1e-5)
         assert found[-1] < 0.98 * found[0]
-
-
-def test_packed_weights_of_models_that_are_gone_do_not_pile_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(native, "KEPT_BYTES", 100_000)
-    for width in range(40, 72):
-        given = arguments("lstm", (2, 2, 3, width), torch.float32)
-        assert furthest(both_ways("lstm", given, native.chosen()), both_ways("lstm", given, None)) < 2e-5
-    held = sum(one.weight.nbytes + one.content.nbytes for one in native._packed.values())
-    assert len(native._packed) == 1 or held <= 100_000
 
 
 def test_a_library_of_other_sources_is_not_used(tmp_path: Path) -> None:
@@ -202,6 +223,6 @@ def test_no_kernel_reads_or_writes_beyond_its_arrays(tmp_path: Path) -> None:
     )
     ran = subprocess.run([str(tmp_path / "shapes")], capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stderr[-2000:]
-    cells, losses, products = 5 * 2 * 7, 5 * 3, 7 * 2 * 2  # cells, precisions and shapes; vocabularies and precisions
+    cells, losses, products = 5 * 2 * 7 * 4, 5 * 3, 7 * 2 * 2  # cells, precisions, shapes, inputs; losses
     drops, attentions = 4 * 2, 5 * 2  # periods and precisions; shapes and precisions
     assert int(ran.stdout) == len(sets) * (cells + losses + products + drops + attentions)

@@ -42,7 +42,6 @@ from glassloom.kernels import native, sequence
 from glassloom.kernels.cuda import cudnn
 from glassloom.kernels.products import (
     accumulate,
-    input_gradients,
     private,
     product,
     product_dtype,
@@ -51,7 +50,6 @@ from glassloom.kernels.products import (
     stacked,
     states_from,
     tanh_slope,
-    weight_gradient,
     without_autocast,
 )
 from glassloom.kernels.rnn import See
@@ -80,7 +78,7 @@ def gru(
     >>> outputs.shape, final[0, 0].item()          # all gates half open on a candidate of zero: 1/2 to the fourth
     (torch.Size([4, 2, 5]), 0.0625)
     """
-    dtype = product_dtype(inputs)
+    dtype = sequence.factors_dtype(inputs)
     if reset == "after" and recurrent_bias is None:
         recurrent_bias = bias.new_zeros(initial.shape[-1])
     with without_autocast(inputs):
@@ -111,14 +109,15 @@ def run(
 
     That is, `time batch width`, with reset before: r h; after: u, the candidate's recurrent product.
     """
-    gates = project(inputs, input_weight, bias, dtype)
+    gates = inputs.new_empty(*inputs.shape[:2], len(recurrent_weight))
     states = states_from(initial, len(inputs))
     beside = torch.empty_like(states[1:])
     if sequence.serves(gates, dtype):
+        layer = sequence.Layer(inputs, input_weight, recurrent_weight, bias, dtype)
         more = {} if recurrent_bias is None else {"recurrent_bias": recurrent_bias.contiguous()}
-        sequence.run(CELLS[reset], recurrent_weight, dtype, native.FORWARD,
-                     gates=gates, states=states, beside=beside, **more)  # fmt: skip
+        sequence.forward(CELLS[reset], layer, gates, gates=gates, states=states, beside=beside, **more)
     else:
+        project(inputs, input_weight, bias, dtype, out=gates)
         recurrent = recurrent_weight.to(dtype).t()
         if recurrent_bias is None:
             forward_before(gates, states, beside, recurrent)
@@ -186,7 +185,7 @@ def backward_before(
 
 
 def backward_after(
-    gates: Tensor, states: Tensor, beside: Tensor, from_outputs: Tensor, incoming: Tensor, recurrent: Tensor
+    gates: Tensor, states: Tensor, from_outputs: Tensor, incoming: Tensor, recurrent: Tensor, beside: Tensor
 ) -> tuple[Tensor, Tensor, Tensor]:
     """The right column of this file's head: the gradients of the gates' arguments, of u, and of the first state."""
     width = states.shape[-1]
@@ -225,36 +224,26 @@ class GRUFunction(torch.autograd.Function):
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, from_outputs: Tensor, from_final: Tensor) -> tuple[Tensor | None, ...]:
         inputs, input_weight, recurrent_weight, bias, recurrent_bias, states, gates, beside = ctx.saved_tensors
-        width, before, is_after = states.shape[-1], states[:-1], ctx.reset == "after"
         with without_autocast(states):
             if ctx.overwritten:  # a second backward pass over the same forward pass
                 again = inputs, input_weight, recurrent_weight, bias, states[0], ctx.reset, recurrent_bias, ctx.dtype
                 states, gates, beside = run(*again)
             ctx.overwritten = sequence.serves(gates, ctx.dtype)
+            layer = sequence.Layer(inputs, input_weight, recurrent_weight, bias, ctx.dtype)
+            cell, wanted = CELLS[ctx.reset], ctx.needs_input_grad[0]
             if ctx.overwritten:
-                derivative, incoming, from_product = gates, private(from_final), beside
-                sequence.run(CELLS[ctx.reset], recurrent_weight, ctx.dtype, native.BACKWARD,
-                             gates=gates, states=states, beside=beside, from_outputs=from_outputs.contiguous(),
-                             incoming=incoming, cell_incoming=torch.empty_like(incoming))  # fmt: skip
+                incoming = private(from_final)
+                found = sequence.backward(cell, layer, wanted, gates=gates, states=states, beside=beside,
+                                          from_outputs=from_outputs.contiguous(), incoming=incoming,
+                                          cell_incoming=torch.empty_like(incoming))  # fmt: skip
             else:
-                recurrent = recurrent_weight.to(ctx.dtype)
-                if is_after:
-                    derivative, from_product, incoming = backward_after(
-                        gates, states, beside, from_outputs, from_final, recurrent
-                    )
+                known = gates, states, from_outputs, from_final, recurrent_weight.to(ctx.dtype)
+                if ctx.reset == "after":
+                    derivative, beside, incoming = backward_after(*known, beside)
                 else:
-                    derivative, incoming = backward_before(gates, states, from_outputs, from_final, recurrent)
-            from_inputs, from_weight, from_bias = input_gradients(
-                derivative, inputs, input_weight, ctx.dtype, ctx.needs_input_grad[0]
-            )
-            met_states = weight_gradient(derivative[..., : 2 * width], before, ctx.dtype)
-            if is_after:
-                met_product = weight_gradient(from_product, before, ctx.dtype)
-            else:
-                met_product = weight_gradient(derivative[..., 2 * width :], beside, ctx.dtype)
-            from_recurrent_bias = from_product.sum((0, 1)) if is_after else None
-        from_recurrent = torch.cat([met_states, met_product])
-        return from_inputs, from_weight, from_recurrent, from_bias, incoming, None, from_recurrent_bias, None
+                    derivative, incoming = backward_before(*known)
+                found = sequence.gradients(cell, layer, wanted, derivative, states, beside)
+        return *found[:4], incoming, None, found.recurrent_bias, None
 
 
 def gru_steps(

@@ -30,7 +30,6 @@ from glassloom.kernels import native, sequence
 from glassloom.kernels.cuda import cudnn
 from glassloom.kernels.products import (
     accumulate,
-    input_gradients,
     private,
     product,
     product_dtype,
@@ -39,7 +38,6 @@ from glassloom.kernels.products import (
     stacked,
     states_from,
     tanh_slope,
-    weight_gradient,
     without_autocast,
 )
 from glassloom.kernels.rnn import See
@@ -62,7 +60,7 @@ def lstm(
     >>> outputs.shape, cell[0, 0].item()           # the forget gate half open, three times
     (torch.Size([3, 2, 5]), 0.125)
     """
-    dtype = product_dtype(inputs)
+    dtype = sequence.factors_dtype(inputs)
     with without_autocast(inputs):
         if dtype != inputs.dtype or dtype != initial.dtype:
             inputs, initial, initial_cell = (part.to(bias.dtype) for part in (inputs, initial, initial_cell))
@@ -86,13 +84,14 @@ def run(
     dtype: torch.dtype,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """The forward pass: states and cells (`time+1 batch width`), tanh(c') and the gates (`time batch gates`)."""
-    gates = project(inputs, input_weight, bias, dtype)
+    gates = inputs.new_empty(*inputs.shape[:2], len(recurrent_weight))
     states, cells = states_from(initial, len(inputs)), states_from(initial_cell, len(inputs))
     shown = torch.empty_like(states[1:])
     if sequence.serves(gates, dtype):
-        sequence.run(native.Cell.LSTM, recurrent_weight, dtype, native.FORWARD,
-                     gates=gates, states=states, cells=cells, beside=shown)  # fmt: skip
+        layer = sequence.Layer(inputs, input_weight, recurrent_weight, bias, dtype)
+        sequence.forward(native.Cell.LSTM, layer, gates, gates=gates, states=states, cells=cells, beside=shown)
     else:
+        project(inputs, input_weight, bias, dtype, out=gates)
         forward_steps(gates, states, cells, shown, recurrent_weight.to(dtype).t())
     return states, cells, shown, gates
 
@@ -163,20 +162,19 @@ class LSTMFunction(torch.autograd.Function):
                 first = states[0], cells[0]
                 states, cells, shown, gates = run(inputs, input_weight, recurrent_weight, bias, *first, ctx.dtype)
             ctx.overwritten = sequence.serves(gates, ctx.dtype)
+            layer = sequence.Layer(inputs, input_weight, recurrent_weight, bias, ctx.dtype)
+            wanted = ctx.needs_input_grad[0]
             if ctx.overwritten:
-                derivative, incoming, cell = gates, private(from_hidden), private(from_cell)
-                sequence.run(native.Cell.LSTM, recurrent_weight, ctx.dtype, native.BACKWARD,
-                             gates=gates, states=states, cells=cells, beside=shown,
-                             from_outputs=from_outputs.contiguous(), incoming=incoming, cell_incoming=cell)  # fmt: skip
+                incoming, cell = private(from_hidden), private(from_cell)
+                found = sequence.backward(native.Cell.LSTM, layer, wanted, gates=gates, states=states, cells=cells,
+                                          beside=shown, from_outputs=from_outputs.contiguous(), incoming=incoming,
+                                          cell_incoming=cell)  # fmt: skip
             else:
                 derivative, incoming, cell = backward_steps(
                     gates, cells, shown, from_outputs, from_hidden, from_cell, recurrent_weight.to(ctx.dtype)
                 )
-            from_inputs, from_weight, from_bias = input_gradients(
-                derivative, inputs, input_weight, ctx.dtype, ctx.needs_input_grad[0]
-            )
-            from_recurrent = weight_gradient(derivative, states[:-1], ctx.dtype)
-        return from_inputs, from_weight, from_recurrent, from_bias, incoming, cell, None
+                found = sequence.gradients(native.Cell.LSTM, layer, wanted, derivative, states)
+        return *found[:4], incoming, cell, None
 
 
 def lstm_steps(

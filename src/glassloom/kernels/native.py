@@ -1,12 +1,14 @@
 """The kernels in C++ (folder native/), where they were built; without them plain torch does the same.
 
-One shared library holds every instruction set's build; the best that the machine runs is used. It is called through
-ctypes, needs no torch headers, and runs on torch's own threads.
+One shared library holds every instruction set's build; the best that the machine runs is used, or the one that the
+environment variable GLASSLOOM_INSTRUCTIONS names. It is called through ctypes, needs no torch headers, and runs on
+torch's own threads.
 """
 
 import ctypes
+import os
 import sysconfig
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import IntEnum
@@ -15,9 +17,15 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from glassloom.errors import notice
+
 FOLDER = Path(__file__).parents[1] / "native"
 LITTLE = 100_000
 """Below so many products a step (rows x width x width) another thread costs more than it does."""
+
+
+SHORT = 64
+"""Of at most so many rows (steps x batch) the products around the steps are done by `run`, too."""
 
 
 class Cell(IntEnum):
@@ -38,12 +46,16 @@ class Job(ctypes.Structure):
     """native/job.h, field by field."""
 
     _fields_ = (
-        *((name, ctypes.c_int64) for name in ("cell", "precision", "steps", "batch", "width", "threads")),
+        *(
+            (name, ctypes.c_int64)
+            for name in ("cell", "precision", "steps", "batch", "width", "threads", "inputs", "around")
+        ),
         *(
             (name, ctypes.c_void_p)
             for name in (
                 "weight", "packed", "recurrent_bias", "gates", "states", "cells", "beside", "from_outputs",
-                "incoming", "cell_incoming",
+                "incoming", "cell_incoming", "from_below", "input_weight", "bias", "to_below", "to_weight",
+                "to_recurrent", "to_bias", "to_recurrent_bias",
             )
         ),
     )  # fmt: skip
@@ -102,9 +114,6 @@ def load(folder: Path = FOLDER) -> Library | None:
             ("sets", ctypes.c_int64, ()),
             ("set_name", ctypes.c_char_p, (ctypes.c_int64,)),
             ("set_runs", ctypes.c_int64, (ctypes.c_int64,)),
-            ("same", ctypes.c_int64, (ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64)),
-            ("packed_bytes", ctypes.c_int64, (ctypes.c_int64, ctypes.c_void_p, ctypes.c_int64)),
-            ("pack", None, (ctypes.c_int64, ctypes.c_void_p, ctypes.c_int64)),
             ("run", None, (ctypes.c_int64, ctypes.c_void_p, ctypes.c_int64)),
             ("product_bytes", ctypes.c_int64, (ctypes.c_int64, ctypes.c_void_p)),
             ("product", None, (ctypes.c_int64, ctypes.c_void_p)),
@@ -135,8 +144,26 @@ def torch_threads() -> int | None:
     return None
 
 
+def preferred(sets: Sequence[str], asked: str | None) -> str | None:
+    """The instruction set to begin with, of those that run here, the best last: the one asked for, else the best.
+
+    "none" asks for plain torch. One that does not run here is answered with a notice.
+
+    >>> preferred(["portable", "avx2"], None), preferred(["portable", "avx2"], "portable"), preferred([], "none")
+    ('avx2', 'portable', None)
+    """
+    best = sets[-1] if sets else None
+    if not asked or asked in sets:
+        return asked or best
+    if asked != "none":
+        there = ", ".join([*sets, "none"])
+        notice(f"GLASSLOOM_INSTRUCTIONS is {asked}, which does not run here ({there} do): {best or 'none'} is used.")
+        return best
+    return None
+
+
 LIBRARY = load()
-_chosen: list[str | None] = [next(reversed(LIBRARY.sets)) if LIBRARY else None]
+_chosen = [preferred(list(LIBRARY.sets) if LIBRARY else [], os.environ.get("GLASSLOOM_INSTRUCTIONS"))]
 
 
 def chosen() -> str | None:
@@ -216,51 +243,27 @@ def softmax(logits: Tensor, bias: Tensor | None, targets: Tensor, weights: Tenso
     return nats
 
 
-@dataclass(frozen=True)
-class Packed:
-    """A weight packed for one direction, and what the weight was then."""
-
-    weight: Tensor
-    content: Tensor
-
-
-_packed: dict[tuple[object, ...], Packed] = {}
-KEPT_BYTES = 256 * 2**20
-"""So much of packed weights and their copies is kept, and always the newest: those of models that are gone go first."""
-
-
-def packed(job: Job, weight: Tensor, direction: int) -> Tensor:
-    """The recurrent weight as the kernels read it: packed again where it is not to the bit what it was.
-
-    A tensor's version does not tell: torch's fused optimizers change weights without counting.
-    """
-    assert LIBRARY is not None
-    name = str(chosen())
-    key = (weight.data_ptr(), weight.shape, weight.dtype, job.cell, job.precision, direction, name)
-    known = _packed.get(key)
-    if known is None:
-        size = LIBRARY.functions.glassloom_packed_bytes(LIBRARY.sets[name], ctypes.byref(job), direction)
-        known = Packed(torch.empty_like(weight), torch.empty(size, dtype=torch.uint8))
-    elif LIBRARY.functions.glassloom_same(known.weight.data_ptr(), weight.data_ptr(), weight.nbytes):
-        return known.content
-    ctypes.memmove(known.weight.data_ptr(), weight.data_ptr(), weight.nbytes)
-    job.weight, job.packed = weight.data_ptr(), known.content.data_ptr()
-    LIBRARY.functions.glassloom_pack(LIBRARY.sets[name], ctypes.byref(job), direction)
-    _packed.pop(key, None)
-    _packed[key] = known
-    while len(_packed) > 1 and sum(one.weight.nbytes + one.content.nbytes for one in _packed.values()) > KEPT_BYTES:
-        _packed.pop(next(iter(_packed)))
-    return known.content
+def is_short(inputs: Tensor, dtype: torch.dtype) -> bool:
+    """Whether a sequence that is run here is so short that `run` does the products around its steps, too."""
+    steps, batch, _ = inputs.shape
+    return inputs.device.type == "cpu" and dtype == inputs.dtype and steps * batch <= SHORT and serves(inputs, dtype)
 
 
 def run(cell: Cell, weight: Tensor, dtype: torch.dtype, direction: int, **arrays: Tensor) -> None:
-    """A whole sequence in one direction; `arrays` are contiguous, named and shaped as in native/job.h."""
+    """A whole sequence in one direction; `arrays` are contiguous, named and shaped as in native/job.h.
+
+    The weight is packed each time: that costs no more than to find out whether it has changed.
+    """
     assert LIBRARY is not None
     steps, batch, width = arrays["states"].shape
     threads = torch.get_num_threads() if batch > 1 and batch * width * width > LITTLE else 1
     job = Job(cell, PRECISIONS[dtype], steps - 1, batch, width, threads)
-    content = packed(job, weight.contiguous(), direction)  # a name keeps it alive while the kernel runs
-    job.packed = content.data_ptr()
+    if "from_below" in arrays:
+        job.inputs = arrays["from_below"].shape[-1]
+        products = arrays["from_below"].numel() * len(weight)
+        job.around = torch.get_num_threads() if products > 10 * LITTLE else 1
+    weight = weight.contiguous()
+    job.weight = weight.data_ptr()
     for name, array in arrays.items():
         setattr(job, name, array.data_ptr())
     LIBRARY.functions.glassloom_run(LIBRARY.sets[str(chosen())], ctypes.byref(job), direction)

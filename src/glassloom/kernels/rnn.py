@@ -24,14 +24,12 @@ from glassloom.kernels import native, sequence
 from glassloom.kernels.cuda import cudnn
 from glassloom.kernels.products import (
     accumulate,
-    input_gradients,
     private,
     product,
     product_dtype,
     project,
     stacked,
     states_from,
-    weight_gradient,
     without_autocast,
 )
 
@@ -58,7 +56,7 @@ def rnn(
     >>> outputs.flatten().tolist() == [torch.tanh(torch.tensor(3.0)).item(), final.item()]
     True
     """
-    dtype = product_dtype(inputs)
+    dtype = sequence.factors_dtype(inputs)
     with without_autocast(inputs):
         if dtype != inputs.dtype or dtype != initial.dtype:
             inputs, initial = inputs.to(bias.dtype), initial.to(bias.dtype)
@@ -82,10 +80,11 @@ def run(
 ) -> Tensor:
     """The forward pass: the states from the initial to the last one, `time+1 batch width`."""
     states = states_from(initial, len(inputs))
-    project(inputs, input_weight, bias, dtype, out=states[1:])
     if sequence.serves(states, dtype):
-        sequence.run(CELLS[activation], recurrent_weight, dtype, native.FORWARD, states=states)
+        layer = sequence.Layer(inputs, input_weight, recurrent_weight, bias, dtype)
+        sequence.forward(CELLS[activation], layer, states[1:], states=states)
         return states
+    project(inputs, input_weight, bias, dtype, out=states[1:])
     recurrent = recurrent_weight.to(dtype).t()
     add = Tensor.addmm_ if recurrent.dtype == states.dtype else accumulate
     activate = torch.tanh_ if activation == "tanh" else torch.relu_
@@ -126,27 +125,26 @@ class RNNFunction(torch.autograd.Function):
         dtype: torch.dtype,
     ) -> tuple[Tensor, Tensor]:
         states = run(inputs, input_weight, recurrent_weight, bias, initial, activation, dtype)
-        ctx.save_for_backward(inputs, input_weight, recurrent_weight, states)
+        ctx.save_for_backward(inputs, input_weight, recurrent_weight, bias, states)
         ctx.activation, ctx.dtype = activation, dtype
         return states[1:], states[-1].clone()
 
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, from_outputs: Tensor, from_final: Tensor) -> tuple[Tensor | None, ...]:
-        inputs, input_weight, recurrent_weight, states = ctx.saved_tensors
+        inputs, input_weight, recurrent_weight, bias, states = ctx.saved_tensors
+        layer = sequence.Layer(inputs, input_weight, recurrent_weight, bias, ctx.dtype)
+        cell, wanted = CELLS[ctx.activation], ctx.needs_input_grad[0]
         with without_autocast(states):
             if sequence.serves(states, ctx.dtype):
                 derivative, incoming = torch.empty_like(states[1:]), private(from_final)
-                sequence.run(CELLS[ctx.activation], recurrent_weight, ctx.dtype, native.BACKWARD, gates=derivative,
-                             states=states, from_outputs=from_outputs.contiguous(), incoming=incoming)  # fmt: skip
+                found = sequence.backward(cell, layer, wanted, gates=derivative, states=states,
+                                          from_outputs=from_outputs.contiguous(), incoming=incoming)  # fmt: skip
             else:
                 recurrent = recurrent_weight.to(ctx.dtype)
                 derivative, incoming = backward_steps(states, from_outputs, from_final, ctx.activation, recurrent)
-            from_inputs, from_weight, from_bias = input_gradients(
-                derivative, inputs, input_weight, ctx.dtype, ctx.needs_input_grad[0]
-            )
-            from_recurrent = weight_gradient(derivative, states[:-1], ctx.dtype)
-        return from_inputs, from_weight, from_recurrent, from_bias, incoming, None, None
+                found = sequence.gradients(cell, layer, wanted, derivative, states)
+        return *found[:4], incoming, None, None
 
 
 def rnn_steps(

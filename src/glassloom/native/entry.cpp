@@ -75,7 +75,7 @@ template <class Part> void in_parts(int64_t parts, const Part& part) {
   }
 }
 
-// What a thread packs rows into: kept, and grown where it is too small.
+// What a thread packs into: kept, and grown where it is too small.
 struct Room {
   void* memory = nullptr;
   int64_t size = 0;
@@ -91,7 +91,7 @@ struct Room {
   }
   ~Room() { free(memory); }
 };
-thread_local Room room;
+thread_local Room room, weights;  // rows; a whole weight, packed by the thread that calls
 
 }  // namespace
 
@@ -115,11 +115,6 @@ EXPORTED const char* glassloom_set_name(int64_t set) { return sets[set].name; }
 
 EXPORTED int64_t glassloom_set_runs(int64_t set) { return runs_here(sets[set].name) ? 1 : 0; }
 
-// Whether two arrays are the same to the bit.
-EXPORTED int64_t glassloom_same(const void* one, const void* other, int64_t bytes) {
-  return memcmp(one, other, static_cast<size_t>(bytes)) == 0;
-}
-
 EXPORTED int64_t glassloom_packed_bytes(int64_t set, const Job* job, int64_t direction) {
   return sets[set].kernels->packed_bytes(job, static_cast<int>(direction));
 }
@@ -129,13 +124,24 @@ EXPORTED void glassloom_pack(int64_t set, const Job* job, int64_t direction) {
   in_parts(job->threads, [=](int64_t part) { kernels->pack(job, static_cast<int>(direction), part, job->threads); });
 }
 
-EXPORTED void glassloom_run(int64_t set, const Job* job, int64_t direction) {
+// Without a packed weight: packs it first. With what lies below: the surroundings too.
+EXPORTED void glassloom_run(int64_t set, const Job* asked, int64_t direction) {
   const Kernels* kernels = sets[set].kernels;
-  const int64_t rows = job->batch, parts = job->threads < rows ? job->threads : rows;
-  in_parts(parts, [=](int64_t part) {
+  Job job = *asked;
+  if (job.packed == nullptr) {
+    job.packed = weights.of(glassloom_packed_bytes(set, &job, direction));
+    glassloom_pack(set, &job, direction);
+  }
+  const auto surroundings = [=, &job](int64_t part) {
+    kernels->surroundings(&job, static_cast<int>(direction), part, job.around, room.of(kernels->surroundings_bytes(&job)));
+  };
+  if (job.from_below != nullptr && direction == FORWARD) in_parts(job.around, surroundings);
+  const int64_t rows = job.batch, parts = job.threads < rows ? job.threads : rows;
+  in_parts(parts, [=, &job](int64_t part) {
     const int64_t first = rows * part / parts, last = rows * (part + 1) / parts;
-    kernels->run(job, static_cast<int>(direction), first, last, room.of(kernels->room_bytes(job, last - first)));
+    kernels->run(&job, static_cast<int>(direction), first, last, room.of(kernels->room_bytes(&job, last - first)));
   });
+  if (job.from_below != nullptr && direction == BACKWARD) in_parts(job.around, surroundings);
 }
 
 EXPORTED int64_t glassloom_product_bytes(int64_t set, const Product* job) {

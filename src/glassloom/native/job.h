@@ -11,11 +11,14 @@ enum Cell { RNN_TANH, RNN_RELU, GRU_RESET_BEFORE, GRU_RESET_AFTER, LSTM_CELL };
 enum Precision { FLOAT32, FLOAT64, BFLOAT16 };  // of the products' factors; all else is float32 with BFLOAT16
 enum Direction { FORWARD, BACKWARD };
 
+static inline int64_t gates_of(int64_t cell) { return cell == LSTM_CELL ? 4 : cell == RNN_TANH || cell == RNN_RELU ? 1 : 3; }
+
 // One layer over a whole sequence. Arrays lie row by row; T steps, B rows, H units, G gates.
 struct Job {
   int64_t cell, precision, steps, batch, width, threads;
+  int64_t inputs, around;      // of a short sequence: entries of an input; threads of what surrounds its steps
   const void* weight;          // recurrent, G*H x H, gates in torch's order
-  void* packed;                // the same for one direction, as `pack` made it
+  void* packed;                // the same for one direction, as `pack` made it; null: `run` packs it
   const void* recurrent_bias;  // H, of GRU_RESET_AFTER
   void* gates;                 // T B G*H: forward, arguments in and activations out; backward, to arguments' gradients
   void* states;                // T+1 B H, the first given; an RNN's arguments come in where its states go out
@@ -25,6 +28,15 @@ struct Job {
   const void* from_outputs;    // T B H, the gradient of the states
   void* incoming;              // B H, in: the gradient of the last state; out: of the first
   void* cell_incoming;         // B H, the same of the cell; GRU before: room for the gradient of reset * state
+  // A short sequence's surroundings; all null where the caller multiplies by himself.
+  const void* from_below;      // T B inputs
+  const void* input_weight;    // G*H x inputs
+  const void* bias;            // G*H
+  void* to_below;              // T B inputs, the gradient of `from_below`, or null; and of the others:
+  void* to_weight;             // G*H x inputs
+  void* to_recurrent;          // G*H x H
+  void* to_bias;               // G*H
+  void* to_recurrent_bias;     // H, of GRU_RESET_AFTER
 };
 
 // Rows times a weight: to = from weight + bias. Element (k, n) of the weight stands at weight[k * down + n * right].
@@ -73,6 +85,8 @@ struct Kernels {
   void (*pack)(const struct Job*, int direction, int64_t part, int64_t parts);
   int64_t (*room_bytes)(const struct Job*, int64_t rows);
   void (*run)(const struct Job*, int direction, int64_t first, int64_t last, void* room);  // rows first..last
+  int64_t (*surroundings_bytes)(const struct Job*);
+  void (*surroundings)(const struct Job*, int direction, int64_t part, int64_t parts, void* room);
   int64_t (*product_bytes)(const struct Product*, int part);  // of the packed weight (0), of a thread's room (1)
   void (*pack_product)(const struct Product*, int64_t part, int64_t parts);
   void (*product)(const struct Product*, int64_t first, int64_t last, void* room);

@@ -3,6 +3,7 @@
 #include "gru.h"
 #include "lstm.h"
 #include "rnn.h"
+#include "short.h"
 #include "softmax.h"
 
 #define JOIN(one, two) one##two
@@ -60,6 +61,21 @@ void run(const Job* job, int direction, int64_t first, int64_t last, void* room)
   });
 }
 
+int64_t surroundings_bytes(const Job* job) {
+  return short_room(*job) * (job->precision == FLOAT64 ? 8 : 4);
+}
+
+template <class Real> void surround(const Job& job, int direction, int64_t part, int64_t parts, Real* room) {
+  const Index units = gates_of(job.cell) * job.width;
+  if (direction == FORWARD) project_short<Real>(job, units * part / parts, units * (part + 1) / parts, room);
+  else gradients_short<Real>(job, part, parts);
+}
+
+void surroundings(const Job* job, int direction, int64_t part, int64_t parts, void* room) {
+  if (job->precision == FLOAT64) surround(*job, direction, part, parts, (double*)room);
+  else surround(*job, direction, part, parts, (float*)room);
+}
+
 int64_t product_bytes(const Product* job, int part) {
   return with_factors(job->precision, [&](auto factors) {
     typedef decltype(factors) Factors;
@@ -99,4 +115,4 @@ void drop(const Drop* job, int64_t first, int64_t last) {
 }  // namespace
 
 extern "C" const Kernels NAMED(glassloom_kernels_, SET) = {
-    packed_bytes, pack, room_bytes, run, product_bytes, pack_product, product, softmax, drop};
+    packed_bytes, pack, room_bytes, run, surroundings_bytes, surroundings, product_bytes, pack_product, product, softmax, drop};

@@ -33,7 +33,9 @@ template <class Real> struct Plain {
   typedef Real Packed;
   static constexpr Index FOLD = 1;  // so many depths are one packed element
 
-  static INLINE Packed pack(Number one, Number) { return one; }
+  // A vector of packed elements: `count` numbers one after another; or of two depths, in many columns.
+  static INLINE Vector<Number> along(const Number* from, Index count) { return load(from, count); }
+  static INLINE Vector<Number> across(Vector<Number> one, Vector<Number>) { return one; }
   static INLINE const Packed* pack_row(const Number* row, Index, Packed*) { return row; }
   static INLINE Vector<Number> add(Vector<Number> sum, Packed left, Vector<Number> right) { return sum + right * left; }
 };
@@ -45,15 +47,20 @@ struct Rounded {
   typedef uint32_t Packed;
   static constexpr Index FOLD = 2;
 
-  static INLINE uint32_t round(float value) {  // to the nearest, ties to even; NaN stays NaN
-    uint32_t bits;
-    memcpy(&bits, &value, sizeof bits);
-    return value != value ? 0x7fc0 : (bits + 0x7fff + ((bits >> 16) & 1)) >> 16;
+  static INLINE __m256bh half(Vector<float> numbers) { return _mm512_cvtneps_pbh((__m512)numbers); }
+  static INLINE Vector<float> along(const float* from, Index count) {
+    const __m256bh halves[2] = {half(load(from, count)), half(load(from + 16, count - 16))};
+    Vector<float> packed;
+    memcpy(&packed, halves, sizeof packed);
+    return packed;
   }
-  static INLINE Packed pack(float one, float two) { return round(one) | round(two) << 16; }
+  static INLINE Vector<float> across(Vector<float> one, Vector<float> two) {
+    const __m512i low = _mm512_cvtepu16_epi32((__m256i)half(one)), high = _mm512_cvtepu16_epi32((__m256i)half(two));
+    return (Vector<float>)_mm512_or_si512(low, _mm512_slli_epi32(high, 16));
+  }
   static INLINE const Packed* pack_row(const float* row, Index depth, Packed* room) {
     for (Index k = 0; k < depth; k += 16) {
-      const __m256bh sixteen = _mm512_cvtneps_pbh((__m512)load(row + k, depth - k));
+      const __m256bh sixteen = half(load(row + k, depth - k));
       memcpy(room + k / 2, &sixteen, sizeof sixteen);
     }
     return room;
@@ -95,7 +102,7 @@ struct Blocks {
 
 // -- packing
 
-// A weight of depth x columns, of which element (k, n) stands at from[k * down + n * right].
+// A weight of depth x columns, of which element (k, n) stands at from[k * down + n * right]; `down` or `right` is 1.
 template <class Real> struct Weight {
   const Real* from;
   Index down, right, depth;
@@ -106,23 +113,48 @@ struct Columns {
   Index column, count;
 };
 
+// Where a column's depths follow each other: squares of lanes are read by columns and written by depths.
+template <class Factors, int VECTORS, class Which>
+void pack_columns(const Weight<Number<Factors>>& weight, const Which& which, Packed<Factors>* to) {
+  constexpr Index lanes = LANES<Number<Factors>>, depths = lanes * Factors::FOLD;
+  for (Index k = 0; k < weight.depth; k += depths) {
+    const Index left = weight.depth - k, there = least(lanes, folded<Factors>(left));
+    for (int v = 0; v < VECTORS; v++) {
+      const Columns columns = which(v);
+      Vector<Number<Factors>> square[lanes];
+      UNROLL for (Index lane = 0; lane < lanes; lane++) {
+        const Number<Factors>* from = weight.from + (columns.column + lane) * weight.right + k;
+        square[lane] = lane < columns.count ? Factors::along(from, left) : Vector<Number<Factors>>{};
+      }
+      transpose<Number<Factors>>(square);
+      UNROLL for (Index i = 0; i < lanes; i++)
+        if (i < there) memcpy(to + (i * VECTORS + v) * lanes, &square[i], sizeof square[i]);
+    }
+    to += there * VECTORS * lanes;
+  }
+}
+
+// Where a depth's columns follow each other.
+template <class Factors, int VECTORS, class Which>
+void pack_depths(const Weight<Number<Factors>>& weight, const Which& which, Packed<Factors>* to) {
+  constexpr Index lanes = LANES<Number<Factors>>;
+  for (Index k = 0; k < weight.depth; k += Factors::FOLD)
+    for (int v = 0; v < VECTORS; v++) {
+      const Columns columns = which(v);
+      const Number<Factors>* from = weight.from + k * weight.down + columns.column;
+      const bool second = Factors::FOLD > 1 && k + 1 < weight.depth;
+      const Vector<Number<Factors>> one = load(from, columns.count);
+      const Vector<Number<Factors>> two = second ? load(from + weight.down, columns.count) : Vector<Number<Factors>>{};
+      const Vector<Number<Factors>> packed = Factors::across(one, two);
+      memcpy(to, &packed, sizeof packed);
+      to += lanes;
+    }
+}
+
 template <class Factors, int VECTORS, class Which>
 void pack_panel(const Weight<Number<Factors>>& weight, const Which& which, Packed<Factors>* to) {
-  constexpr Index lanes = LANES<Number<Factors>>;
-  for (int v = 0; v < VECTORS; v++) {
-    const Columns columns = which(v);
-    for (Index lane = 0; lane < lanes; lane++) {
-      const Number<Factors>* from = weight.from + (columns.column + lane) * weight.right;
-      Packed<Factors>* place = to + v * lanes + lane;
-      for (Index k = 0; k < weight.depth; k += Factors::FOLD) {
-        const bool there = lane < columns.count;
-        const Number<Factors> one = there ? from[k * weight.down] : 0;
-        const Number<Factors> two = there && k + 1 < weight.depth && Factors::FOLD > 1 ? from[(k + 1) * weight.down] : 0;
-        *place = Factors::pack(one, two);
-        place += VECTORS * lanes;
-      }
-    }
-  }
+  if (weight.right == 1) pack_depths<Factors, VECTORS>(weight, which, to);
+  else pack_columns<Factors, VECTORS>(weight, which, to);
 }
 
 // Every block of rows packed: depth by depth the elements of all its rows. `row_room` holds MOST packed rows.

@@ -7,6 +7,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include <utility>
+
 #ifdef __AVX512F__
 #include <immintrin.h>
 #endif
@@ -73,6 +75,31 @@ template <class Number> INLINE void store(Number* to, Vector<Number> vector, Ind
     memcpy(to, &vector, sizeof vector);
   } else if (count > 0) {
     store_some(to, vector, count);
+  }
+}
+
+// Lanes of two vectors side by side, by their numbers: those of the second come behind those of the first.
+#if defined(__clang__) || __GNUC__ >= 12
+#define CHOSEN(one, other, ...) __builtin_shufflevector(one, other, __VA_ARGS__)
+#else
+#define CHOSEN(one, other, ...) __builtin_shuffle(one, other, Bits<Number>{__VA_ARGS__})
+#endif
+
+// Rows and columns of a square of lanes change places: its off-diagonal blocks of HALF, then those of twice that.
+template <class Number, int HALF, size_t... LANE>
+INLINE void transpose_blocks(Vector<Number>* rows, std::index_sequence<LANE...>) {
+  constexpr int lanes = sizeof...(LANE);
+  UNROLL for (int row = 0; row < lanes; row++) {
+    if (row & HALF) continue;
+    const Vector<Number> upper = rows[row], lower = rows[row + HALF];
+    rows[row] = CHOSEN(upper, lower, int(LANE & HALF ? LANE + lanes - HALF : LANE)...);
+    rows[row + HALF] = CHOSEN(upper, lower, int(LANE & HALF ? LANE + lanes : LANE + HALF)...);
+  }
+}
+template <class Number, int HALF = 1> INLINE void transpose(Vector<Number> (&rows)[LANES<Number>]) {
+  if constexpr (HALF < LANES<Number>) {
+    transpose_blocks<Number, HALF>(rows, std::make_index_sequence<LANES<Number>>());
+    transpose<Number, 2 * HALF>(rows);
   }
 }
 
