@@ -28,8 +28,8 @@ TABLES = {
 """What is measured by the script of that name, in the order of the page."""
 
 MISSED = {
-    "25 x 1 x 100": "one row fills no tile; half of the time is autograd and Python, and the weights come from the second "
-    "cache at every step",
+    "25 x 1 x 100": "one row fills no tile; half of the time is autograd and Python, and the weights come from the "
+    "second cache at every step",
     "lstm, 35 x 128 x 512": "nn.LSTM is at 85 percent of the peak by itself; what is left are gates that pass through "
     "memory between the sweep and the products, and products of torch's own",
     "100 x 64 x 128": "at width 128 rounding and packing the rows weigh against short products",
