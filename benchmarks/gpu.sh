@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Everything that is to be measured on a GPU, in parts of under 10 minutes: benchmarks/gpu.sh PART [FOLDER]
-#   tests         the kernels' tests, compiled and run on the GPU, and the models' on it
+#   tests         the kernels' tests, compiled and run on the GPU
 #   recurrent     benchmarks/gpu_recurrent.py (call it again until it says no more that time is up)
 #   transformer   benchmarks/gpu_transformer.py (likewise)
 #   ptb           the 15 settings of Penn Treebank at full length (call it again until it prints the page's place)

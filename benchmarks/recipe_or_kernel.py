@@ -4,7 +4,7 @@
 
 Trainings of tinyshakespeare, each scored on the held-out tenth in windows of 64: `--fast` as it is; the same
 recipe with our own layers in plain torch operations; the same recipe on `nn.GRU` in a plain loop of torch's built-ins;
-nanoGPT as documented; nanoGPT with its settings tuned by the same kind of search. `--search` makes that search anew, on
+nanoGPT as documented; nanoGPT with its settings tuned by a short search. `--search` makes that search anew, on
 the novel and never on tinyshakespeare: learning rates and depths first, then the fewest iterations that reach there
 what its documented 2,000 reach. Seconds are of training alone; the first three run in this process, nanoGPT's are the
 median step of its own log times its iterations.
@@ -25,6 +25,7 @@ from torch import Tensor, nn
 
 import glassloom
 from glassloom.kernels import native
+from glassloom.training.machine import keep_freed_memory
 from glassloom.training.suited import fast
 from measuring import RESULTS, write
 from time_to_quality import NANOGPT, ours, prepare_theirs, theirs
@@ -36,6 +37,7 @@ ITERATIONS = (200, 300, 400, 500, 700, 1000, 1400)
 def built_in(text: str, windows: int = 64) -> dict[str, float]:
     """`--fast`'s recipe on nn.GRU: the same sizes, batches, optimizer and course of the learning rate."""
     recipe = fast({})
+    keep_freed_memory()  # on both sides: the allocator is no part of the comparison
     torch.manual_seed(0)
     symbols = sorted(set(text))
     index = {symbol: number for number, symbol in enumerate(symbols)}

@@ -180,6 +180,24 @@ def test_a_library_of_other_sources_is_not_used(tmp_path: Path) -> None:
     assert native.load(tmp_path) is None
 
 
+@pytest.mark.skipif(shutil.which("nm") is None, reason="without a compiler there is nothing that lists symbols")
+def test_nothing_runs_while_the_library_is_loaded() -> None:
+    """An object built at load time by one set's code would stop a processor that lacks the set's instructions."""
+    assert native.LIBRARY is not None
+    listed = subprocess.run(["nm", native.LIBRARY.functions._name], capture_output=True, text=True, check=True).stdout
+    assert "softmax_rows" in listed, "the symbols are there"
+    assert "_GLOBAL__sub_I" not in listed
+
+
+def test_a_weight_that_is_a_view_with_gaps_is_read_as_it_is() -> None:
+    if not str(native.chosen()).endswith("bf16"):
+        return
+    rows, wide = torch.randn(5, 6), torch.randn(12, 14)
+    weight = wide[::2, ::2]
+    exact = rows.bfloat16().float() @ weight.bfloat16().float()
+    assert torch.allclose(native.rounded_product(rows, weight), exact, rtol=0, atol=1e-5)
+
+
 def test_without_a_compiler_the_package_installs_and_says_so(tmp_path: Path) -> None:
     command = [
         sys.executable,

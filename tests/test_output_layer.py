@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from glassloom.kernels import native, output
-from glassloom.kernels.output import weighted_nats
+from glassloom.kernels.output import WeightedNats, weighted_nats
 
 SETS = [None, *(native.LIBRARY.sets if native.LIBRARY else [])]
 SHAPES = [(1, 1, 1), (5, 3, 2), (7, 4, 16), (13, 8, 67), (64, 31, 130), (0, 3, 5)]
@@ -84,5 +84,36 @@ def test_without_gradients_nothing_is_added_up() -> None:
     inputs, targets, weights = given((7, 4, 16), torch.float32)
     with torch.no_grad():
         found = weighted_nats(*inputs, targets, weights)
+        hidden, weight, bias = inputs
+        kept = Kept()
+        WeightedNats.forward(kept, hidden, weight, bias, targets, weights, torch.float32, recorded=False)
     assert torch.allclose(found, whole(inputs, targets, weights))
     assert not found.requires_grad
+    assert kept.saved == (None, None, None)
+
+
+class Kept:
+    """What a function keeps for its backward pass; every input wants a gradient."""
+
+    needs_input_grad = (True,) * 8
+    saved: tuple[object, ...] = ()
+
+    def save_for_backward(self, *saved: object) -> None:
+        """Note it."""
+        self.saved = saved
+
+
+@pytest.mark.parametrize("target", [-100, 20])
+def test_a_target_outside_the_vocabulary_is_refused(target: int) -> None:
+    with pytest.raises(IndexError, match=f"target {target} is not one of the 20"):
+        weighted_nats(torch.ones(2, 3), torch.ones(20, 3), None, torch.tensor([0, target]), torch.ones(2))
+
+
+@pytest.mark.parametrize(("hidden", "weight"), [(torch.bfloat16, torch.bfloat16), (torch.float32, torch.float64)])
+def test_types_that_the_kernel_does_not_read_are_left_to_torch(hidden: torch.dtype, weight: torch.dtype) -> None:
+    generator = torch.Generator().manual_seed(0)
+    values, table = torch.randn(9, 4, generator=generator), torch.randn(20, 4, generator=generator)
+    targets = torch.arange(9)
+    found = weighted_nats(values.to(hidden), table.to(weight), torch.ones(20, dtype=weight), targets, torch.ones(9))
+    expected = torch.nn.functional.cross_entropy(values @ table.t(), targets, reduction="sum")
+    assert float(found) == pytest.approx(float(expected), rel=2e-2 if weight == torch.bfloat16 else 1e-6)

@@ -31,7 +31,7 @@ def test_more_time_takes_a_larger_model_and_more_passes_drop_more() -> None:
 
 
 def test_it_says_what_was_chosen_and_why(tmp_path: Path) -> None:
-    with pytest.warns(Notice, match=r"a GRU of 1 layer of 256 learns most in 0\.02 min .* --model names another"):
+    with pytest.warns(Notice, match=r"for 0\.02 min a GRU of 1 layer of 256 is taken.* --model names another"):
         run = glassloom.train(TEXT, minutes=0.02, lr=1e-3, runs=tmp_path).run
     assert (run.config.model.width, run.config.model.layers) == (256, 1)
     assert run.config.train.lr == 1e-3  # what was given stands above what was chosen
@@ -40,13 +40,29 @@ def test_it_says_what_was_chosen_and_why(tmp_path: Path) -> None:
 def test_fast_is_a_few_updates_of_a_small_model_beneath_what_is_given(tmp_path: Path) -> None:
     assert fast({})["steps"] == 200
     assert fast({"minutes": 1}).get("steps") is None
-    assert fast({"train.lr": 1.0})["lr"] == 1.0
     result = glassloom.train(TEXT, fast=True, steps=7, runs=tmp_path)
     assert result.steps == 7
     assert result.run.config.model.width == 256
     own = glassloom.train(TEXT, "rnn", fast=True, steps=3, width=8, runs=tmp_path)
     assert own.run.config.architecture == "rnn"
     assert own.run.config.model.width == 8
+    given = glassloom.train(TEXT, fast=True, steps=3, lr=1e-3, runs=tmp_path)
+    assert given.run.config.train.lr == 1e-3
+
+
+def test_a_choice_leaves_out_what_does_not_go_with_the_rest(tmp_path: Path) -> None:
+    assert "lr" not in fast({"optimizer": "sgd"})
+    assert "lr" not in suited({"minutes": 5, "optimizer": "muon"}, 10**6)[0]
+    assert suited({"minutes": 5, "optimizer": "adamw"}, 10**6)[0]["lr"] == 5e-3
+    run = glassloom.train(TEXT, fast=True, steps=2, optimizer="sgd", runs=tmp_path).run
+    assert run.config.train.lr == 1.0
+    sequences = glassloom.train(TEXT, fast=True, steps=2, sequences="lines", runs=tmp_path).run
+    assert sequences.config.train.batching == "padded", "windows would run across the sequences' borders"
+
+
+def test_fast_fits_its_batches_to_a_short_text(tmp_path: Path) -> None:
+    run = glassloom.train(TEXT[:800], fast=True, steps=2, runs=tmp_path).run
+    assert run.config.train.batch_size * (run.config.train.sequence_length or 0) < 800
 
 
 def test_fast_learns_more_than_a_bigram_model_knows(tmp_path: Path) -> None:

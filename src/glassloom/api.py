@@ -28,7 +28,6 @@ from glassloom.report import write_report as write_comparison
 from glassloom.report import write_run_report
 from glassloom.runs import Checkpoint, Run, list_runs, load_run
 from glassloom.training import Evaluation, Event, TrainingResult, evaluate_split, evaluate_together, open_model
-from glassloom.training import fast as fastest
 from glassloom.training import train as start_training
 from glassloom.training.machine import prepare_machine
 from glassloom.training.resolve import settings_from
@@ -66,12 +65,11 @@ def train(
         GlassloomError: see `glassloom.training.train`.
     """
     given = plain_names({"model": model, **settings} if model else settings)
-    given = fastest(given) if fast else given
     origin = load_run(start_from, runs) if start_from else None
     text = as_corpus(corpus, settings_from(given, origin).data, origin.tokenizer if origin else None)
     return start_training(
         text, given, root=runs, name=name, resume=resume, replace=replace,
-        start_from=start_from, command="glassloom.train", on_event=on_event or watcher(), stop=stop,
+        start_from=start_from, fast=fast, command="glassloom.train", on_event=on_event or watcher(), stop=stop,
     )  # fmt: skip
 
 

@@ -61,13 +61,12 @@ def train(
     """
     from glassloom.cli.progress import Watcher
     from glassloom.training import dry_run as foretell
-    from glassloom.training import fast as fastest
     from glassloom.training import train as start_training
 
-    asked = fastest(given(settings)) if fast else given(settings)
+    asked = given(settings)
     if dry_run:
         plan = foretell(
-            corpus, asked, root=runs, name=name, resume=resume, replace=replace, start_from=from_
+            corpus, asked, root=runs, name=name, resume=resume, replace=replace, start_from=from_, fast=fast,
         )  # fmt: skip
         return show_plan(plan, json)
     command = shlex.join(["glassloom", *sys.argv[1:]])
@@ -75,7 +74,7 @@ def train(
     with interruptible() as interrupt:
         try:
             result = start_training(
-                corpus, asked, root=runs, name=name, resume=resume, replace=replace, start_from=from_,
+                corpus, asked, root=runs, name=name, resume=resume, replace=replace, start_from=from_, fast=fast,
                 command=command, on_event=deferring(interrupt, watcher), stop=interrupt,
             )  # fmt: skip
         finally:

@@ -43,7 +43,10 @@ class TrainSettings(BaseModel):
     )  # fmt: skip
     max_tokens: int = setting(2048, "A padded batch holds at most so many tokens, padding included.", "tokens", ge=1)
     accumulate: int = setting(
-        1, "Run the batch's rows in so many parts and add their gradients: the same update in less memory.", ge=1
+        1,
+        "Run the batch's rows in so many parts and add their gradients: the same update in less memory, but for "
+        "dropout, which is drawn anew for each part.",
+        ge=1,
     )
     memory: int = setting(
         0, "With streams, carry a transformer's keys and values from step to step (1) or see the own window only (0).",

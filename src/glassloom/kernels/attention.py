@@ -46,10 +46,23 @@ fast in float32 and bfloat16; AVX2 1.1 to 1.8 times in float32 up to 1,024 token
 slower, and stays out; on Arm nothing was measured."""
 
 
+def declared() -> bool:
+    """Whether the library was built of the same job as the one above."""
+    try:
+        return native.LIBRARY is not None and (
+            native.LIBRARY.functions.glassloom_attention_job_bytes() == ctypes.sizeof(AttentionJob)
+        )
+    except AttributeError:
+        return False
+
+
+SERVES = declared()
+
+
 def serves(projected: Float[Tensor, "batch time three heads head"]) -> bool:
     """Whether attention on such a tensor is best run here: float32 or bfloat16 on a CPU, where there are kernels."""
     kind = projected.dtype in (torch.float32, torch.bfloat16) and projected.device.type == "cpu"
-    return kind and projected.numel() > 0 and projected.shape[1] <= LONGEST.get(str(native.chosen()), 0)
+    return SERVES and kind and projected.numel() > 0 and projected.shape[1] <= LONGEST.get(str(native.chosen()), 0)
 
 
 def attention(

@@ -196,6 +196,7 @@ def rounded_product(rows: Tensor, weight: Tensor, bias: Tensor | None = None, ou
     assert LIBRARY is not None
     functions, number = LIBRARY.functions, LIBRARY.sets[str(chosen())]
     rows = rows.contiguous()
+    weight = weight if 1 in weight.stride() else weight.contiguous()
     out = rows.new_empty(len(rows), weight.shape[1]) if out is None else out
     threads = torch.get_num_threads() if rows.numel() * weight.shape[1] > LITTLE else 1
     job = Product(PRECISIONS[torch.bfloat16], *rows.shape, weight.shape[1], *weight.stride(), threads)

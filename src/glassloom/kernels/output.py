@@ -36,11 +36,18 @@ def weighted_nats(
     >>> half = weighted_nats(torch.zeros(1, 3), torch.ones(2, 3), None, torch.tensor([1]), torch.ones(1))
     >>> round(half.item(), 4)                                                              # ln 2
     0.6931
+
+    Raises:
+        IndexError: a target is none of the vocabulary (on a CPU; elsewhere torch's own check).
     """
+    hidden, weights, targets = hidden.to(weight.dtype), weights.to(weight.dtype), targets.long()
+    if targets.device.type == "cpu" and targets.numel():
+        least, most = (int(bound) for bound in targets.aminmax())
+        if least < 0 or most >= len(weight):
+            raise IndexError(f"target {least if least < 0 else most} is not one of the {len(weight)} of the vocabulary")
     dtype = product_dtype(hidden)
     with without_autocast(hidden):
-        hidden, weights = hidden.to(weight.dtype), weights.to(weight.dtype)
-        loss: Tensor = WeightedNats.apply(hidden, weight, bias, targets.long(), weights, dtype)
+        loss: Tensor = WeightedNats.apply(hidden, weight, bias, targets, weights, dtype, torch.is_grad_enabled())
     return loss
 
 
@@ -56,8 +63,9 @@ class WeightedNats(torch.autograd.Function):
         targets: Tensor,
         weights: Tensor,
         dtype: torch.dtype,
+        recorded: bool,
     ) -> Tensor:
-        wanted = any(ctx.needs_input_grad[:3])
+        wanted = recorded and any(ctx.needs_input_grad[:3])
         rounded = weight.detach().to(dtype)
         from_hidden = torch.empty_like(hidden) if wanted else None
         from_weight = from_bias = None
@@ -68,7 +76,7 @@ class WeightedNats(torch.autograd.Function):
         for number, (piece, target, counts) in enumerate(pieces):
             factor = piece.to(dtype)
             logits = torch.mm(factor, rounded.t(), out=room[: len(piece)])
-            total += nats_in_place(logits, bias, target, counts, wanted).dot(counts)
+            total += nats_in_place(logits, bias, target, counts, wanted).to(total.dtype).dot(counts)
             if from_hidden is None:
                 continue
             from_hidden[number * rows : number * rows + len(piece)] = logits @ rounded
@@ -92,12 +100,14 @@ class WeightedNats(torch.autograd.Function):
         gradients = ctx.saved_tensors
         if scale.device.type != "cpu" or scale.item() != 1:
             gradients = tuple(None if one is None else one * scale for one in gradients)
-        return *gradients, None, None, None
+        return *gradients, None, None, None, None
 
 
 def nats_in_place(logits: Tensor, bias: Tensor | None, targets: Tensor, weights: Tensor, gradient: bool) -> Tensor:
     """The nats of every row; the logits (without their bias so far) become their own gradient where that is wanted."""
-    if native.chosen() and logits.device.type == "cpu" and logits.dtype in native.PRECISIONS:
+    wide = torch.float64 if logits.dtype == torch.float64 else torch.float32  # what C++ reads beside the logits
+    fits = logits.dtype in native.PRECISIONS and weights.dtype == wide and (bias is None or bias.dtype == wide)
+    if native.chosen() and logits.device.type == "cpu" and fits:
         return native.softmax(logits, bias, targets, weights, gradient)
     exact = logits if logits.dtype.itemsize >= 4 else logits.float()
     if bias is not None:

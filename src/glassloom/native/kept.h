@@ -31,17 +31,13 @@ INLINE void write(uint16_t* to, Vector<float> vector, Index count) {
 
 // -- a vector's lanes
 
-struct Numbered {
-  Bits<float> lanes;
-  INLINE Numbered() {
-    for (int lane = 0; lane < LANES<float>; lane++) lanes[lane] = lane;
-  }
-};
-const Numbered numbered;
-
-// The first `count` lanes, and `other` in those behind them.
+// The first `count` lanes, and `other` in those behind them. The lanes are numbered here: an object that is built when the
+// library is loaded would run instructions that this processor may not have.
 INLINE Vector<float> first_lanes(Vector<float> vector, Index count, float other) {
-  return count >= LANES<float> ? vector : numbered.lanes < Bits<float>{} + (int32_t)count ? vector : all(other);
+  if (count >= LANES<float>) return vector;
+  Bits<float> lane;
+  for (Index l = 0; l < LANES<float>; l++) lane[l] = l;
+  return lane < Bits<float>{} + (int32_t)count ? vector : all(other);
 }
 
 // All lanes brought together by halves.

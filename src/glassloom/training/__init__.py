@@ -6,7 +6,6 @@ from glassloom.training.events import Began, Evaluated, Event, Finished, Sampled
 from glassloom.training.mixture import Losses, evaluate_together, token_losses
 from glassloom.training.opening import open_model
 from glassloom.training.session import TrainingResult, train
-from glassloom.training.suited import fast
 
 __all__ = [
     "Began",
@@ -23,7 +22,6 @@ __all__ = [
     "dry_run",
     "evaluate_split",
     "evaluate_together",
-    "fast",
     "open_model",
     "token_losses",
     "train",

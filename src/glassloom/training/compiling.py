@@ -22,24 +22,29 @@ def pays(state: TrainingState) -> bool:
     return state.device.type == "cuda" and unrolled and estimated_seconds(state) > PAYS_AFTER
 
 
-def compile_where_it_pays(state: TrainingState) -> None:
+def compile_where_it_pays(state: TrainingState, goes_on: bool = False) -> str:
     """Compile the state's passes if the setting `compile` says so, or leaves it open and it pays; tried out at once.
 
+    Gives what is to be stored with the run, on or off, so that it goes on as it began.
+
     Raises:
-        SettingError: `compile` is on, and torch cannot compile here (no compiler, another version of Python).
+        SettingError: `compile` is on for a new run, and torch cannot compile here (no compiler, no Triton).
     """
     asked = state.config.train.compile
     if asked == "off" or (asked == "auto" and not pays(state)):
-        return
+        return "off"
     plain = state.hidden
     state.hidden = torch.compile(state.model.hidden)
     try:
         state.seconds_of_a_step()
     except Exception as error:  # torch's compiler raises errors of many kinds, its own and its tools'
         state.hidden = plain
-        said = f"torch cannot compile the model here: {type(error).__name__} {str(error).strip().splitlines()[0]}"
-        if asked == "on":
+        first = next(iter(str(error).strip().splitlines()), "")
+        said = f"torch cannot compile the model here: {type(error).__name__} {first}".strip()
+        if asked == "on" and not goes_on:
             raise SettingError(
                 said, "a C++ compiler, or Triton for CUDA", "install one, or train with --compile off"
             ) from error
         notice(f"{said}. It trains uncompiled.")
+        return "off"
+    return "on"

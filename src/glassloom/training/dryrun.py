@@ -61,6 +61,7 @@ def dry_run(
     resume: bool = False,
     replace: bool = False,
     start_from: str | Path | None = None,
+    fast: bool = False,
 ) -> DryRun:
     """What `train` with the same arguments would take (of a run that is resumed, from its beginning).
 
@@ -68,7 +69,7 @@ def dry_run(
         InputError: what `train` would raise before its first step.
     """
     prepared = prepare(
-        source, given, root=Path(root), name=name, resume=resume, replace=replace, start_from=start_from
+        source, given, root=Path(root), name=name, resume=resume, replace=replace, start_from=start_from, fast=fast,
     )  # fmt: skip
     config, corpus = prepared.config, prepared.corpus
     train = config.train

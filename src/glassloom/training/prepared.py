@@ -13,6 +13,7 @@ from glassloom.runs import Run, check_free, check_name, load_run
 from glassloom.training.continuing import check_unchanged, extended
 from glassloom.training.machine import prepare_machine
 from glassloom.training.resolve import open_corpus, resolve, settings_from
+from glassloom.training.suited import fast as fastest
 from glassloom.training.suited import is_open, suited
 
 LITTLE = 2000
@@ -42,6 +43,7 @@ def prepare(
     resume: bool = False,
     replace: bool = False,
     start_from: str | Path | None = None,
+    fast: bool = False,
 ) -> Prepared:
     """Everything that can be refused is refused here, and the machine is set up; see `train` for the arguments.
 
@@ -60,9 +62,13 @@ def prepare(
     corpus = open_corpus(source, early.config if early else config, stored)
     chosen: dict[str, Any] = {}
     why: list[str] = []
-    if early is None and origin is None and is_open(given):
-        chosen, why = suited(given, corpus.train.tokens)
-        config = settings_from({**chosen, **given}, origin)
+    sequences = corpus.train.starts is not None
+    if early is None and fast:
+        kept = set(config.model.__class__.model_fields) | {"model"} if origin else set()
+        chosen = {setting: value for setting, value in fastest(given, sequences).items() if setting not in kept}
+    elif early is None and origin is None and is_open(given):
+        chosen, why = suited(given, corpus.train.tokens, sequences)
+    config = settings_from({**chosen, **given}, origin)
     name = name or default_name(root, f"{corpus.name}-{config.architecture}", resume)
     run = existing(root, name) if resume else None
     if run is not None and run.tokenizer.sha256 != corpus.tokenizer.sha256:  # found only now that the text has a name

@@ -64,6 +64,7 @@ def train(
     resume: bool = False,
     replace: bool = False,
     start_from: str | Path | None = None,
+    fast: bool = False,
     command: str = "",
     on_event: Callable[[Event], None] = ignore,
     stop: Callable[[], bool] = never,
@@ -72,7 +73,8 @@ def train(
     """Train on a text and return the run.
 
     `source` is what `load_corpus` takes, or a Corpus. `given` holds settings by name, those that differ from their
-    defaults. `resume` goes on with the run of that name, or starts it where there is none.
+    defaults. `resume` goes on with the run of that name, or starts it where there is none. `fast` puts a small
+    model and few updates beneath what is given (`glassloom.training.suited`).
 
     Raises:
         InputError: the text or a setting cannot be used, the name is taken, the run is in use.
@@ -81,7 +83,7 @@ def train(
     """
     root = Path(root)
     prepared = prepare(
-        source, given, root=root, name=name, resume=resume, replace=replace, start_from=start_from
+        source, given, root=root, name=name, resume=resume, replace=replace, start_from=start_from, fast=fast,
     )  # fmt: skip
     config, corpus = prepared.config, prepared.corpus
     with BaselineJob.start(corpus) if with_baselines else nullcontext() as job:
@@ -90,7 +92,8 @@ def train(
         state = TrainingState(config, corpus)
         if prepared.origin is not None:
             state.start_from(prepared.origin.best().weights(), str(prepared.origin.path))
-        config = config.with_train(evaluations=evaluations(state, corpus))
+        compiled = compile_where_it_pays(state)
+        config = config.with_train(evaluations=evaluations(state, corpus), compile=compiled)
         tensors, numbers = state.saved()
         run = create_run(
             root, prepared.name, config=config, tokenizer=corpus.tokenizer, corpus=corpus.describe(),
@@ -118,6 +121,7 @@ def go_on(
         checkpoint.check_fits(config.model, corpus.tokenizer.size)
         state = TrainingState(config, corpus)
         state.restore(checkpoint)
+        compile_where_it_pays(state, goes_on=True)
         if was_finished:  # more was asked for, so patience begins anew
             state.progress.evaluations_without_gain = 0
         run.forget_after(checkpoint.step)
@@ -136,7 +140,6 @@ def carry_out(
 ) -> TrainingResult:
     """Run the loop, tell every event on, and sum up."""
     end: Finished | None = None
-    compile_where_it_pays(state)
     for event in training(run, corpus, state, facts(run, corpus, state), stop):
         if isinstance(event, Evaluated):
             event = dataclasses.replace(event, passed=passed(event.valid_nats, job.ready() if job else {}))

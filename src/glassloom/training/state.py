@@ -189,7 +189,7 @@ class TrainingState:
                 raise
         self.optimizer.zero_grad(set_to_none=True)
         self.generator.set_state(generator)
-        return seconds * batch.tokens / part.tokens
+        return seconds * self.tokens_per_step() / part.tokens  # batches may differ in length
 
     def _seconds_of(self, batch: Batch) -> float:
         started = time.perf_counter()

@@ -1,23 +1,27 @@
-"""The model that is taken where none was asked for: what learns most in the time given, and why.
+"""The model that is taken where none was asked for, and why.
 
-The rows come from `benchmarks/search_settings.py`, whose lines stand in `benchmarks/results/settings_search.json`: on
-texts of a million characters, two cores. A larger model learns more from each token and sees fewer of them, so more
-time goes with a larger one; the more often a text is passed over, the more is dropped.
+What stands behind the rows: up to a quarter of a minute the search of `benchmarks/search_settings.py`, whose lines are
+in `benchmarks/results/settings_search.json`; about a minute `benchmarks/defaults.py`, which compares this choice with
+every architecture's defaults on four texts; longer trainings were not compared, their sizes are set by hand. A larger
+model learns more from each token and sees fewer of them, so more time goes with a larger one; the more often a text is
+passed over, the more is dropped.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import torch
-
 from glassloom.config.names import plain_names
 from glassloom.config.training import BUDGETS
 from glassloom.kernels import native
 from glassloom.models import ARCHITECTURES, settings_of
+from glassloom.training.machine import choose_device
 
 TYPICAL_MINUTES = 2.0
 """What is trained for where no budget is given."""
+
+MEASURED_MINUTES = 3.0
+"""Up to here the choice was compared with others."""
 
 FAST_STEPS = 200
 """`--fast`: so many updates, some two seconds on two cores."""
@@ -58,8 +62,10 @@ def is_open(given: Mapping[str, Any]) -> bool:
     return not names_a_model(given) and all(given.get(budget) is None for budget in BUDGETS if budget != "minutes")
 
 
-def suited(given: Mapping[str, Any], tokens: int) -> tuple[dict[str, Any], list[str]]:
+def suited(given: Mapping[str, Any], tokens: int, sequences: bool = False) -> tuple[dict[str, Any], list[str]]:
     """The settings that a training of `tokens` takes by itself, beneath what is given; and a line that says why.
+
+    `sequences`: the text is a list of them, whose batches are their own.
 
     >>> suited({"minutes": 1}, 10_000_000)[0]["width"]
     256
@@ -70,22 +76,32 @@ def suited(given: Mapping[str, Any], tokens: int) -> tuple[dict[str, Any], list[
     dropout = next(share for most, share in DROPOUT if passes < most)
     settings = {**SHARED, **choice.settings, "dropout": dropout, **in_bfloat16(given)}
     layers = "1 layer" if settings["layers"] == 1 else f"{settings['layers']} layers"
-    return settings, [
-        f"No model was asked for: a GRU of {layers} of {settings['width']} learns most in {minutes:g} min of those "
-        f"that were tried (docs/performance.md), with dropout {dropout:g} for some {passes:.1f} passes over this text. "
+    measured = minutes <= MEASURED_MINUTES
+    why = "learned most of all that were compared on four texts" if measured else "is a size set by hand for such times"
+    return fitting(settings, given, sequences), [
+        f"No model was asked for: for {minutes:g} min a GRU of {layers} of {settings['width']} is taken, which {why} "
+        f"(docs/performance.md), with dropout {dropout:g} for some {passes:.1f} passes over this text. "
         "--model names another."
     ]
 
 
-def fast(given: Mapping[str, Any]) -> dict[str, Any]:
+def fast(given: Mapping[str, Any], sequences: bool = False) -> dict[str, Any]:
     """What `--fast` stands for, beneath what is given: the smallest choice, few updates, one look at the end."""
     given = plain_names(given)
     model = {} if names_a_model(given) else {**SHARED, **CHOICES[0].settings, **in_bfloat16(given)}
     budget = {} if any(given.get(name) is not None for name in BUDGETS) else {"steps": FAST_STEPS}
-    return {**model, "evaluations": 1, "sample_every": 10**9, **budget, **given}
+    return {**fitting(model, given, sequences), "evaluations": 1, "sample_every": 10**9, **budget}
+
+
+def fitting(chosen: Mapping[str, Any], given: Mapping[str, Any], sequences: bool) -> dict[str, Any]:
+    """A choice without what does not go with the rest: Adam's rate with another optimizer, windows over sequences."""
+    unfit = {"batching"} if sequences else set()
+    if given.get("optimizer", "adam") not in ("adam", "adamw"):
+        unfit.add("lr")
+    return {name: value for name, value in chosen.items() if name not in unfit}
 
 
 def in_bfloat16(given: Mapping[str, Any]) -> dict[str, str]:
     """Products in bfloat16 where this processor multiplies in it and the recurrent kernels are built for that."""
-    on_cpu = given.get("device", "cpu") == "cpu" and not torch.cuda.is_available()
+    on_cpu = choose_device(str(given.get("device") or "auto")) == "cpu"
     return {"precision": "bfloat16"} if on_cpu and str(native.chosen()).endswith("bf16") else {}
