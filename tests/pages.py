@@ -7,11 +7,15 @@ from glassloom.exhibits import (
     Axis,
     Bar,
     Bars,
+    Coloured,
     Column,
     Exhibit,
     Lines,
     Matrices,
     Matrix,
+    Piece,
+    Point,
+    Points,
     Prose,
     Series,
     Table,
@@ -77,9 +81,23 @@ def texts(name: str = "samples", text: str = HEBREW[2]) -> Texts:
     )  # fmt: skip
 
 
+def coloured(name: str = "coloured", text: str = "to be") -> Coloured:
+    pieces = (Piece(text=text, value=0.5, note=text), Piece(text="\n", value=None), Piece(text="or", value=-2.0))
+    return Coloured(name=name, title=f"Coloured {text}", caption=text, texts={text: pieces, "other": pieces[1:]},
+                    unit="bits", low=-1.0)  # fmt: skip
+
+
+def points(name: str = "points", text: str = "a") -> Points:
+    return Points(
+        name=name, title=f"Points {text}", caption=text, x=Axis(f"first {text}"), y=Axis("second"),
+        points=(Point(label=text, x=0.5, y=-1.0, group="letters"), Point(label="b", x=1.0, y=2.0, group=text)),
+    )  # fmt: skip
+
+
 def every_kind(text: str = "3.1a") -> tuple[Exhibit, ...]:
     return (prose(text=text), table(text=text), lines(text=text), bars(text=text), matrices(text=text),
-            matrices("one", 1, text), texts(text=text + " of what it wrote"))  # fmt: skip
+            matrices("one", 1, text), texts(text=text + " of what it wrote"), coloured(text=text),
+            points(text=text))  # fmt: skip
 
 
 def page(*exhibits: Exhibit, text: str = "A page", compared: bool = False) -> Page:

@@ -7,6 +7,7 @@ from glassloom.models import architecture, build
 from glassloom.models.contract import LanguageModel
 from glassloom.models.inside import GLOSSARY, inner_value, probing, recording
 
+ATTENTION = ("", ".weights", ".queries", ".keys", ".values", ".mixed")
 TOKENS = torch.randint(9, (2, 7), generator=torch.Generator().manual_seed(0))
 RECURRENT = {
     "rnn": {"hidden"},
@@ -64,7 +65,7 @@ def test_a_transformer_shows_attention_and_the_residual_stream(positions: str, s
     with recording(seen) as values:
         seen(TOKENS)
     layer = {"residual", "feedforward", "feedforward.inner"}
-    layer |= {f"attention.{m}{end}" for m in range(sublayers) for end in ("", ".weights")}
+    layer |= {f"attention.{m}{end}" for m in range(sublayers) for end in ATTENTION}
     assert set(values) == {"embedding", "output.hidden"} | {f"layers.{n}.{v}" for n in (0, 1) for v in layer}
     weights = values["layers.1.attention.0.weights"]
     assert weights.shape == (2, 3, 7, 7)
@@ -122,5 +123,5 @@ def test_the_glossary_has_one_entry_a_name() -> None:
     assert inner_value("layers.12.attention.1.weights") is GLOSSARY["layers.N.attention.M.weights"]
     with pytest.raises(KeyError):
         inner_value("layers.0.gate.unknown")
-    known = {"batch", "time", "width", "heads", "keys", "inner"}
+    known = {"batch", "time", "width", "heads", "head", "keys", "inner"}
     assert {axis for value in GLOSSARY.values() for axis in value.axes.split()} == known

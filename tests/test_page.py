@@ -25,7 +25,7 @@ from glassloom.report.pixels import DARK, LIGHT, LIGHT_BELOW
 from pages import bars, every_kind, lines, page, prose, texts
 from test_report import HOSTILE, Seen, digest
 
-DRAWN = {"curves", "excess", "attention", "one"}
+DRAWN = {"curves", "excess", "attention", "one", "coloured", "points"}
 
 
 @pytest.fixture(scope="module")

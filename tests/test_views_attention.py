@@ -74,7 +74,7 @@ def looking_at(text: str, kind: str) -> np.ndarray:
 
 
 def test_a_head_set_by_hand_to_look_one_back_is_seen_to() -> None:
-    found = attention(looking_one_back(), LETTERS.encode("ab !abca").tolist(), LETTERS)
+    found = attention((looking_one_back(), LETTERS), "ab !abca")
     assert found.heads == (Head(1, 1, 1),)
     assert found.labels == ("a", "b", "␣", "!", "a", "b", "c", "a")
     np.testing.assert_allclose(found.weights[0], expected_weights(), rtol=1e-10)
@@ -92,7 +92,7 @@ def test_a_head_set_by_hand_to_look_one_back_is_seen_to() -> None:
 
 
 def test_the_matrices_have_queries_as_rows_and_nothing_right_of_the_diagonal() -> None:
-    found = attention(looking_one_back(), LETTERS.encode("ab !").tolist(), LETTERS)
+    found = attention((looking_one_back(), LETTERS), LETTERS.encode("ab !").tolist())
     [exhibit] = attention_exhibits(found)
     assert isinstance(exhibit, Matrices)
     assert (exhibit.row_axis, exhibit.column_axis) == ("query", "key")
@@ -106,7 +106,7 @@ def test_every_layer_sublayer_and_head_is_there_in_order() -> None:
     settings = architecture("transformer").Settings(layers=2, heads=3, width=12, context=5, attention_sublayers=2)
     model = build(settings, LETTERS.size, torch.Generator().manual_seed(0))
     model.train()
-    found = attention(model, LETTERS.encode("ab !abca").tolist(), LETTERS)
+    found = attention((model, LETTERS), "ab !abca")
     assert [(head.layer, head.sublayer, head.head) for head in found.heads] == [
         (layer, sublayer, head) for layer in (1, 2) for sublayer in (1, 2) for head in (1, 2, 3)
     ]
@@ -219,9 +219,9 @@ def test_the_tables_list_every_head_and_a_uniform_one() -> None:
 
 def test_a_model_without_attention_and_an_empty_text_are_refused() -> None:
     with pytest.raises(InputError, match="gru has no attention"):
-        attention(build("gru", LETTERS.size), [0, 1], LETTERS)
+        attention((build("gru", LETTERS.size), LETTERS), [0, 1])
     with pytest.raises(InputError, match="no text"):
-        attention(looking_one_back(), [], LETTERS)
+        attention((looking_one_back(), LETTERS), [])
 
 
 @pytest.mark.parametrize("fill", [-math.inf, -1e9])

@@ -5,7 +5,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from glassloom.api import compare, evaluate, generate, gradcheck, train, write_report
+    from glassloom.api import compare, evaluate, generate, gradcheck, train, view, write_report
     from glassloom.data import load_corpus, load_text
     from glassloom.experiment.run import run_recipe
     from glassloom.runs import load_run
@@ -22,6 +22,7 @@ _HOMES = {
     "load_text": "glassloom.data",
     "run_recipe": "glassloom.experiment.run",
     "train": "glassloom.api",
+    "view": "glassloom.api",
     "write_report": "glassloom.api",
 }
 
@@ -35,6 +36,7 @@ __all__ = [
     "load_text",
     "run_recipe",
     "train",
+    "view",
     "write_report",
 ]
 

@@ -16,22 +16,25 @@ from glassloom.comparison.compare import compare as compare_runs
 from glassloom.comparison.compare import report_on
 from glassloom.comparison.results import Comparison
 from glassloom.config import checked, plain_names
-from glassloom.data import Corpus, Tokenizer, load_corpus, load_text, reopen_corpus
+from glassloom.data import Corpus, Tokenizer, load_corpus, load_text
 from glassloom.data.baselines import baselines as compute_baselines
 from glassloom.data.languages import Language
 from glassloom.data.settings import DataSettings
-from glassloom.errors import GlassloomError, RunError, SettingError, nearest, notice
+from glassloom.errors import GlassloomError, RunError, SettingError, nearest
 from glassloom.generation import DecodingSettings, Stream
 from glassloom.models.gradients import LENGTHS, GradientCheck, check_gradients
 from glassloom.notebook import Samples, comparison_watcher, watcher
 from glassloom.report import write_report as write_comparison
 from glassloom.report import write_run_report
-from glassloom.runs import Checkpoint, Run, list_runs, load_run
+from glassloom.runs import Run, checkpoint_of, list_runs, load_run, own_corpus
 from glassloom.training import Evaluation, Event, TrainingResult, evaluate_split, evaluate_together, open_model
 from glassloom.training import train as start_training
 from glassloom.training.machine import prepare_machine
 from glassloom.training.resolve import settings_from
 from glassloom.training.session import never
+from glassloom.views.catalogue import entry_of, look
+from glassloom.views.labelled import View
+from glassloom.views.subject import Subject
 
 RunLike: TypeAlias = str | Path | Run | TrainingResult
 """What stands for a run: a name, a path, the run itself, a training's result."""
@@ -105,35 +108,6 @@ def opened(run: RunLike, root: str | Path = "runs") -> Run:
     if isinstance(run, TrainingResult):
         return run.run
     return run if isinstance(run, Run) else load_run(run, root)
-
-
-def checkpoint_of(run: Run, step: int | None) -> Checkpoint:
-    """The checkpoint of a step, or the best; of a run that diverged, with a notice which one that is.
-
-    Raises:
-        RunError: there is none of that step, or it is damaged.
-    """
-    if step is None:
-        best = run.best()
-        if has_diverged(run):
-            untrained = ", the untrained model" if best.step == 0 else ""
-            notice(f"Run {run.name} diverged; the checkpoint of step {best.step:,}{untrained}, is used.")
-        return best
-    found = {checkpoint.step: checkpoint for checkpoint in run.checkpoints()}
-    if step not in found:
-        there = ", ".join(str(number) for number in sorted(found))
-        raise RunError(f"Run {run.name} has no checkpoint of step {step}", f"one of {there}", "choose another --step")
-    fault = found[step].fault()
-    if fault:
-        raise RunError(f"The checkpoint of step {step} cannot be used: {fault}", "a whole one", "choose another --step")
-    return found[step]
-
-
-def has_diverged(run: Run) -> bool:
-    """Whether the run's result says so; a result that cannot be read says nothing."""
-    with suppress(RunError):
-        return (run.result() or {}).get("status") == "diverged"
-    return False
 
 
 @dataclass(frozen=True)
@@ -220,32 +194,10 @@ def run_corpus(
         RunError: the run's own text is no longer where it was, or is another one now.
         TokenizerError: another text has symbols that the tokenizer lacks, and they are not skipped.
     """
-    settings, tokenizer = run.config.data, run.tokenizer
-    if source is not None:
-        return text_of(source, settings.model_copy(update={"skip_unknown": skip_unknown}), tokenizer)
-    facts = run.corpus
-    kept = reopen_corpus(facts)
-    if kept is not None and kept.knows_spellings:
-        return kept
-    try:
-        corpus = load_corpus(facts["source"], settings, tokenizer=tokenizer)
-    except GlassloomError as error:
-        if kept is not None:
-            return kept
-        raise RunError(
-            f"The text of run {run.name} cannot be read again: {error.what}",
-            f"{facts['source']}, as it was",
-            otherwise,
-        ) from None
-    if corpus.sha256 != facts["sha256"]:
-        if kept is not None:
-            return kept
-        raise RunError(
-            f"The text of run {run.name} ({facts['source']}) is another one now",
-            f"SHA-256 {facts['sha256'][:12]}, not {corpus.sha256[:12]}",
-            otherwise,
-        )
-    return corpus
+    if source is None:
+        return own_corpus(run, otherwise=otherwise)
+    settings = run.config.data.model_copy(update={"skip_unknown": skip_unknown})
+    return text_of(source, settings, run.tokenizer)
 
 
 def stream(
@@ -376,6 +328,38 @@ def write_report(
     if len(opened_runs) == 1:
         return write_run_report(found, opened_runs[0].report)
     return write_comparison(found, Path(root) / "report")
+
+
+def view(
+    run: RunLike,
+    view: str,
+    text: str | None = None,
+    *,
+    beside: Sequence[RunLike] = (),
+    step: int | None = None,
+    root: str | Path = "runs",
+    **options: Any,
+) -> View:
+    """Look inside a run: the numbers of a view (`glassloom.views.catalogue`), with named axes and labels.
+
+    Without a text, held-out text of the run stands in. `options` are the view's own; runs `beside` are looked at alike,
+    where the view takes several.
+
+    >>> found = view("novel", "surprise", "Once upon a time")  # doctest: +SKIP
+    >>> found.mean_bits, found.to_csv()  # doctest: +SKIP
+
+    Raises:
+        InputError: an unknown run, view or option; a text that the run's tokenizer cannot read.
+    """
+    entry_of(view)
+
+    def looked_at(one: RunLike) -> Subject:
+        found = opened(one, root)
+        prepare_machine(found.config.train)
+        return Subject(found.model(checkpoint_of(found, step)), found.tokenizer, found.name, found)
+
+    several = {"beside": [looked_at(one) for one in beside]} if beside else {}
+    return look(looked_at(run), view, text, **several, **options)
 
 
 def gradcheck(model: str | None = None, lengths: Sequence[int] = LENGTHS) -> GradientCheck:

@@ -157,7 +157,50 @@ class Texts(Exhibit):
     folded: bool = False
 
 
-KINDS: dict[str, type[Exhibit]] = {kind.__name__: kind for kind in (Prose, Table, Lines, Bars, Matrices, Texts)}
+@dataclass(frozen=True, kw_only=True)
+class Piece:
+    """What one token adds to a text, its value (None: it has none), and what is said of it when it is pointed at."""
+
+    text: str
+    value: float | None
+    note: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Coloured(Exhibit):
+    """A text whose tokens are coloured by their values, on one scale as in Matrices; `unit` says what the values are.
+
+    `texts` are by label: several values of one text, or several texts.
+    """
+
+    texts: Mapping[str, tuple[Piece, ...]]
+    unit: str
+    low: float = 0.0
+    high: float = 1.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Point:
+    """One labelled point; points of one `group` share a colour."""
+
+    label: str
+    x: float
+    y: float
+    group: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Points(Exhibit):
+    """Labelled points in a plane."""
+
+    x: Axis
+    y: Axis
+    points: tuple[Point, ...]
+
+
+KINDS: dict[str, type[Exhibit]] = {
+    kind.__name__: kind for kind in (Prose, Table, Lines, Bars, Matrices, Texts, Coloured, Points)
+}
 
 
 def as_dict(exhibit: Exhibit) -> dict[str, Any]:
@@ -178,6 +221,9 @@ def from_dict(data: Mapping[str, Any]) -> Exhibit:
 def _made(kind: Any, value: Any) -> Any:
     if value is None:
         return None
+    if typing.get_origin(kind) is Mapping:
+        of = typing.get_args(kind)[1]
+        return {name: _made(of, item) for name, item in value.items()}
     if dataclasses.is_dataclass(kind):
         hints = typing.get_type_hints(kind)
         return kind(**{name: _made(hints[name], item) for name, item in value.items()})  # type: ignore[operator]

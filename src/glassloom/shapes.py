@@ -7,6 +7,8 @@
     inputs   entries of a layer's input vector
     gates    a cell's stacked gates times its width
     heads    attention heads
+    head     entries of one head's vector
+    inner    entries inside a transformer's feed-forward
     keys     positions that are attended to
     layers   layers, the one next to the tokens first
 

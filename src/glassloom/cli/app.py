@@ -25,6 +25,7 @@ COMMANDS: dict[str, tuple[str, Group]] = {
     "run": ("Carry out a named experiment and write its page.", START),
     "evaluate": ("Score a run on held-out text, beside the baselines.", LOOK),
     "generate": ("Let a run continue a prompt.", LOOK),
+    "view": ("Look inside a run: what it expects, where it looks, what it remembers.", LOOK),
     "report": ("Write the page about one or more runs.", LOOK),
     "gradcheck": ("Compare every architecture's gradients with numerical ones.", LOOK),
     "corpora": ("List the texts and languages that have a name, or describe one text.", KEEP),

@@ -2,10 +2,12 @@
 
 import json
 import math
+import os
 import re
 import sys
 import unicodedata
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, TextIO
 
 from glassloom.errors import GlassloomError, Notice
@@ -31,6 +33,41 @@ def sign(character: str) -> str:
 def say(text: str = "", *, file: TextIO | None = None, end: str = "\n") -> None:
     """Print text, made safe."""
     print(printable(text), file=file or sys.stdout, end=end, flush=True)
+
+
+@dataclass(frozen=True)
+class Paint:
+    """A piece of a line, and how a terminal shows it. `shade` is from -1 (blue) over 0 to 1 (red), behind the text."""
+
+    text: str
+    bold: bool = False
+    faint: bool = False
+    shade: float | None = None
+
+
+WARM, COOL = (223, 216, 208, 202, 160, 88), (195, 153, 111, 69, 33, 19)
+"""Of a terminal's 256 colours, from little to much: above zero, and below."""
+
+
+def paint(line: Sequence[Paint], *, plain: bool | None = None) -> None:
+    """Print one line, made safe; its shades only on a terminal that has colours (https://no-color.org)."""
+    if plain is None:
+        plain = not sys.stdout.isatty() or bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
+    print("".join(printable(one.text) if plain else painted(one) for one in line), flush=True)
+
+
+def painted(piece: Paint) -> str:
+    """A piece between the escapes that colour it.
+
+    >>> painted(Paint("a", shade=1.0)) == chr(27) + "[48;5;88;38;5;231ma" + chr(27) + "[0m"
+    True
+    """
+    codes = ["1"] * piece.bold + ["2"] * piece.faint
+    if piece.shade is not None:
+        strong = min(5, int(6 * abs(piece.shade)))
+        codes += [f"48;5;{(COOL if piece.shade < 0 else WARM)[strong]}", f"38;5;{231 if strong > 3 else 16}"]
+    text = printable(piece.text)
+    return f"\x1b[{';'.join(codes)}m{text}\x1b[0m" if codes else text
 
 
 def aside(text: str) -> None:

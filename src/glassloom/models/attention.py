@@ -55,12 +55,15 @@ class Attention(nn.Module):
         queries, keys, contents = projected.permute(2, 0, 3, 1, 4).unbind(0)
         if by is not None:
             queries, keys = turn(queries, by), turn(keys, by)
+        if see is not None:
+            queries, keys, contents = see("queries", queries), see("keys", keys), see("values", contents)
         if past is not None:
             keys, contents = torch.cat([past[0], keys], 2), torch.cat([past[1], contents], 2)
         if see is not None or dropout or prefers_explicit(queries, keys):
             mixed = attend_explicitly(queries, keys, contents, visible, dropout, generator, see)
         else:
             mixed = attend_fused(queries, keys, contents, visible)
+        mixed = mixed if see is None else see("mixed", mixed)
         return self.output(mixed.transpose(1, 2).flatten(2)), (keys, contents)
 
 

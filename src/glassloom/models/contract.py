@@ -59,6 +59,13 @@ class LanguageModel(nn.Module):
         """The output layer alone."""
         raise NotImplementedError
 
+    def lens(self, hidden: Hidden) -> Logits | None:
+        """What the output layer would say of a vector on its way (nostalgebraist 2020, the logit lens).
+
+        Of a recurrent layer's hidden vector, or the stream after a transformer's layer; None where widths differ.
+        """
+        return self.logits(hidden) if hidden.shape[-1] == self.output_weight.shape[1] else None
+
     def weighted_nats(self, hidden: Hidden, targets: Tokens, weights: TokenNats) -> Float[Tensor, ""]:
         """The sum over all positions of `weights` times the target's loss in nats: what training goes down.
 

@@ -47,6 +47,14 @@ GLOSSARY = {
     "layers.N.attention.M.weights": InnerValue(
         "batch heads time keys", "attention sublayer M: how much each query (time) takes from each key; sums to 1"
     ),
+    "layers.N.attention.M.queries": InnerValue(
+        "batch heads time head", "attention sublayer M: what each token looks for, turned by its position (rotary)"
+    ),
+    "layers.N.attention.M.keys": InnerValue("batch heads time head", "what it is found by, turned by its position"),
+    "layers.N.attention.M.values": InnerValue("batch heads time head", "what is taken from it"),
+    "layers.N.attention.M.mixed": InnerValue(
+        "batch heads time head", "what each head takes: its weights times the values; without it the head is off"
+    ),
     "layers.N.attention.M": InnerValue("batch time width", "what attention sublayer M adds to the stream"),
     "layers.N.feedforward.inner": InnerValue("batch time inner", "inside the feed-forward, after its activation"),
     "layers.N.feedforward": InnerValue("batch time width", "what the feed-forward adds to the stream"),

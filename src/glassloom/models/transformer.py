@@ -227,6 +227,9 @@ class Transformer(LanguageModel):
         rows = (given.flatten(0, 1) for given in (targets, weights))
         return weighted_nats(hidden.flatten(0, 1), self.output_weight, self.output.bias, *rows)
 
+    def lens(self, hidden: Hidden) -> Logits:
+        return self.logits(hidden if self.final_norm is None else self.final_norm(hidden))
+
     @property
     def output_weight(self) -> Tensor:
         return self.embedding.weight if self.settings.tied else self.output.weight

@@ -18,6 +18,7 @@ from markupsafe import Markup
 
 from glassloom.comparison.table import written_setting
 from glassloom.comparison.wording import count, quality, visible
+from glassloom.report.coloured import shade_rules
 from glassloom.report.colours import as_rules
 
 KINDS_OF_FILE = {
@@ -32,7 +33,7 @@ KINDS_OF_FILE = {
 def render(template: str, **content: Any) -> str:
     """A whole page of one of the templates, with its scripts, its style and the policy that allows only these."""
     scripts = [_vega(), _own("matrices.js"), _own("page.js")]
-    style = _own("style.css") + as_rules()
+    style = _own("style.css") + as_rules() + shade_rules()
     policy = "; ".join(
         [
             "default-src 'none'",

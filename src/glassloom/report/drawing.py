@@ -10,12 +10,27 @@ from typing import Any
 import vl_convert
 
 from glassloom.comparison.wording import visible
-from glassloom.exhibits import Bars, Column, Exhibit, Lines, Matrices, Prose, Table, Text, Texts, Value
+from glassloom.exhibits import (
+    Bars,
+    Coloured,
+    Column,
+    Exhibit,
+    Lines,
+    Matrices,
+    Points,
+    Prose,
+    Table,
+    Text,
+    Texts,
+    Value,
+)
 from glassloom.report import matrices
 from glassloom.report.bars import bars_chart
+from glassloom.report.coloured import coloured_svg, scale_classes, spans
 from glassloom.report.document import as_links
 from glassloom.report.figures import Figure
 from glassloom.report.lines import frame_of_lines, lines_chart
+from glassloom.report.points import points_chart
 from glassloom.report.sheet import scale_bar, whole_svg
 from glassloom.report.writing import drawable, minus, written
 
@@ -48,6 +63,8 @@ def as_svg(shown: Shown) -> str | None:
     """A drawn exhibit as a file; None for what is not drawn."""
     if shown.figure is not None and shown.figure.spec:
         return str(vl_convert.vegalite_to_svg(shown.figure.spec))
+    if shown.kind == "coloured":
+        return coloured_svg(shown.exhibit)
     return None if shown.kind != "matrices" else whole_svg(shown.exhibit, shown.content["drawings"])
 
 
@@ -249,6 +266,48 @@ def pieces(one: Text) -> list[tuple[str, bool]]:
     return cut
 
 
+def _coloured(exhibit: Coloured) -> Shown:
+    numbers = _as_csv(
+        ["text", "place", "token", exhibit.unit],
+        [
+            (label, place, piece.text, piece.value)
+            for label, pieces in exhibit.texts.items()
+            for place, piece in enumerate(pieces, start=1)
+        ],
+    )
+    content = {
+        "texts": [{"label": label, "spans": spans(pieces, exhibit)} for label, pieces in exhibit.texts.items()],
+        "scale": scale_classes(exhibit),
+        "low": written(exhibit.low),
+        "high": written(exhibit.high),
+    }
+    words = []
+    for label, pieces in exhibit.texts.items():
+        known = [piece for piece in pieces if drawable(piece.value, log=False) is not None]
+        top = sorted(known, key=lambda piece: -abs(piece.value or 0.0))[:5]
+        words.append(f"{label}: {len(known)} tokens; furthest from 0: " + "; ".join(piece.note for piece in top))
+    figure = Figure(exhibit.name, exhibit.title, exhibit.caption, tuple(words), {})
+    links = as_links({f"{exhibit.name}.csv": numbers})
+    return Shown("coloured", exhibit, content, figure=figure, csv=numbers, links=links)
+
+
+def _points(exhibit: Points) -> Shown:
+    numbers = _as_csv(
+        ["label", "group", exhibit.x.title, exhibit.y.title],
+        [(point.label, point.group, point.x, point.y) for point in exhibit.points],
+    )
+    words = [f"{point.label}: {written(point.x)}, {written(point.y)}." for point in exhibit.points[:MANY_WORDS]]
+    words += [f"And {len(exhibit.points) - MANY_WORDS:,} more."] if len(exhibit.points) > MANY_WORDS else []
+    if not exhibit.points:
+        return _undrawn(exhibit, words, numbers)
+    spec = points_chart(exhibit, f"{exhibit.title}. {' '.join(words)}")
+    return _charted(exhibit, exhibit.caption, words, spec, numbers)
+
+
+MANY_WORDS = 60
+"""So many points are told in words."""
+
+
 def _as_csv(head: Sequence[str], rows: Iterable[Sequence[Value]]) -> str:
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
@@ -264,4 +323,6 @@ DRAWN: dict[type[Exhibit], Callable[[Any], Shown]] = {
     Bars: _bars,
     Matrices: _matrices,
     Texts: _texts,
+    Coloured: _coloured,
+    Points: _points,
 }

@@ -3,12 +3,13 @@
 config.json        every setting, resolved          environment.json   versions, machine, command
 tokenizer.json     text to ids and back             metrics.jsonl      what training measured, appended
 corpus.json        source, sizes, hash, baselines   samples.jsonl      what the model wrote on the way
+layers.jsonl       norms of each parameter, appended
 checkpoints/       step-N/, see checkpoint.py       report.html        the page about it
 """
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cached_property
@@ -22,14 +23,17 @@ from glassloom.data.tokenizers import Tokenizer, open_tokenizer
 from glassloom.errors import RunError, nearest
 from glassloom.models import build
 from glassloom.models.contract import LanguageModel
+from glassloom.models.replacing import Change
 from glassloom.runs import checkpoint as files
 from glassloom.runs.checkpoint import Checkpoint, checkpoints, load_weights, newest_valid
 from glassloom.runs.documents import CHECKPOINTS, append_line, read_json, read_lines, to_json
+from glassloom.runs.inside import Inside, look_inside
 from glassloom.runs.lock import is_locked, writing
 from glassloom.storage import TEMPORARY, new_folder, replace_file, storing, sweep
 
 CONFIG, TOKENIZER, CORPUS, ENVIRONMENT = "config.json", "tokenizer.json", "corpus.json", "environment.json"
-METRICS, SAMPLES, REPORT, RESULT = "metrics.jsonl", "samples.jsonl", "report.html", "result.json"
+METRICS, SAMPLES, LAYERS = "metrics.jsonl", "samples.jsonl", "layers.jsonl"
+REPORT, RESULT = "report.html", "result.json"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z")
 
 
@@ -100,6 +104,21 @@ class Run:
         load_weights(model, weights, str(checkpoint.path))
         return model.eval()
 
+    def inside(
+        self,
+        text: str | Sequence[int],
+        *,
+        replace: Mapping[str, Change] | None = None,
+        checkpoint: Checkpoint | None = None,
+    ) -> Inside:
+        """Every inner value over a text, by name (docs/views.md), some of them replaced while the model runs.
+
+        >>> run.inside("To be")["layers.1.gate.reset"].shape  # doctest: +SKIP
+        (5, 256)
+        >>> run.inside("To be", replace={"layers.0.hidden": 0.0})["logits"]  # doctest: +SKIP
+        """
+        return look_inside(self.model(checkpoint), self.tokenizer, text, replace)
+
     # -- what was measured
 
     def metrics(self) -> list[dict[str, Any]]:
@@ -109,6 +128,10 @@ class Run:
     def samples(self) -> list[dict[str, Any]]:
         """What the model wrote on the way: step, prompt, text."""
         return without_retaken(read_lines(self.path / SAMPLES))
+
+    def layers(self) -> list[dict[str, Any]]:
+        """Norms of each parameter at some updates, see `glassloom.training.norms`; none of runs of older versions."""
+        return without_retaken(read_lines(self.path / LAYERS)) if (self.path / LAYERS).exists() else []
 
     def result(self) -> dict[str, Any] | None:
         """How training ended (see `glassloom.training`), or None if it has not."""
@@ -148,12 +171,16 @@ class Run:
         """Append to the samples."""
         append_line(self.path / SAMPLES, record)
 
+    def log_layers(self, record: Mapping[str, Any]) -> None:
+        """Append to the norms of the parameters."""
+        append_line(self.path / LAYERS, record)
+
     def forget_after(self, step: int) -> None:
         """Training goes back to `step`: later checkpoints (damaged ones) go, and what was logged later is void."""
         for checkpoint in self.checkpoints():
             if checkpoint.step > step:
                 files.delete(checkpoint)
-        for file in (METRICS, SAMPLES):
+        for file in (METRICS, SAMPLES, LAYERS):
             append_line(self.path / file, {"event": "resumed", "step": step})
 
     def write_config(self, config: Config) -> None:

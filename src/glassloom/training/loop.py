@@ -54,7 +54,10 @@ def training(
                     progress.beside,
                 )  # fmt: skip
                 return
+            state.look = measured_here(state)  # the first update, and the one after each evaluation
             yield (stepped := one_step(state, used, name, amount))
+            if state.looked is not None:
+                run.log_layers({"step": stepped.step, "lr": stepped.lr, "parameters": state.looked})
             note_divergence(state, stepped)
             log_step(run, state, stepped, used)
             due = Moments(progress.step, used, stepped.progress)

@@ -21,6 +21,7 @@ from glassloom.runs import Checkpoint, declared_shapes, load_weights
 from glassloom.training.averaging import WeightAverage
 from glassloom.training.clipping import clip_gradients
 from glassloom.training.machine import autocast, is_out_of_memory, memory_bytes
+from glassloom.training.norms import Norms
 from glassloom.training.optimizers import (
     optimizer_copies,
     optimizer_state,
@@ -93,6 +94,9 @@ class TrainingState:
         self.carries = train.batching == "streams" and (self.model.context is None or bool(train.memory))
         self.carried: State | None = None
         self.progress = Progress(parts=train.accumulate)
+        self.look = False
+        self.looked: dict[str, dict[str, Any]] | None = None
+        """Whether the next update's norms are taken, and what they were."""
 
     # -- one update
 
@@ -124,6 +128,7 @@ class TrainingState:
             losses.append(loss.detach())
             after.append(detach(state))
         step = self.progress.step + 1
+        look = Norms(self.model) if self.look else None
         norms = clip_gradients(self.parameters, norm=train.clip_norm, value=train.clip_value)
         # The one place where a step waits for the device: everything but the update itself has been asked of it.
         *parts, norm_before, norm_after = torch.stack([*losses, *norms]).tolist()
@@ -134,6 +139,7 @@ class TrainingState:
             raise not_finite(self._unsound_gradient(), step)
         set_learning_rate(self.optimizer, train.lr * lr_factor)
         take_step(self.optimizer)
+        self.looked = None if look is None else look.after(self.model)
         if self.average:
             self.average.update()
         if self.carries:

@@ -1,10 +1,24 @@
-"""What is inside: one function a question, labelled numbers out.
+"""What is inside: one function a question, plain labelled numbers out.
 
-A view takes a model, a run or what a run wrote, and gives a small frozen dataclass; beside it `<view>_exhibits` turns
-that into what a page can show. Nothing here draws, samples or trains.
+A view takes what is looked at (a run, or a model with its tokenizer: `subject`) and a text, and gives a small frozen
+dataclass. Those that `glassloom view` lists (`catalogue`) are `View`s: arrays with named axes, as JSON and CSV, and
+`exhibits`, the same for a page. Nothing here draws or trains.
 
-    gradient_flow    how far back the loss at one step reaches             every architecture
-    attention        every head's matrix; heads and head_claims score it   a transformer
+    surprise         what each token costs, beside baselines               every architecture
+    attended         every head's matrix; heads and head_claims score it   a transformer
+    probabilities    what may come next, layer by layer                    every architecture
+    flows            gradient_flow of one text, of several models          every architecture
+    memory           how far back a change matters, what context is worth  every architecture
+    units            which units track a property (properties)             every architecture
+    gates            how open, how many saturated                          a GRU, an LSTM
+    copied_text      what of a text stands in the training text            a run
+    timelapse        one prompt and seed at every checkpoint               a run
+    ablation         what each part is worth; patching and steering        every architecture
+    embedding        tokens in the plane                                   every architecture
+    training_norms   norms and updates of each layer over training         a run
+
+Others are asked by recipes alone:
+
     memorised        what of some texts stands in the training text        any text; memorisation: a run's samples
     quality          unknown words, repetition, variety, a 5-gram's view   tokens that were written
     drift            a continuation beside the truth                       any text

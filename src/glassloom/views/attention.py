@@ -9,14 +9,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from glassloom.data.tokenizers import Tokenizer
 from glassloom.errors import InputError
 from glassloom.exhibits import Exhibit, Matrices, Matrix
-from glassloom.models.contract import LanguageModel
 from glassloom.models.inside import recording
+from glassloom.views.subject import Source, as_tokens, looking, reading, subject
 
 Floats = NDArray[np.float64]
 WEIGHTS = re.compile(r"layers\.(\d+)\.attention\.(\d+)\.weights\Z")
@@ -52,22 +50,16 @@ class Attention:
         return max(head.sublayer for head in self.heads)
 
 
-def attention(model: LanguageModel, ids: Sequence[int], tokenizer: Tokenizer) -> Attention:
-    """Every head's weights over a text of ids, from its beginning.
+def attention(source: Source, text: str | Sequence[int]) -> Attention:
+    """Every head's weights over a text (or its ids), from its beginning.
 
     Raises:
         InputError: the text is empty, or the model has no attention.
     """
-    if not len(ids):
-        raise InputError("There is no text to look at", "at least one token", "give some text")
-    device = next(model.parameters()).device
-    was_training = model.training
-    model.eval()
-    try:
-        with torch.inference_mode(), recording(model) as values:
-            model.hidden(torch.tensor([[int(index) for index in ids]], device=device))
-    finally:
-        model.train(was_training)
+    of = subject(source)
+    model, read = of.model, reading(of.tokenizer, text)
+    with looking(model), recording(model) as values:
+        model.hidden(as_tokens(model, [read.inputs]))
     heads, weights = [], []
     for name, value in values.items():
         if found := WEIGHTS.match(name):
@@ -80,9 +72,7 @@ def attention(model: LanguageModel, ids: Sequence[int], tokenizer: Tokenizer) ->
             "a transformer",
             "look at its gradient flow, which every architecture has",
         )
-    names = tokenizer.labels()
-    labels = tuple(names[int(index)] for index in ids)
-    return Attention(tuple(int(index) for index in ids), labels, tuple(heads), np.concatenate(weights))
+    return Attention(read.inputs, read.input_labels, tuple(heads), np.concatenate(weights))
 
 
 def attention_exhibits(found: Attention) -> list[Exhibit]:

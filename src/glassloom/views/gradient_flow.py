@@ -193,8 +193,8 @@ def gradient_flow_exhibits(flows: Mapping[str, GradientFlow], layer: int | None 
     rows = " and ".join(str(count) for count in sorted({flow.rows for flow in flows.values()}))
     mode = "with dropout" if all(flow.training for flow in flows.values()) else "without dropout"
     caption = (
-        f"Norm (Frobenius, over {rows} rows and the layer's width) of the gradient of the mean loss at the last step "
-        f"only, with respect to the state at each step; new rows, {mode}."
+        f"Norm (Frobenius, over {rows} row{'s' * (rows != '1')} and the layer's width) of the gradient of the mean "
+        f"loss at the last step only, with respect to the state at each step; new rows, {mode}."
     )
     if lower:
         caption += (

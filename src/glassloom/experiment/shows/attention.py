@@ -37,7 +37,7 @@ def attention(
             caption=f"{length} tokens after the prompt, {how}.",
             texts=(Text(label=title_of(run, found), prompt=prompt, text=sample.text),),
         )
-        return [text, *attention_exhibits(attention_of(model, ids, tokenizer))], {}
+        return [text, *attention_exhibits(attention_of((model, tokenizer), ids))], {}
 
     arguments = [prompt, length, temperature, seed, checkpoint]
     return keep(experiment, "attention", [run], {"arguments": arguments}, measure)
@@ -62,7 +62,7 @@ def attention_heads(
         model, tokenizer = found.model(checkpoint_of(found, checkpoint)), found.tokenizer
         size = min(tokens, model.context or tokens, valid.tokens)
         starts = [(valid.tokens - size) * number // max(1, windows - 1) for number in range(windows)]
-        texts = [attention_of(model, valid.ids[start : start + size].tolist(), tokenizer) for start in starts]
+        texts = [attention_of((model, tokenizer), valid.ids[start : start + size].tolist()) for start in starts]
         scored = score_heads(texts, tokenizer)
         kinds = [each.kind for each in scored]
         figures = {f"heads {kind} {run}": float(kinds.count(kind)) for kind in kinds}

@@ -1,0 +1,173 @@
+"""What is looked at: a model with its tokenizer and, of a run, the text that it was trained on."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TypeAlias
+
+import torch
+from torch import Tensor
+
+from glassloom.config import checked
+from glassloom.data.corpus import Corpus
+from glassloom.data.tokenizers import Tokenizer
+from glassloom.errors import InputError, RunError
+from glassloom.generation import DecodingSettings, encode_prompt
+from glassloom.models.contract import LanguageModel
+from glassloom.runs import Run, own_corpus
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A model with its tokenizer; `run` where it is one, `text` a corpus where it is at hand without the run."""
+
+    model: LanguageModel
+    tokenizer: Tokenizer
+    name: str = ""
+    run: Run | None = None
+    text: Corpus | None = None
+
+    @cached_property
+    def corpus(self) -> Corpus | None:
+        """The text that it was trained on; None where that is unknown, or not there any more."""
+        if self.text is not None or self.run is None:
+            return self.text
+        try:
+            return own_corpus(self.run, otherwise="put it back")
+        except RunError:
+            return None
+
+    def training_text(self) -> Corpus:
+        """The text that it was trained on.
+
+        Raises:
+            InputError: that is unknown, or not there any more.
+        """
+        if self.corpus is None:
+            raise InputError(
+                f"The text that {self.name or 'the model'} was trained on is not at hand",
+                "the text of the run, as it was",
+                "put it back where it was, or look at something else",
+            )
+        return self.corpus
+
+    def trained(self) -> Run:
+        """The run.
+
+        Raises:
+            InputError: there is only a model.
+        """
+        if self.run is None:
+            raise InputError("A model alone has no history", "a run, with its checkpoints and metrics", "give a run")
+        return self.run
+
+
+Source: TypeAlias = Subject | Run | tuple[LanguageModel, Tokenizer]
+"""What every view takes: a run (its best checkpoint), a model with its tokenizer, or a Subject made of them."""
+
+
+def subject(source: Source) -> Subject:
+    """A source as a Subject."""
+    if isinstance(source, Subject):
+        return source
+    if isinstance(source, Run):
+        return Subject(source.model(), source.tokenizer, source.name, source)
+    model, tokenizer = source
+    return Subject(model, tokenizer, model.settings.architecture)
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A text as a model reads it: `given` (`.start` or nothing) and `ids`.
+
+    The first of the ids is predicted only where something stands before it. `labels` are printable, one an id;
+    `pieces` are what each id adds to the text.
+    """
+
+    given: tuple[int, ...]
+    ids: tuple[int, ...]
+    labels: tuple[str, ...]
+    pieces: tuple[str, ...]
+
+    @property
+    def inputs(self) -> tuple[int, ...]:
+        """Everything that is read."""
+        return (*self.given, *self.ids)
+
+    @property
+    def input_labels(self) -> tuple[str, ...]:
+        """The labels of all that is read."""
+        return (*((".start",) if self.given else ()), *self.labels)
+
+    @property
+    def unpredicted(self) -> int:
+        """How many ids at the front are given, not predicted: 0 or 1."""
+        return 0 if self.given else 1
+
+
+def reading(tokenizer: Tokenizer, text: str | Sequence[int], at_least: int = 1) -> Reading:
+    """A text (or its ids) as a model reads it. What a vocabulary of words lacks is read as `<unk>`, with a notice.
+
+    Raises:
+        InputError: it has fewer than `at_least` tokens.
+        TokenizerError: it holds symbols that the model never saw.
+    """
+    ids = encode_prompt(tokenizer, text) if isinstance(text, str) else [int(index) for index in text]
+    if len(ids) < at_least:
+        wanted = "at least one token" if at_least == 1 else f"at least {at_least} tokens"
+        what = "There is no text to look at" if not ids else f"The text has only {len(ids)} token{'s'[: len(ids) > 1]}"
+        raise InputError(what, wanted, "give a longer text" if ids else "give some text")
+    names, streamer = tokenizer.labels(), tokenizer.streamer()
+    pieces = [streamer.push(index) for index in ids]
+    if pieces:
+        pieces[-1] += streamer.flush()
+    given = (tokenizer.specials[".start"],) if ".start" in tokenizer.specials else ()
+    return Reading(given, tuple(ids), tuple(names[index] for index in ids), tuple(pieces))
+
+
+def decoding(length: int, temperature: float, seed: int) -> DecodingSettings:
+    """How one continuation is written; temperature 0 takes the most probable tokens.
+
+    Raises:
+        SettingError: a value out of its bounds.
+    """
+    given = {"length": length, "greedy": temperature == 0, "temperature": temperature or 1.0, "seed": seed}
+    found: DecodingSettings = checked(DecodingSettings, given)
+    return found
+
+
+@contextmanager
+def looking(model: LanguageModel, *, gradients: bool = False) -> Iterator[None]:
+    """The model in evaluation mode, and nothing recorded for gradients unless asked for, while the block runs."""
+    was_training = model.training
+    model.eval()
+    try:
+        with torch.enable_grad() if gradients else torch.inference_mode():
+            yield
+    finally:
+        model.train(was_training)
+
+
+def as_tokens(model: LanguageModel, rows: Sequence[Sequence[int]]) -> Tensor:
+    """Rows of ids as the tensor that the model takes."""
+    return torch.tensor([list(row) for row in rows], dtype=torch.long, device=next(model.parameters()).device)
+
+
+def hidden_over(model: LanguageModel, inputs: Sequence[int], whole: bool = False) -> Tensor:
+    """The vector that the output layer reads after each input, `time width`, under the protocol `fair`.
+
+    So a text costs here what `evaluate` says of it: a recurrent model's state is carried; a bounded context sees
+    windows of its length with a stride of half, but a sequence (`whole`), which begins at `.start`, is one pass.
+    """
+    context = model.context
+    if context is None or len(inputs) <= context or whole:
+        return model.hidden(as_tokens(model, [inputs]))[0][0]
+    stride = max(1, context // 2)
+    pieces, done = [model.hidden(as_tokens(model, [inputs[:context]]))[0][0]], context
+    while done < len(inputs):
+        end = min(done + stride, len(inputs))
+        seen = model.hidden(as_tokens(model, [inputs[end - context : end]]))[0][0]
+        pieces.append(seen[done - end :])
+        done = end
+    return torch.cat(pieces)
