@@ -158,18 +158,18 @@ from pathlib import Path
 from glassloom.data import load_text
 from glassloom.training import train
 warnings.simplefilter("always")
-corpus = load_text(sys.stdin.read())
+corpus = load_text(sys.stdin.read() * 9)
 settings = {"model": "gru", "layers": 1, "threads": 1, "width": 8, "batch_size": 2, "sequence_length": 8, "steps": 1}
 train(corpus, settings, root=sys.argv[1], name="first", with_baselines=False)
 pages = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-resource.setrlimit(resource.RLIMIT_AS, (pages + 65 * 2**20, -1))
-settings |= {"width": 128, "batch_size": 64, "sequence_length": 200, "steps": 2, "eval_tokens": 100}
+resource.setrlimit(resource.RLIMIT_AS, (pages + 120 * 2**20, -1))
+settings |= {"width": 128, "batch_size": 384, "sequence_length": 200, "steps": 2, "eval_tokens": 100}
 train(corpus, settings, root=sys.argv[1], name="large", with_baselines=False)
 """
     done = subprocess.run(
         [sys.executable, "-c", script, str(tmp_path)], input=tiny_text, text=True, capture_output=True, check=True
     )
-    assert "Memory ran out; batches of 64 rows now run in" in done.stderr
+    assert "Memory ran out; batches of 384 rows now run in" in done.stderr
 
 
 def test_a_model_beyond_the_machines_memory_is_refused_in_one_sentence(tiny_text: str, tmp_path: Path) -> None:

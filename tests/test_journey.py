@@ -67,6 +67,7 @@ def test_every_command_of_the_readme_works(
         "corpora",
         "run",
         "gradcheck",
+        "view",
     }
     for words in commands:
         assert command(smaller(words)) == 0, (words, capsys.readouterr().err)

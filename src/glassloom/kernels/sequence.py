@@ -45,7 +45,8 @@ def factors_dtype(inputs: Tensor) -> torch.dtype:
 
     A short sequence of one row (`time 1 inputs`) is not rounded where it is run in C++: that would gain no time.
     """
-    if inputs.shape[1] == 1 and inputs.dtype == torch.float32 and native.is_short(inputs, torch.float32):
+    alone = inputs.shape[1] == 1 and inputs.dtype == torch.float32 and choosing.forced() is None
+    if alone and native.is_short(inputs, torch.float32):
         return torch.float32
     return product_dtype(inputs)
 
@@ -62,7 +63,8 @@ def run(cell: native.Cell, layer: Layer, direction: int, **arrays: Tensor) -> No
 
 def is_short(layer: Layer) -> bool:
     """Whether C++ does the products around the steps, too."""
-    return layer.input_weight is not None and native.is_short(layer.inputs, layer.dtype)
+    elsewhere = choosing.triton_serves(layer.inputs, layer.dtype)
+    return layer.input_weight is not None and not elsewhere and native.is_short(layer.inputs, layer.dtype)
 
 
 def forward(cell: native.Cell, layer: Layer, into: Tensor, **arrays: Tensor) -> None:

@@ -8,6 +8,7 @@ and a histogram of its weights and of its gradients: COUNTS equal bins from -mos
 update and at the one after each evaluation, so it costs a copy of the weights as often as that, and no more.
 """
 
+import math
 from typing import Any
 
 import numpy as np
@@ -43,13 +44,19 @@ class Norms:
                 continue
             before = self._before[name]
             found[name] = {
-                "gradient": float(self._gradients[name]),
-                "weight": float(torch.linalg.vector_norm(before)),
-                "update": float(torch.linalg.vector_norm(weights.detach() - before)),
+                "gradient": known(self._gradients[name]),
+                "weight": known(torch.linalg.vector_norm(before)),
+                "update": known(torch.linalg.vector_norm(weights.detach() - before)),
                 "weights": histogram(before),
                 "gradients": self._histograms[name],
             }
         return found
+
+
+def known(norm: Tensor) -> float | None:
+    """A norm as it can be written down: None where training has lost it."""
+    found = float(norm)
+    return found if math.isfinite(found) else None
 
 
 def histogram(values: Tensor) -> dict[str, Any]:

@@ -77,7 +77,11 @@ def suited(given: Mapping[str, Any], tokens: int, sequences: bool = False) -> tu
     settings = {**SHARED, **choice.settings, "dropout": dropout, **in_bfloat16(given)}
     layers = "1 layer" if settings["layers"] == 1 else f"{settings['layers']} layers"
     measured = minutes <= MEASURED_MINUTES
-    why = "learned most of all that were compared on four texts" if measured else "is a size set by hand for such times"
+    why = (
+        "came within 0.01 nats of the best of all defaults on four texts in a minute"
+        if measured
+        else "is a size set by hand for such times"
+    )
     return fitting(settings, given, sequences), [
         f"No model was asked for: for {minutes:g} min a GRU of {layers} of {settings['width']} is taken, which {why} "
         f"(docs/performance.md), with dropout {dropout:g} for some {passes:.1f} passes over this text. "
