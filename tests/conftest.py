@@ -19,6 +19,9 @@ from commands import TINY, Commands
 CHECKED = ["glassloom.models", "glassloom.kernels", "glassloom.loss"]
 install_import_hook(CHECKED, "beartype.beartype").__enter__()
 
+if not torch.cuda.is_available():
+    os.environ.setdefault("TRITON_INTERPRET", "1")  # before anything imports Triton, as torch's compiler does
+
 ROOT = Path(__file__).parent.parent
 
 

@@ -57,7 +57,9 @@ def test_every_command_of_the_readme_works(
     monkeypatch.chdir(tmp_path)
     Path("novel.txt").write_text(tiny_text, encoding="utf-8")
     Path("tiny.toml").write_text(TINY, encoding="utf-8")
-    assert command(["train", "novel.txt", "--name", "gru", "--runs", "runs/demo", "--steps", "10", *SMALL]) == 0
+    for name in ("gru", "lstm"):
+        own = ["--model", name, "--name", name, "--runs", "runs/demo", "--steps", "10"]
+        assert command(["train", "novel.txt", *own, *SMALL]) == 0
     commands = told()
     assert {words[0] for words in commands} == {
         "generate",
