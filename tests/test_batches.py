@@ -19,6 +19,7 @@ from glassloom.data.batches import (
     largest_batch_size,
     sequences_in_order,
 )
+from glassloom.data.random_lengths import RandomLengths
 from glassloom.data.sampling import sampler
 from glassloom.errors import CorpusError, Notice, RunError, SettingError
 
@@ -150,7 +151,11 @@ def make_padded(seed: int) -> Sampler:
     return Padded(ids, starts, max_tokens=30, specials=SPECIALS, rng=rng(seed))
 
 
-@pytest.mark.parametrize("make", [make_streams, make_windows, make_padded])
+def make_random_lengths(seed: int) -> Sampler:
+    return RandomLengths(np.arange(500, dtype=np.uint16), 4, 20, rng(seed))
+
+
+@pytest.mark.parametrize("make", [make_streams, make_windows, make_padded, make_random_lengths])
 @pytest.mark.parametrize("before", [0, 1, 11, 17, 60])
 def test_a_saved_position_goes_on_with_the_very_next_batch(make: Callable[[int], Sampler], before: int) -> None:
     original = make(1)

@@ -125,6 +125,20 @@ def test_from_any_point_of_a_text_the_logits_are_those_of_torch(name: str, kind:
             assert furthest(model(ahead, again)[0], model(ahead, state)[0]) < 1e-5, one
 
 
+@pytest.mark.parametrize("token", [-1, 11])
+@pytest.mark.parametrize("one", WAYS)
+@pytest.mark.parametrize("name", ["lstm", "transformer"])
+def test_a_token_that_the_model_has_no_vector_for_is_refused(name: str, one: str, token: int) -> None:
+    model = model_of(name, {})
+    plan, [before] = model.plan(), model.rows_of(model(torch.tensor([[1, 2]]))[1])
+    assert plan is not None
+    with way(one):
+        row = Decoder(plan).begin(before)
+        with pytest.raises(IndexError, match="0 to 10"):
+            row.read(token)
+    assert row.position == before.position
+
+
 SAME = {
     "rnn": {"layers": 2, "width": 64},
     "gru": {"layers": 2, "width": 128},

@@ -81,20 +81,12 @@ def test_an_epoch_counts_the_tokens_that_were_read_and_its_steps_are_about_as_fo
     assert abs(steps / batches.steps_per_epoch - 1) < 0.05
 
 
-@pytest.mark.parametrize("before", [0, 1, 13, 14, 15, 40])
-def test_a_saved_position_goes_on_with_the_very_next_batch(before: int) -> None:
-    one, other = streams(1000, 4, 20, seed=3), streams(1000, 4, 20, seed=4)
-    for _ in range(before):
+def test_the_epoch_of_a_saved_position_is_the_batches_own_and_other_batches_refuse_it() -> None:
+    one = streams(1000, 4, 20, seed=3)
+    for _ in range(14):
         next(one)
     saved = json.loads(json.dumps(one.state()))
     assert epoch_of(saved) == one.epoch
-    other.restore(saved)
-    assert other.epoch == one.epoch
-    for _ in range(30):
-        a, b = next(one), next(other)
-        assert torch.equal(a.inputs, b.inputs)
-        assert torch.equal(a.targets, b.targets)
-        assert torch.equal(a.fresh, b.fresh)
     split = Split("train", np.arange(1000, dtype=np.uint16), None, 1000, 1000)
     with pytest.raises(RunError, match="kind"):
         sampler(split, "streams", 4, 20, 0).restore(saved)

@@ -29,6 +29,7 @@ from glassloom.report import write_run_report
 from glassloom.runs import Run, checkpoint_of, list_runs, load_run, own_corpus
 from glassloom.training import Evaluation, Event, TrainingResult, evaluate_split, evaluate_together, open_model
 from glassloom.training import train as start_training
+from glassloom.training.evaluation import How
 from glassloom.training.machine import prepare_machine
 from glassloom.training.resolve import settings_from
 from glassloom.training.session import never
@@ -164,7 +165,7 @@ def evaluate(
         raise SettingError(f"tokens cannot be {tokens}", "at least 1, or 0 for all", "change --tokens")
     train = run.config.train
     text = corpus if isinstance(corpus, Corpus) else run_corpus(run, corpus, skip_unknown=skip_unknown)
-    how: dict[str, Any] = {
+    how: How = {
         "protocol": "windows" if windows else protocol,
         "tokens": tokens,
         "batch_size": batch_size or train.batch_size,

@@ -13,7 +13,7 @@ from jaxtyping import Float32, Float64
 from torch import Tensor
 
 from glassloom.kernels import native
-from glassloom.kernels.plan import Choice, Map, NormPlan, Plan, RecurrentPlan, Row, TransformerPlan
+from glassloom.kernels.plan import Choice, Map, NormPlan, Plan, RecurrentPlan, Row, TransformerPlan, check_known
 
 SLOTS, PADDING, TRANSFORMER = 16, 16, 5
 """As in native/passage.h."""
@@ -199,7 +199,11 @@ class NativeRow:
 
         Fewer come after the token that ends a sample, and where the model's probabilities are not finite. A position
         that the table does not have is never asked for.
+
+        Raises:
+            IndexError: the token is not one of the vocabulary.
         """
+        check_known(token, self.weights.plan)
         length, uniforms = len(uniforms), np.ascontiguousarray(uniforms)
         how = NativeChoice(choice.temperature, choice.top_p, choice.min_p, choice.top_k, choice.greedy, choice.end)
         ids, nats = np.empty(length, dtype=np.int64), np.empty(length)

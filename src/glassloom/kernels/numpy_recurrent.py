@@ -14,7 +14,7 @@ from jaxtyping import Float32
 from torch import Tensor
 
 from glassloom.kernels.native import Cell
-from glassloom.kernels.plan import Map, RecurrentLayerPlan, RecurrentPlan, Row
+from glassloom.kernels.plan import Map, RecurrentLayerPlan, RecurrentPlan, Row, check_known
 
 Floats = Float32[np.ndarray, "..."]
 SIGMOIDS = {Cell.LSTM: 3, Cell.GRU_RESET_BEFORE: 2, Cell.GRU_RESET_AFTER: 2}
@@ -131,6 +131,7 @@ class NumpyRecurrentRow:
 
     def read(self, token: int) -> Float32[np.ndarray, "vocab"]:
         """Read a token: the logits after it, overwritten by the next call."""
+        check_known(token, self.weights.plan)
         weights = self.weights
         added = weights.table[token] if weights.folded else None
         if added is None:

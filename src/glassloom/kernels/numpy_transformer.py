@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Float32
 
 from glassloom.kernels.numpy_recurrent import Floats, array, transposed
-from glassloom.kernels.plan import FeedForwardActivation, NormPlan, Row, Sublayer, TransformerPlan
+from glassloom.kernels.plan import FeedForwardActivation, NormPlan, Row, Sublayer, TransformerPlan, check_known
 
 EPSILON = 1e-5
 """A norm's, as in models/layers.py."""
@@ -83,6 +83,7 @@ class NumpyTransformerRow:
 
     def read(self, token: int) -> Float32[np.ndarray, "vocab"]:
         """Read a token: the logits after it."""
+        check_known(token, self.weights.plan)
         weights, plan = self.weights, self.weights.plan
         place = self.position - self.begins
         stream = weights.table[token].copy()

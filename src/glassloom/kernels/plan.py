@@ -141,3 +141,13 @@ class Row:
     position: int = 0
     begins: int = 0
     recent: list[int] = field(default_factory=list)
+
+
+def check_known(token: int, plan: Plan) -> None:
+    """Refuse a token that the model has no vector for; an array would be read beyond its ends, or from its end.
+
+    Raises:
+        IndexError: it is not one of the vocabulary.
+    """
+    if not 0 <= token < plan.vocabulary:
+        raise IndexError(f"Token {token} is not one of 0 to {plan.vocabulary - 1}, the model's vocabulary")

@@ -8,6 +8,14 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+WORDS = Field(
+    0.0,
+    ge=0,
+    lt=1,
+    description="Share of the vocabulary whose vectors are dropped as inputs, one draw for a whole batch: a word that "
+    "is dropped is so at every place.",
+)
+
 
 class ModelSettings(BaseModel):
     """What every architecture's settings share; each architecture's own class sits in its file."""
@@ -46,13 +54,7 @@ class RecurrentSettings(ModelSettings):
     dropout_embedding: float | None = Field(None, ge=0, lt=1, description="Dropout on the embedding; none: dropout.")
     dropout_layers: float | None = Field(None, ge=0, lt=1, description="Dropout between layers; none: dropout.")
     dropout_output: float | None = Field(None, ge=0, lt=1, description="Dropout before the output; none: dropout.")
-    dropout_words: float = Field(
-        0.0,
-        ge=0,
-        lt=1,
-        description="Share of the vocabulary whose vectors are dropped as inputs, one draw for a whole batch: a word "
-        "that is dropped is so at every place.",
-    )
+    dropout_words: float = WORDS
     dropout_recurrent: float = Field(
         0.0,
         ge=0,
@@ -181,13 +183,7 @@ class TransformerSettings(ModelSettings):
     )
     dropout: float = Field(0.0, ge=0, lt=1, description="Share of entries dropped, but for attention weights.")
     dropout_embedding: float | None = Field(None, ge=0, lt=1, description="Dropout on the embedding; none: dropout.")
-    dropout_words: float = Field(
-        0.0,
-        ge=0,
-        lt=1,
-        description="Share of the vocabulary whose vectors are dropped as inputs, one draw for a whole batch: a word "
-        "that is dropped is so at every place.",
-    )
+    dropout_words: float = WORDS
     dropout_residual: float | None = Field(None, ge=0, lt=1, description="Dropout on each sublayer; none: dropout.")
     dropout_feedforward: float | None = Field(
         None, ge=0, lt=1, description="Dropout inside the feed-forward; none: dropout."

@@ -17,7 +17,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 import numpy as np
 import torch
@@ -101,27 +101,30 @@ class Measurement:
         return Evaluation(part.name, named, count, reached, spelling)
 
 
+class How(TypedDict, total=False):
+    """The arguments of `measurement` that go by name."""
+
+    protocol: str
+    tokens: int
+    batch_size: int
+    sequence_length: int
+    warm: int
+
+
 def evaluate_split(
     model: LanguageModel,
     corpus: Corpus,
     split: str = "valid",
     *,
-    protocol: str = "fair",
-    tokens: int = 0,
-    batch_size: int = 0,
-    sequence_length: int = 0,
-    warm: int = WARM,
     autocast: AbstractContextManager[Any] | None = None,
+    **how: Unpack[How],
 ) -> Evaluation:
-    """Score a split; the arguments are those of `measurement`.
+    """Score a split, as `measurement` is told how.
 
     Raises:
         CorpusError: the split is empty.
     """
-    measured = measurement(
-        model, corpus, split, protocol=protocol, tokens=tokens, batch_size=batch_size,
-        sequence_length=sequence_length, warm=warm,
-    )  # fmt: skip
+    measured = measurement(model, corpus, split, **how)
     return measured.evaluation(*total(model, measured.pieces, autocast or nullcontext()))
 
 

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Unpack
 
 import numpy as np
 
@@ -24,7 +24,7 @@ from glassloom.errors import RunError, SettingError, notice
 from glassloom.models.contract import LanguageModel
 from glassloom.runs import Run
 from glassloom.storage import storing
-from glassloom.training.evaluation import Evaluation, Measurement, measurement, nothing_to_score, scoring
+from glassloom.training.evaluation import Evaluation, How, Measurement, measurement, nothing_to_score, scoring
 from glassloom.training.opening import open_model
 
 AT_ONCE = 2**18
@@ -98,12 +98,12 @@ def mixed(nats: np.ndarray, weights: Sequence[float] | np.ndarray) -> np.ndarray
 
 def evaluate_together(
     runs: Sequence[Run], corpus: Corpus, split: str = "valid", *, weights: Sequence[float] | str | None = None,
-    **protocol: Any,
+    **how: Unpack[How],
 ) -> tuple[Evaluation, tuple[dict[str, Any], ...]]:  # fmt: skip
     """The figures of the average of several runs' best checkpoints, and of each run by itself.
 
     `weights` is one number for each run, or `valid`: those that are best on the whole validation split; equal ones
-    where it is None. They are never chosen on another split. `protocol` holds the arguments of `measurement`.
+    where it is None. They are never chosen on another split. `how` as `measurement` is told.
 
     Raises:
         RunError: the runs have unlike tokenizers, so that their probabilities are those of unlike things.
@@ -117,10 +117,10 @@ def evaluate_together(
     chosen = checked_weights([1] * len(runs) if weights is None or isinstance(weights, str) else weights, len(runs))
     models, autocasts = zip(*(open_model(run) for run in runs), strict=True)
     if weights == "valid":
-        whole = {**protocol, "tokens": 0}
+        whole: How = {**how, "tokens": 0}
         with token_losses(models, corpus, "valid", autocasts=autocasts, **whole) as losses:
             chosen = losses.best_weights()
-    with token_losses(models, corpus, split, autocasts=autocasts, **protocol) as losses:
+    with token_losses(models, corpus, split, autocasts=autocasts, **how) as losses:
         alone = [losses.alone(number) for number in range(len(runs))]
         found = losses.together(chosen)
     own = (
@@ -180,9 +180,9 @@ def token_losses(
     split: str = "valid",
     *,
     autocasts: Sequence[AbstractContextManager[Any]] = (),
-    **protocol: Any,
+    **how: Unpack[How],
 ) -> Iterator[Losses]:
-    """Score a split by each model; `protocol` holds the arguments of `measurement`. The files go when the block ends.
+    """Score a split by each model; `how` as `measurement` is told. The files go when the block ends.
 
     Raises:
         CorpusError: the split is empty.
@@ -191,7 +191,7 @@ def token_losses(
     measured, found = [], []
     with ExitStack() as files:
         for number, model in enumerate(models):
-            one = measurement(model, corpus, split, **protocol)
+            one = measurement(model, corpus, split, **how)
             with storing(Path(tempfile.gettempdir()), "the environment variable TMPDIR"):
                 file = files.enter_context(tempfile.TemporaryFile())
                 with scoring(model, autocasts[number] if autocasts else nullcontext()):

@@ -13,6 +13,7 @@ from glassloom.experiment.shows.arguments import Count, Positive, RunName, Some
 from glassloom.experiment.shows.keeping import Measured, keep
 from glassloom.runs import Run
 from glassloom.training import open_model, token_losses
+from glassloom.training.evaluation import How
 from glassloom.training.mixture import check_alike
 
 FORMATS = {"perplexity": ",.2f", "nats": ".4f"}
@@ -50,7 +51,7 @@ def average_of_runs(
     def measure(there: dict[str, Run]) -> Measured:
         check_alike(list(there.values()))
         models, precisions = zip(*(open_model(run) for run in there.values()), strict=True)
-        how = {"protocol": "windows" if windows else "fair", "sequence_length": windows or 0}
+        how: How = {"protocol": "windows" if windows else "fair", "sequence_length": windows or 0}
         corpus, count = experiment.corpus(next(iter(there))), len(there)
         alone = {id: tuple(float(id == other) for other in there) for id in there}
         with token_losses(models, corpus, "valid", autocasts=precisions, **how) as losses:
