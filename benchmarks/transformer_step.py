@@ -187,6 +187,7 @@ def compiling(rounds: int) -> list[dict[str, Any]]:
     rows = []
     for model in MODELS:
         compiled, plain = ours(model, "bfloat16"), ours(model, "bfloat16")
+        torch._inductor.config.force_disable_caches = True  # else an earlier process's kernels are found
         started = time.perf_counter()
         compiled.hidden = torch.compile(compiled.model.hidden)
         our_step(compiled)
@@ -207,9 +208,9 @@ def print_row(row: dict[str, Any]) -> None:
     print(f"{row['name']:<75} {spread_in_words(row)}   {row['share_of_peak']:.0%} of the peak{aim}", flush=True)
 
 
-def steps_alone(model: Model, precision: str, seconds: float = 5.0) -> dict[str, float]:
-    """Seconds and page faults of our step in this process."""
-    state = ours(model, precision)
+def steps_alone(model: Model, seconds: float = 2.0) -> dict[str, float]:
+    """Seconds and page faults of our step in bfloat16 in this process."""
+    state = ours(model, "bfloat16")
     step = partial(our_step, state)
     seconds_of(step, seconds / 2)
     before, first = resource.getrusage(resource.RUSAGE_SELF).ru_minflt, state.progress.step
@@ -219,28 +220,27 @@ def steps_alone(model: Model, precision: str, seconds: float = 5.0) -> dict[str,
 
 
 def memory(rounds: int = 3) -> list[dict[str, Any]]:
-    """Our step with freed memory kept, and as the C library does it by itself."""
+    """Our step in bfloat16 with freed memory kept, and as the C library does it by itself."""
     rows = []
     for model in MODELS:
-        for precision in ("float32", "bfloat16"):
-            runs: dict[str, list[dict[str, float]]] = {"kept": [], "given back": []}
+        runs: dict[str, list[dict[str, float]]] = {"kept": [], "given back": []}
 
-            def alone(how: str, model: Model = model, precision: str = precision, runs: Any = runs) -> float:
-                environment = {name: value for name, value in os.environ.items() if not name.startswith("MALLOC_")}
-                environment |= {"MALLOC_ARENA_MAX": "64"} if how == "given back" else {}
-                command = [sys.executable, __file__, "--alone", model.name, precision]
-                said = subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
-                runs[how].append(json.loads(said))
-                return float(runs[how][-1]["seconds"])
+        def alone(how: str, model: Model = model, runs: Any = runs) -> float:
+            environment = {name: value for name, value in os.environ.items() if not name.startswith("MALLOC_")}
+            environment |= {"MALLOC_ARENA_MAX": "64"} if how == "given back" else {}
+            command = [sys.executable, __file__, "--alone", model.name]
+            said = subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
+            runs[how].append(json.loads(said))
+            return float(runs[how][-1]["seconds"])
 
-            found = compared(in_turns(partial(alone, "kept"), partial(alone, "given back"), rounds, warm_up=0))
-            faults = {how: statistics.median(run["faults"] for run in those) for how, those in runs.items()}
-            rows.append({
-                "name": f"{model.name}, {precision}, freed memory kept against given back", "target": None,
-                "measured": found["ratio"], "unit": "times as fast", "met": None, **found, "faults_a_step": faults,
-            })  # fmt: skip
-            told = ", ".join(f"{how} {count:,.0f}" for how, count in faults.items())
-            print(f"{rows[-1]['name']:<75} {spread_in_words(found)}   page faults a step: {told}", flush=True)
+        found = compared(in_turns(partial(alone, "kept"), partial(alone, "given back"), rounds, warm_up=0))
+        faults = {how: statistics.median(run["faults"] for run in those) for how, those in runs.items()}
+        rows.append({
+            "name": f"{model.name}, bfloat16, freed memory kept against given back", "target": None,
+            "measured": found["ratio"], "unit": "times as fast", "met": None, **found, "faults_a_step": faults,
+        })  # fmt: skip
+        told = ", ".join(f"{how} {count:,.0f}" for how, count in faults.items())
+        print(f"{rows[-1]['name']:<75} {spread_in_words(found)}   page faults a step: {told}", flush=True)
     return rows
 
 
@@ -255,11 +255,11 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--nanogpt", type=Path, help="nanoGPT's folder")
     parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--alone", nargs=2, metavar=("MODEL", "PRECISION"), help=argparse.SUPPRESS)
+    parser.add_argument("--alone", metavar="MODEL", help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.alone:
-        chosen = next(model for model in MODELS if model.name == given.alone[0])
-        print(json.dumps(steps_alone(chosen, given.alone[1])))
+        chosen = next(model for model in MODELS if model.name == given.alone)
+        print(json.dumps(steps_alone(chosen)))
     elif given.nanogpt is None or not (given.nanogpt / "model.py").is_file():
         parser.error("--nanogpt must name a folder with nanoGPT's model.py")
     else:

@@ -126,9 +126,11 @@ int main() {
           job.inputs = inputs, job.around = 2;
           job.precision = FLOAT32;
           both_directions<float>(set, job);
+          job.precision = BFLOAT16;
+          both_directions<float>(set, job);
           job.precision = FLOAT64;
           both_directions<double>(set, job);
-          ran += 2;
+          ran += 3;
         }
   for (int64_t set = 0; set < glassloom_sets(); set++)
     for (int64_t vocabulary : {1, 3, 16, 65, 129}) {
@@ -141,8 +143,9 @@ int main() {
     for (const auto& shape : shapes)
       for (bool turned : {false, true}) {
         products<float>(set, FLOAT32, shape, turned);
+        products<float>(set, BFLOAT16, shape, turned);
         products<double>(set, FLOAT64, shape, turned);
-        ran += 2;
+        ran += 3;
       }
   for (int64_t set = 0; set < glassloom_sets(); set++)
     for (int64_t period : {1, 7, 67, 201}) {

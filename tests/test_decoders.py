@@ -3,7 +3,6 @@
 import itertools
 import math
 import shutil
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,6 +25,7 @@ from glassloom.kernels.plan import Choice, Map, RecurrentLayerPlan, RecurrentPla
 from glassloom.models import architecture, build
 from glassloom.models.contract import LanguageModel
 from glassloom.models.inside import probing
+from sanitizers import INSTRUCTIONS, run_driver
 
 SETS = list(native.LIBRARY.sets) if native_decoder.SERVES and native.LIBRARY else []
 WAYS = ["numpy", *SETS]
@@ -308,27 +308,9 @@ def test_only_what_plans_are_for_has_one() -> None:
 
 @pytest.mark.skipif(shutil.which("c++") is None, reason="there is no compiler")
 def test_no_decoder_reads_or_writes_beyond_its_arrays(tmp_path: Path) -> None:
-    """Every set that runs here, compiled with the sanitizers of addresses and of undefined behaviour."""
-    flags = {"portable": ["-DVECTOR_BYTES=16"], "avx2": ["-DVECTOR_BYTES=32", "-mavx2", "-mfma"]}
-    sets = [name for name in flags if name in SETS]
-    folder = Path(__file__).parents[1] / "src" / "glassloom" / "native"
-    strict = ["c++", "-std=c++17", "-O1", "-g", "-Wall", "-Wextra", "-Werror", "-Wno-psabi", f"-I{folder}"]
-    strict += ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
-    objects = [str(tmp_path / f"{name}.o") for name in sets]
-    for name, target in zip(sets, objects, strict=True):
-        source = str(folder / "decode.cpp")
-        subprocess.run([*strict, *flags[name], f"-DSET={name}", "-c", source, "-o", target], check=True)
-    names = "-DSETS=" + " ".join(f"X({name})" for name in sets)
-    sources = [
-        str(Path(__file__).parent / "native_decoding.cpp"),
-        *(str(folder / f"{n}.cpp") for n in ("decoders", "choice")),
-    ]
-    subprocess.run([*strict, names, *sources, *objects, "-o", str(tmp_path / "decoding")], check=True)
-    ran = subprocess.run([str(tmp_path / "decoding")], capture_output=True, text=True, check=False)
-    assert ran.returncode == 0, ran.stderr[-2000:]
-    assert int(ran.stdout) == len(sets) * (5 * 5 * 2 + 6 * 4 * 2), (
-        "sets; cells, widths, vocabularies; shapes, kinds, forms"
-    )
+    """The sets that run here, compiled with the sanitizers of addresses and of undefined behaviour."""
+    ran = run_driver("native_decoding.cpp", ("decode",), ("decoders", "choice"), INSTRUCTIONS, tmp_path)
+    assert ran == 5 * 5 * 2 + 6 * 4 * 2, "cells, widths, vocabularies; shapes, kinds, forms"
 
 
 @pytest.mark.parametrize("one", WAYS)

@@ -15,6 +15,7 @@ from glassloom.kernels import native
 from glassloom.kernels.gru import gru
 from glassloom.kernels.lstm import lstm
 from glassloom.kernels.rnn import rnn
+from sanitizers import run_driver
 
 ROOT = Path(__file__).parents[1]
 SETS = list(native.LIBRARY.sets) if native.LIBRARY else []
@@ -218,29 +219,10 @@ def test_without_a_compiler_the_package_installs_and_says_so(tmp_path: Path) -> 
 
 
 @pytest.mark.skipif(shutil.which("c++") is None, reason="there is no compiler")
-def test_no_kernel_reads_or_writes_beyond_its_arrays(tmp_path: Path) -> None:
-    """Every set that runs here, compiled with the sanitizers of addresses and of undefined behaviour."""
-    flags = {"portable": ["-DVECTOR_BYTES=16"], "avx2": ["-DVECTOR_BYTES=32", "-mavx2", "-mfma"]}
-    sets = [name for name in flags if name in SETS]
-    folder = ROOT / "src" / "glassloom" / "native"
-    strict = ["c++", "-std=c++17", "-O1", "-g", "-Wall", "-Wextra", "-Werror", "-Wno-psabi", f"-I{folder}"]
-    strict += ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
-    objects = []
-    for name in sets:
-        for source in ("kernels", "attention"):
-            objects.append(str(tmp_path / f"{source}-{name}.o"))
-            subprocess.run(
-                [*strict, *flags[name], f"-DSET={name}", "-c", str(folder / f"{source}.cpp"), "-o", objects[-1]],
-                check=True,
-            )
-    names = "-DSETS=" + " ".join(f"X({name})" for name in sets)
-    driver = str(Path(__file__).parent / "native_shapes.cpp")
-    subprocess.run(
-        [*strict, names, driver, str(folder / "entry.cpp"), *objects, "-pthread", "-o", str(tmp_path / "shapes")],
-        check=True,
-    )
-    ran = subprocess.run([str(tmp_path / "shapes")], capture_output=True, text=True, check=False)
-    assert ran.returncode == 0, ran.stderr[-2000:]
-    cells, losses, products = 5 * 2 * 7 * 4, 5 * 3, 7 * 2 * 2  # cells, precisions, shapes, inputs; losses
+@pytest.mark.parametrize("asked", [("portable", "avx2"), pytest.param(("avx512_bf16",), marks=pytest.mark.long)])
+def test_no_kernel_reads_or_writes_beyond_its_arrays(asked: tuple[str, ...], tmp_path: Path) -> None:
+    """The sets that run here, compiled with the sanitizers of addresses and of undefined behaviour."""
+    ran = run_driver("native_shapes.cpp", ("kernels", "attention"), ("entry",), asked, tmp_path)
+    cells, losses, products = 5 * 3 * 7 * 4, 5 * 3, 7 * 2 * 3  # cells, precisions, shapes, inputs; losses
     drops, attentions = 4 * 2, 5 * 2  # periods and precisions; shapes and precisions
-    assert int(ran.stdout) == len(sets) * (cells + losses + products + drops + attentions)
+    assert ran == cells + losses + products + drops + attentions

@@ -3,6 +3,8 @@
 // Queries, keys and values come side by side as one product made them, and their gradients go out so. A thread turns
 // and unfolds them once into its room; the scores of a few queries at a time are all that is ever held of the weights.
 // The backward pass makes them again from the logarithm of each softmax's sum (Dao et al. 2022, section 3.1).
+//
+// What is kept in bfloat16 is multiplied in it, where the instruction set does that; sums and softmax are float32.
 #include "job.h"
 #include "kept.h"
 #include "product.h"
@@ -68,9 +70,41 @@ void fold(const Head& head, float* from, Index first, Index count, Kept* to, Ind
   }
 }
 
-void transpose(const Head& head, const float* from, float* to) {
-  for (Index entry = 0; entry < head.width; entry++, to += head.padded_time) {
-    for (Index place = 0; place < head.time; place++) to[place] = from[place * head.padded_width + entry];
+// -- rows as factors of a product
+
+// What is kept in bfloat16 has its factors rounded to it where that is an instruction.
+template <class Kept> struct FactorsOf { typedef Plain<float> Type; };
+#ifdef __AVX512BF16__
+template <> struct FactorsOf<uint16_t> { typedef Rounded Type; };
+#endif
+
+// Rows whose columns follow each other in depth: `columns` fill whole vectors, and both arrays have as many a row.
+template <class Factors>
+const Packed<Factors>* along(const float* from, Index rows, Index stride, Index columns, Packed<Factors>* to) {
+  if constexpr (Factors::FOLD == 1) return from;
+  else
+    for (Index r = 0; r < rows; r++) Factors::pack_row(from + r * stride, columns, to + r * (stride / Factors::FOLD));
+  return to;
+}
+
+// Rows that follow each other in depth.
+template <class Factors>
+const Packed<Factors>* down(const float* from, Index rows, Index stride, Index columns, Packed<Factors>* to) {
+  if constexpr (Factors::FOLD == 1) return from;
+  else
+    for (Index r = 0; r < rows; r += Factors::FOLD, from += Factors::FOLD * stride)
+      for (Index column = 0; column < columns; column += LANES<float>) {
+        const Vector<float> second = r + 1 < rows ? load(from + stride + column, LANES<float>) : Vector<float>{};
+        const Vector<float> both = Factors::across(load(from + column, LANES<float>), second);
+        memcpy(to + r / Factors::FOLD * stride + column, &both, sizeof both);
+      }
+  return to;
+}
+
+// What follows each other along, down: the right factor of scores.
+template <class Factors> void transpose(const Head& head, const Packed<Factors>* from, Packed<Factors>* to) {
+  for (Index entry = 0; entry < folded<Factors>(head.width); entry++, to += head.padded_time) {
+    for (Index place = 0; place < head.time; place++) to[place] = from[place * (head.padded_width / Factors::FOLD) + entry];
     memset(to + head.time, 0, (head.padded_time - head.time) * sizeof *to);
   }
 }
@@ -78,19 +112,21 @@ void transpose(const Head& head, const float* from, float* to) {
 // -- products
 
 // Left factors: element (row, depth) stands at from[row * down + depth * right].
-struct Left {
-  const float* from;
+template <class Factors> struct Left {
+  const Packed<Factors>* from;
   Index down, right;
 };
 
-template <int ROWS, int VECTORS>
-INLINE void tile(Left left, const float* right, Index stride, Index depths, float* to, Index to_stride, bool add) {
+template <class Factors, int ROWS, int VECTORS>
+INLINE void tile(Left<Factors> left, const Packed<Factors>* right, Index stride, Index depths, float* to, Index to_stride,
+                 bool add) {
   Vector<float> sums[ROWS][VECTORS] = {};
   for (Index k = 0; k < depths; k++, right += stride, left.from += left.right) {
     Vector<float> columns[VECTORS];
     UNROLL for (int v = 0; v < VECTORS; v++) memcpy(&columns[v], right + v * LANES<float>, sizeof columns[v]);
     UNROLL for (int r = 0; r < ROWS; r++)
-      UNROLL for (int v = 0; v < VECTORS; v++) sums[r][v] += columns[v] * left.from[r * left.down];
+      UNROLL for (int v = 0; v < VECTORS; v++)
+        sums[r][v] = Factors::add(sums[r][v], left.from[r * left.down], columns[v]);
   }
   for (int r = 0; r < ROWS; r++)
     for (int v = 0; v < VECTORS; v++) {
@@ -100,14 +136,15 @@ INLINE void tile(Left left, const float* right, Index stride, Index depths, floa
 }
 
 // to (rows x columns) = or += left times right (depths x columns); columns fill whole vectors, rows at most QUERIES.
-void product(Left left, Index rows, const float* right, Index stride, Index depths, Index columns, float* to,
-             Index to_stride, bool add) {
+template <class Factors>
+void product(Left<Factors> left, Index rows, const Packed<Factors>* right, Index stride, Index depths, Index columns,
+             float* to, Index to_stride, bool add) {
   with_known<QUERIES>(rows, [&](auto count) {
     constexpr int ROWS = decltype(count)::value;
     for (Index column = 0; column < columns; column += PANEL)
       if (columns - column > LANES<float>)
-        tile<ROWS, PAIR>(left, right + column, stride, depths, to + column, to_stride, add);
-      else tile<ROWS, 1>(left, right + column, stride, depths, to + column, to_stride, add);
+        tile<Factors, ROWS, PAIR>(left, right + column, stride, folded<Factors>(depths), to + column, to_stride, add);
+      else tile<Factors, ROWS, 1>(left, right + column, stride, folded<Factors>(depths), to + column, to_stride, add);
   });
 }
 
@@ -157,95 +194,136 @@ template <class Kept> struct Attending {
   INLINE bool turned() const { return job.cosines != nullptr; }
 };
 
+// A thread's room, from which arrays are taken one after the other; all numbers of it are four bytes.
+struct Room {
+  float* at;
+
+  INLINE float* take(Index numbers) {
+    float* taken = at;
+    at += numbers;
+    return taken;
+  }
+  template <class Factors> INLINE Packed<Factors>* packed(Index numbers) {
+    return (Packed<Factors>*)take(Factors::FOLD == 1 ? 0 : above(numbers, Factors::FOLD));
+  }
+};
+
 INLINE Index attention_numbers(const AttentionJob& job) {
   const Head head(job);
-  return 8 * head.rows() + 2 * head.columns() + 2 * QUERIES * head.padded_time + QUERIES * head.padded_width;
+  const Index rows = head.rows() + head.padded_width, lines = QUERIES * head.padded_time;  // an odd row has a pair, too
+  return 10 * rows + 2 * head.columns() + 4 * lines + QUERIES * head.padded_width;
 }
 
-template <class Kept> void attend_forward(const AttentionJob& job, Index item, float* room) {
+template <class Kept> void attend_forward(const AttentionJob& job, Index item, float* all_room) {
+  typedef typename FactorsOf<Kept>::Type Factors;
   const Attending<Kept> a(job, item);
   const Head& head = a.head;
-  float *queries = room, *keys = queries + head.rows(), *values = keys + head.rows(), *across = values + head.rows();
-  float *scores = across + head.columns(), *out = scores + QUERIES * head.padded_time;
+  const Index wide = head.padded_width, long_ = head.padded_time, room_of_rows = head.rows() + wide;
+  Room room{all_room};
+  float *queries = room.take(head.rows()), *keys = room.take(head.rows()), *values = room.take(head.rows());
+  float *scores = room.take(QUERIES * long_), *out = room.take(QUERIES * wide);
+  Packed<Factors>* across = (Packed<Factors>*)room.take(head.columns());
+  auto* line_room = room.packed<Factors>(QUERIES * long_);
   unfold(head, a.template part<const Kept*>(job.projected, 0), 3 * a.entries, a.scale(), a.turned(), queries);
   unfold(head, a.template part<const Kept*>(job.projected, 1), 3 * a.entries, 1, a.turned(), keys);
   unfold(head, a.template part<const Kept*>(job.projected, 2), 3 * a.entries, 1, false, values);
-  transpose(head, keys, across);
+  const auto* from = along<Factors>(queries, head.time, wide, wide, room.packed<Factors>(room_of_rows));
+  transpose<Factors>(head, along<Factors>(keys, head.time, wide, wide, room.packed<Factors>(room_of_rows)), across);
+  const auto* contents = down<Factors>(values, head.time, wide, wide, room.packed<Factors>(room_of_rows));
   if (job.keys) fold(head, keys, 0, head.time, (Kept*)job.keys + item * head.time * head.width, head.width, false);
-  const Blocks blocks(0, head.time, QUERIES);
-  for (Index block = 0; block < blocks.count; block++) {
-    const Index first = blocks.begin(block), rows = blocks.size(block), end = first + rows;
-    const Index columns = above(end, PANEL) * PANEL;
-    product(Left{queries + first * head.padded_width, head.padded_width, 1}, rows, across, head.padded_time, head.width,
-            columns, scores, head.padded_time, false);
+  for (Index first = 0; first < head.time; first += QUERIES) {
+    const Index rows = least(QUERIES, head.time - first), end = first + rows;
+    const Index columns = above(end, PANEL) * PANEL, step = wide / Factors::FOLD;
+    product(Left<Factors>{from + first * step, step, 1}, rows, across, long_, head.width, columns, scores, long_, false);
     for (Index r = 0; r < rows; r++) {
-      float* line = scores + r * head.padded_time;
+      float* line = scores + r * long_;
       const float most = largest(line, first + r + 1), sum = exponentials(line, first + r + 1, columns, most);
       a.sums()[2 * (first + r)] = most;
       a.sums()[2 * (first + r) + 1] = 1 / sum;
     }
-    product(Left{scores, head.padded_time, 1}, rows, values, head.padded_width, end, head.padded_width, out,
-            head.padded_width, false);
+    const auto* lines = along<Factors>(scores, rows, long_, columns, line_room);
+    product(Left<Factors>{lines, long_ / Factors::FOLD, 1}, rows, contents, wide, end, wide, out, wide, false);
     for (Index r = 0; r < rows; r++)
-      for (Index entry = 0; entry < head.padded_width; entry += LANES<float>) {
-        float* place = out + r * head.padded_width + entry;
+      for (Index entry = 0; entry < wide; entry += LANES<float>) {
+        float* place = out + r * wide + entry;
         store(place, load(place, LANES<float>) * a.sums()[2 * (first + r) + 1], LANES<float>);
       }
     fold(head, out, first, rows, a.template mixed<Kept*>(job.mixed), a.entries, false);
   }
 }
 
+// The weights of a query and the gradients of its scores, from the scores (`line`) and the weights' gradients (`slope`).
+INLINE void softmax_slopes(float* line, float* slope, Index seen, Index columns, const float* sums) {
+  exponentials(line, seen, columns, sums[0]);
+  Vector<float> shared{};
+  for (Index key = 0; key < columns; key += LANES<float>) {
+    const Vector<float> weight = load(line + key, LANES<float>) * sums[1];
+    store(line + key, weight, LANES<float>);
+    shared += weight * load(slope + key, LANES<float>);
+  }
+  const float mean = total(shared);
+  for (Index key = 0; key < columns; key += LANES<float>)
+    store(slope + key, load(line + key, LANES<float>) * (load(slope + key, LANES<float>) - mean), LANES<float>);
+}
+
 // With P the weights, S the scores and s the scale, from the gradient dO of what was mixed:
 //   dV = P^T dO, dP = dO V^T, dS = P (dP - row sum of P dP), dQ = s dS K, dK = dS^T (s Q)
-template <class Kept> void attend_backward(const AttentionJob& job, Index item, float* room) {
+template <class Kept> void attend_backward(const AttentionJob& job, Index item, float* all_room) {
+  typedef typename FactorsOf<Kept>::Type Factors;
   const Attending<Kept> a(job, item);
   const Head& head = a.head;
-  float *queries = room, *keys = queries + head.rows(), *values = keys + head.rows(), *incoming = values + head.rows();
-  float *from_keys = incoming + head.rows(), *from_values = from_keys + head.rows(), *room_for_rows = from_values + head.rows();
-  float *keys_across = room_for_rows, *values_across = keys_across + head.columns();
-  float *weights = values_across + head.columns(), *slopes = weights + QUERIES * head.padded_time;
-  float* out = slopes + QUERIES * head.padded_time;
+  const Index wide = head.padded_width, long_ = head.padded_time, room_of_rows = head.rows() + wide;
+  Room room{all_room};
+  float *queries = room.take(head.rows()), *keys = room.take(head.rows()), *values = room.take(head.rows());
+  float *incoming = room.take(head.rows()), *from_keys = room.take(head.rows()), *from_values = room.take(head.rows());
+  float *weights = room.take(QUERIES * long_), *slopes = room.take(QUERIES * long_), *out = room.take(QUERIES * wide);
+  Packed<Factors>* keys_across = (Packed<Factors>*)room.take(head.columns());
+  Packed<Factors>* values_across = (Packed<Factors>*)room.take(head.columns());
   unfold(head, a.template part<const Kept*>(job.projected, 0), 3 * a.entries, a.scale(), a.turned(), queries);
   unfold(head, a.template part<const Kept*>(job.projected, 1), 3 * a.entries, 1, a.turned(), keys);
   unfold(head, a.template part<const Kept*>(job.projected, 2), 3 * a.entries, 1, false, values);
   unfold(head, a.template mixed<const Kept*>(job.mixed), a.entries, 1, false, incoming);
-  transpose(head, keys, keys_across);
-  transpose(head, values, values_across);
+  auto* room_of_lines = room.packed<Factors>(room_of_rows);
+  transpose<Factors>(head, along<Factors>(keys, head.time, wide, wide, room_of_lines), keys_across);
+  transpose<Factors>(head, along<Factors>(values, head.time, wide, wide, room_of_lines), values_across);
+  const auto* queries_along = along<Factors>(queries, head.time, wide, wide, room_of_lines);
+  const auto* incoming_along = along<Factors>(incoming, head.time, wide, wide, room.packed<Factors>(room_of_rows));
+  const auto* queries_down = down<Factors>(queries, head.time, wide, wide, room.packed<Factors>(room_of_rows));
+  const auto* incoming_down = down<Factors>(incoming, head.time, wide, wide, room.packed<Factors>(room_of_rows));
+  const auto* keys_down = down<Factors>(keys, head.time, wide, wide, room.packed<Factors>(room_of_rows));
+  auto *line_room = room.packed<Factors>(QUERIES * long_), *weight_room = room.packed<Factors>(QUERIES * long_);
   memset(from_keys, 0, 2 * head.rows() * sizeof(float));
   Kept* to_queries = a.template part<Kept*>(job.from_projected, 0);
-  const Blocks blocks(0, head.time, QUERIES);
-  for (Index block = 0; block < blocks.count; block++) {
-    const Index first = blocks.begin(block), rows = blocks.size(block), end = first + rows;
+  for (Index first = 0; first < head.time; first += QUERIES) {
+    const Index rows = least(QUERIES, head.time - first), end = first + rows, step = wide / Factors::FOLD;
     const Index columns = above(end, PANEL) * PANEL;
-    const Index down = head.padded_time, wide = head.padded_width;
-    product(Left{queries + first * wide, wide, 1}, rows, keys_across, down, head.width, columns, weights, down, false);
-    product(Left{incoming + first * wide, wide, 1}, rows, values_across, down, head.width, columns, slopes, down, false);
-    for (Index r = 0; r < rows; r++) {
-      float *line = weights + r * down, *slope = slopes + r * down;
-      exponentials(line, first + r + 1, columns, a.sums()[2 * (first + r)]);
-      Vector<float> shared{};
-      for (Index key = 0; key < columns; key += LANES<float>) {
-        const Vector<float> weight = load(line + key, LANES<float>) * a.sums()[2 * (first + r) + 1];
-        store(line + key, weight, LANES<float>);
-        shared += weight * load(slope + key, LANES<float>);
-      }
-      const float mean = total(shared);
-      for (Index key = 0; key < columns; key += LANES<float>)
-        store(slope + key, load(line + key, LANES<float>) * (load(slope + key, LANES<float>) - mean), LANES<float>);
-    }
-    product(Left{slopes, down, 1}, rows, keys, wide, end, wide, out, wide, false);
+    product(Left<Factors>{queries_along + first * step, step, 1}, rows, keys_across, long_, head.width, columns, weights,
+            long_, false);
+    product(Left<Factors>{incoming_along + first * step, step, 1}, rows, values_across, long_, head.width, columns,
+            slopes, long_, false);
+    for (Index r = 0; r < rows; r++)
+      softmax_slopes(weights + r * long_, slopes + r * long_, first + r + 1, columns, a.sums() + 2 * (first + r));
+    const auto* lines = along<Factors>(slopes, rows, long_, columns, line_room);
+    product(Left<Factors>{lines, long_ / Factors::FOLD, 1}, rows, keys_down, wide, end, wide, out, wide, false);
     for (Index number = 0; number < rows * wide; number += LANES<float>)
       store(out + number, load(out + number, LANES<float>) * a.scale(), LANES<float>);
     fold(head, out, first, rows, to_queries, 3 * a.entries, a.turned());
+    const auto* slopes_down = down<Factors>(slopes, rows, long_, columns, line_room);
+    const auto* weights_down = down<Factors>(weights, rows, long_, columns, weight_room);
+    const Index before = first / Factors::FOLD * wide;  // QUERIES is even, so a block begins with a whole pair
     for (Index key = 0; key < end; key += QUERIES) {
       const Index count = least(QUERIES, end - key);
-      product(Left{slopes + key, 1, down}, count, queries + first * wide, wide, rows, wide, from_keys + key * wide, wide, true);
-      product(Left{weights + key, 1, down}, count, incoming + first * wide, wide, rows, wide, from_values + key * wide, wide, true);
+      product(Left<Factors>{slopes_down + key, 1, long_}, count, queries_down + before, wide, rows, wide,
+              from_keys + key * wide, wide, true);
+      product(Left<Factors>{weights_down + key, 1, long_}, count, incoming_down + before, wide, rows, wide,
+              from_values + key * wide, wide, true);
     }
   }
   fold(head, from_keys, 0, head.time, a.template part<Kept*>(job.from_projected, 1), 3 * a.entries, a.turned());
   fold(head, from_values, 0, head.time, a.template part<Kept*>(job.from_projected, 2), 3 * a.entries, false);
 }
+
+static_assert(QUERIES % 2 == 0, "a block of queries is whole pairs");
 
 int64_t room_bytes(const AttentionJob* job) { return attention_numbers(*job) * (Index)sizeof(float); }
 

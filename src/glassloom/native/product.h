@@ -7,7 +7,7 @@
 #include <stdlib.h>
 
 #include "job.h"
-#include "vector.h"
+#include "kept.h"
 
 #ifdef __AVX512BF16__
 #include <immintrin.h>
@@ -55,8 +55,8 @@ struct Rounded {
     return packed;
   }
   static INLINE Vector<float> across(Vector<float> one, Vector<float> two) {
-    const __m512i low = _mm512_cvtepu16_epi32((__m256i)half(one)), high = _mm512_cvtepu16_epi32((__m256i)half(two));
-    return (Vector<float>)_mm512_or_si512(low, _mm512_slli_epi32(high, 16));
+    const Words low = __builtin_convertvector((Halves)half(one), Words);
+    return (Vector<float>)(low | __builtin_convertvector((Halves)half(two), Words) << 16);
   }
   static INLINE const Packed* pack_row(const float* row, Index depth, Packed* room) {
     for (Index k = 0; k < depth; k += 16) {
