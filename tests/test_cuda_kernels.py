@@ -9,8 +9,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from glassloom.kernels import native
-from glassloom.kernels.cuda import choosing, cudnn
+from glassloom.kernels import builtin, native
+from glassloom.kernels.cuda import choosing
 from glassloom.kernels.native import Cell
 from test_native import GATES, SHAPES, arguments, furthest, layer
 
@@ -110,7 +110,7 @@ def test_torchs_own_layers_run_what_they_can_and_nothing_else(monkeypatch: pytes
     for name in ("rnn_tanh", "rnn_relu", "gru", "lstm"):
         function = getattr(torch, name)
         monkeypatch.setattr(
-            cudnn.torch, name, lambda *given, name=name, function=function: (ran.append(name), function(*given))[1]
+            builtin.torch, name, lambda *given, name=name, function=function: (ran.append(name), function(*given))[1]
         )
     for cell in GATES:
         both_ways(cell, arguments(cell, (3, 2, 4, 5), torch.float32), "cudnn")

@@ -79,7 +79,7 @@ def test_a_process_begins_with_the_instruction_set_of_its_environment() -> None:
     assert ran.stdout.strip() == "portable"
 
 
-@pytest.mark.parametrize("shape", [*SHAPES, (2, 25, 3, 520)], ids=str)
+@pytest.mark.parametrize("shape", [*SHAPES, (2, 25, 3, 520), (2, 7, 3, 520)], ids=str)
 @pytest.mark.parametrize("cell", GATES)
 def test_every_instruction_set_computes_what_plain_torch_does(cell: str, shape: tuple[int, int, int, int]) -> None:
     for dtype, bound in ((torch.float32, 2e-5), (torch.float64, 1e-13)):
@@ -216,6 +216,24 @@ def test_without_a_compiler_the_package_installs_and_says_so(tmp_path: Path) -> 
     assert built.returncode == 0, built.stderr
     assert "plain torch does their work" in built.stderr
     assert native.load(tmp_path) is None
+
+
+@pytest.mark.parametrize("shape", [(5, 16, 7, 256), (3, 8, 4, 512), (5, 15, 7, 256), (2, 40, 3, 128)], ids=str)
+def test_a_wide_lstm_in_float32_is_torchs_own_behind_the_same_call(
+    shape: tuple[int, int, int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From 256 units and 4,096 entries of a state on; whoever runs, the numbers are those of plain torch."""
+    ran, own = [], torch.lstm
+    monkeypatch.setattr(torch, "lstm", lambda *given: (ran.append(given), own(*given))[1])
+    for dtype, bound in ((torch.float64, 1e-13), (torch.float32, 2e-5)):
+        given = arguments("lstm", shape, dtype)
+        plain = both_ways("lstm", given, None)
+        assert not ran
+        for name in SETS:
+            assert furthest(both_ways("lstm", given, name), plain) < bound, (name, dtype)
+            taken = dtype == torch.float32 and name != "portable" and shape[3] >= 256 and shape[1] * shape[3] >= 4096
+            assert bool(ran) == taken, (name, dtype)
+            ran.clear()
 
 
 @pytest.mark.skipif(shutil.which("c++") is None, reason="there is no compiler")

@@ -38,8 +38,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from glassloom.kernels import native, sequence
-from glassloom.kernels.cuda import cudnn
+from glassloom.kernels import builtin, native, sequence
 from glassloom.kernels.products import (
     accumulate,
     private,
@@ -84,9 +83,9 @@ def gru(
     with without_autocast(inputs):
         if dtype != inputs.dtype or dtype != initial.dtype:
             inputs, initial = inputs.to(bias.dtype), initial.to(bias.dtype)
-        agrees = reset == "after" and cudnn.serves("gru after", inputs, initial.shape[-1], dtype)
+        agrees = reset == "after" and builtin.serves("gru after", inputs, initial.shape[-1], dtype)
         if agrees and input_weight is not None and recurrent_bias is not None:
-            return cudnn.gru(inputs, input_weight, recurrent_weight, bias, initial, recurrent_bias, dtype)
+            return builtin.gru(inputs, input_weight, recurrent_weight, bias, initial, recurrent_bias, dtype)
         arguments = inputs, input_weight, recurrent_weight, bias, initial, reset, recurrent_bias, dtype
         if torch.is_grad_enabled():
             outputs, final = GRUFunction.apply(*arguments)

@@ -26,8 +26,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from glassloom.kernels import native, sequence
-from glassloom.kernels.cuda import cudnn
+from glassloom.kernels import builtin, native, sequence
 from glassloom.kernels.products import (
     accumulate,
     private,
@@ -64,8 +63,8 @@ def lstm(
     with without_autocast(inputs):
         if dtype != inputs.dtype or dtype != initial.dtype:
             inputs, initial, initial_cell = (part.to(bias.dtype) for part in (inputs, initial, initial_cell))
-        if input_weight is not None and cudnn.serves("lstm", inputs, initial.shape[-1], dtype):
-            return cudnn.lstm(inputs, input_weight, recurrent_weight, bias, initial, initial_cell, dtype)
+        if input_weight is not None and builtin.serves("lstm", inputs, initial.shape[-1], dtype):
+            return builtin.lstm(inputs, input_weight, recurrent_weight, bias, initial, initial_cell, dtype)
         arguments = inputs, input_weight, recurrent_weight, bias, initial, initial_cell, dtype
         if torch.is_grad_enabled():
             outputs, hidden, cell = LSTMFunction.apply(*arguments)

@@ -20,8 +20,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from glassloom.kernels import native, sequence
-from glassloom.kernels.cuda import cudnn
+from glassloom.kernels import builtin, native, sequence
 from glassloom.kernels.products import (
     accumulate,
     private,
@@ -60,8 +59,8 @@ def rnn(
     with without_autocast(inputs):
         if dtype != inputs.dtype or dtype != initial.dtype:
             inputs, initial = inputs.to(bias.dtype), initial.to(bias.dtype)
-        if input_weight is not None and cudnn.serves("rnn", inputs, initial.shape[-1], dtype):
-            return cudnn.rnn(inputs, input_weight, recurrent_weight, bias, initial, activation, dtype)
+        if input_weight is not None and builtin.serves("rnn", inputs, initial.shape[-1], dtype):
+            return builtin.rnn(inputs, input_weight, recurrent_weight, bias, initial, activation, dtype)
         if torch.is_grad_enabled():
             outputs, final = RNNFunction.apply(inputs, input_weight, recurrent_weight, bias, initial, activation, dtype)
             return outputs, final
