@@ -72,9 +72,11 @@ def line(row: dict[str, Any]) -> str:
     asked = "" if row["target"] is None else f"{row['target']:g}"
     verdict = "" if row["target"] is None else "reached" if row["met"] else f"missed: {reason(row['name'])}"
     share = f"{row['share_of_peak']:.0%}" if row.get("share_of_peak") else ""
-    beside = f"{row['against_autocast']:.2f}" if "against_autocast" in row else ""
+    kept, beside = (f"{row[one]:.2f}" if one in row else "" for one in ("memory_kept_for_both", "against_autocast"))
     named = row["name"] + (f" (peer: {row['peer']})" if row.get("better") == "lower" and "peer" in row else "")
-    return f"| {named} | {row['measured']:.4g} {row['unit']}{spread} | {asked} | {share} | {beside} | {verdict} |"
+    return (
+        f"| {named} | {row['measured']:.4g} {row['unit']}{spread} | {asked} | {share} | {kept} | {beside} | {verdict} |"
+    )
 
 
 def script(name: str) -> str:
@@ -103,8 +105,8 @@ def page() -> str:
         "Written by `benchmarks/performance.py` from `benchmarks/results/`; `make bench` measures what needs no peer's "
         "folder and writes it anew. Ours and the peer take turns in one process (whole processes where said so); a row "
         "gives the median ratio with the lowest and the highest. Above 1 ours is faster. The share is that of the "
-        "machine's own large product in the same precision, measured beside; the last figure is the ratio to the peer "
-        "under bfloat16 autocast.",
+        "machine's own large product in the same precision, measured beside. Then the ratio to the peer with freed "
+        "memory kept as our trainings keep it, and that to the peer under bfloat16 autocast.",
     ]
     for name, title in TABLES.items():
         found, rows = rows_of(name)
@@ -116,7 +118,7 @@ def page() -> str:
             f"`{found['command']}`, {found['date'][:10]}, {found['machine']}, torch {found['torch']}, load at the end "
             f"{found['load']:.1f}.{held(found)}"
         )
-        head = "| | measured | asked for | of the peak | autocast | |\n|---|---|---|---|---|---|\n"
+        head = "| | measured | asked for | of the peak | memory kept | autocast | |\n|---|---|---|---|---|---|---|\n"
         parts.append(head + "\n".join(line(row) for row in rows))
     parts += ["## GPU", GPU, "## How cost grows", growth()]
     return "\n\n".join(parts) + "\n"

@@ -1,10 +1,11 @@
-"""One training step of our recurrent layers against torch's built-in ones, timed alternately in the same process.
+"""One training step of our recurrent layers against torch's built-in ones, timed alternately.
 
     python benchmarks/recurrent_layers.py [--rounds 9] [--instructions avx2]
 
 A ratio above 1 means that ours is faster. As in a training, every weight is changed between two steps and every
 gradient begins anew, on both sides and outside of the timing: nothing that was prepared from a weight can be used
-again. Freed memory is kept for both, as our trainings keep it: by itself torch pays page faults, and looks slower. The
+again. Each side has a process of its own, for freed memory is kept in ours, as `glassloom train` keeps it, and given
+back in the peer's, as a script on torch has it; a second figure is that against the peer with its memory kept, too. The
 peer is the built-in layer in float32, also of our bfloat16 rows (where the processor multiplies in bfloat16), and
 beside those the built-in under bfloat16 autocast. The share is that of the processor's measured product peak in the
 same precision. Absolute times are no claim. The reset-before GRU has no built-in of its own; `nn.GRU`, another function
@@ -16,10 +17,13 @@ torch makes of it; whether MKL heeds its switch on every maker's processors is n
 """
 
 import argparse
+import json
 import os
 import statistics
+import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import Any
 
@@ -121,49 +125,99 @@ def both_passes(
     return seconds_of(step, between=change)
 
 
-def measure(rounds: int) -> list[dict[str, Any]]:
+def work(side: str) -> None:
+    """A side's process: for each line with a cell, a shape and a precision it answers with seconds."""
+    if side != "torch":
+        keep_freed_memory()
+    made: tuple[object, tuple[Any, ...]] = (None, ())
+    for line in sys.stdin:
+        kind, (steps, batch, width, layers), rounded = json.loads(line)
+        if made[0] != line:
+            made = (None, ())  # what was made before is freed first
+            inputs, gradient = (
+                torch.randn(steps, batch, EMBEDDING, requires_grad=True),
+                torch.randn(steps, batch, width),
+            )
+            if side == "ours":
+                weights, run = ours(kind, width, layers)
+            else:
+                peer = PEERS[kind](EMBEDDING, width, layers)
+                weights, run = list(peer.parameters()), lambda values, peer=peer: peer(values)[0]
+            made = line, (run, weights, inputs, gradient, rounded)
+            both_passes(*made[1])
+        print(both_passes(*made[1]), flush=True)
+
+
+@contextmanager
+def sides() -> Iterator[dict[str, subprocess.Popen[str]]]:
+    """The processes: ours, torch, and torch with freed memory kept."""
+    with ExitStack() as stack:
+        begun = {}
+        for side in ("ours", "torch", "torch, memory kept"):
+            command = [sys.executable, __file__, "--side", side]
+            begun[side] = stack.enter_context(
+                subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+            )
+        yield begun
+        for process in begun.values():
+            assert process.stdin is not None
+            process.stdin.close()
+
+
+def asked(process: subprocess.Popen[str], kind: str, shape: Sequence[int], rounded: bool) -> float:
+    """Seconds of both passes on one side."""
+    assert process.stdin is not None
+    assert process.stdout is not None
+    print(json.dumps([kind, shape, rounded]), file=process.stdin, flush=True)
+    return float(process.stdout.readline())
+
+
+def measure(rounds: int) -> Iterator[dict[str, Any]]:
     """Every cell at every shape."""
-    rows: list[dict[str, Any]] = []
-    for steps, batch, width, layers in SHAPES:
-        for kind in GATES:
-            inputs = torch.randn(steps, batch, EMBEDDING, requires_grad=True)
-            gradient = torch.randn(steps, batch, width)
-            weights, run = ours(kind, width, layers)
-            peer = PEERS[kind](EMBEDDING, width, layers)
-            flops = sum(
-                6 * steps * batch * GATES[kind] * width * (n + width) for n in [EMBEDDING] + [width] * (layers - 1)
-            )
-            shape = {"cell": kind, "steps": steps, "batch": batch, "width": width, "layers": layers}
-            theirs = partial(
-                both_passes, lambda values, peer=peer: peer(values)[0], list(peer.parameters()), inputs, gradient
-            )
-            for precision in PRECISIONS:
-                rounded = precision == "bfloat16"
-                mine_alike = partial(both_passes, run, weights, inputs, gradient, rounded)
-                pairs = in_turns(mine_alike, theirs, rounds)
-                mine = statistics.median(mine for mine, _ in pairs)
-                row = {"name": f"{kind}, {steps} x {batch} x {width}, {layers} layers, {precision}", "unit": "times"}
-                row |= {**shape, "precision": precision, **compared(pairs)}
-                target = target_of((steps, batch, width, layers), kind, rounded)
-                row |= {"target": target, "measured": row["ratio"], "better": "higher"}
-                row["met"] = None if target is None else row["ratio"] >= target
-                row["share_of_peak"] = flops / mine / product_peak(getattr(torch, precision))
-                if rounded:
-                    alike = in_turns(mine_alike, partial(theirs, True), max(3, rounds // 2))
-                    row["against_autocast"] = compared(alike)["ratio"]
-                rows.append(row)
-    return rows
+    for shape in SHAPES:
+        with sides() as process:
+            for kind in GATES:
+                for precision in PRECISIONS:
+                    yield row_of(process, kind, shape, precision, rounds)
+
+
+def row_of(
+    process: dict[str, subprocess.Popen[str]], kind: str, shape: tuple[int, int, int, int], precision: str, rounds: int
+) -> dict[str, Any]:
+    """One cell at one shape."""
+    steps, batch, width, layers = shape
+    rounded = precision == "bfloat16"
+    inputs = [EMBEDDING] + [width] * (layers - 1)
+    flops = sum(6 * steps * batch * GATES[kind] * width * (n + width) for n in inputs)
+    mine = partial(asked, process["ours"], kind, shape, rounded)
+    pairs = in_turns(mine, partial(asked, process["torch"], kind, shape, False), rounds)
+    row = {"name": f"{kind}, {steps} x {batch} x {width}, {layers} layers, {precision}", "unit": "times"}
+    row |= {"cell": kind, "steps": steps, "batch": batch, "width": width, "layers": layers}
+    row |= {"precision": precision, **compared(pairs)}
+    target = target_of(shape, kind, rounded)
+    row |= {"target": target, "measured": row["ratio"], "better": "higher"}
+    row["met"] = None if target is None else row["ratio"] >= target
+    seconds = statistics.median(mine for mine, _ in pairs)
+    row["share_of_peak"] = flops / seconds / product_peak(getattr(torch, precision))
+    fewer = max(3, rounds // 2)
+    kept = in_turns(mine, partial(asked, process["torch, memory kept"], kind, shape, False), fewer)
+    row["memory_kept_for_both"] = compared(kept)["ratio"]
+    if rounded:
+        alike = in_turns(mine, partial(asked, process["torch"], kind, shape, True), fewer)
+        row["against_autocast"] = compared(alike)["ratio"]
+    return row
 
 
 def main(rounds: int = 9) -> None:
     """Measure, print, write JSON."""
-    keep_freed_memory()
-    rows = measure(rounds)
-    for row in rows:
-        asked = "" if row["target"] is None else f"asked {row['target']:g}"
+    rows = []
+    for row in measure(rounds):
+        aim = "" if row["target"] is None else f"asked {row['target']:g}"
         beside = f"autocast {row['against_autocast']:.2f}" if "against_autocast" in row else ""
         share = f"{row['share_of_peak']:.0%} of the peak"
-        print(f"{row['name']:<48} {spread_in_words(row)}  {asked:<10} {share:<16} {beside}")
+        kept = f"memory kept for both {row['memory_kept_for_both']:.2f}"
+        print(f"{row['name']:<48} {spread_in_words(row)}  {aim:<10} {share:<16} {kept}  {beside}", flush=True)
+        rows.append(row)
     held = os.environ.get("GLASSLOOM_INSTRUCTIONS")
     write(
         "recurrent_layers" + (f"_{held}" if held else ""),
@@ -187,7 +241,11 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--instructions", choices=HELD, help="measure a machine with no more than these")
+    parser.add_argument("--side", help=argparse.SUPPRESS)
     given = parser.parse_args()
+    if given.side:
+        work(given.side)
+        sys.exit()
     if given.instructions:
         hold(given.instructions)
     main(given.rounds)
