@@ -34,7 +34,7 @@ ENGINE = (
     *("bpe.js", "tokenizers.js", "choosing.js", "engine.js"),
 )
 """What the worker runs: a file stands after those that it imports."""
-INTERFACE = ("model.js", "texts.js", "pictures.js", "readout.js", "page.js")
+INTERFACE = ("model.js", "texts.js", "pictures.js", "readout.js", "showing.js", "page.js")
 """What the page runs."""
 
 IMPORT = re.compile(r"^import [^;]*;\n", re.MULTILINE)

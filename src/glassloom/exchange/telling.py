@@ -1,5 +1,6 @@
 """What a page says about the model on it: what it is, what it was trained on, and how good it is; all from the run."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,36 +15,37 @@ from glassloom.runs import Checkpoint, Run
 class About:
     """What a reader is told of an architecture, and the file of JavaScript that runs it.
 
-    In `works`, `{unit}`, `{width}`, `{layers}`, `{heads}` and `{context}` stand for the model's own.
+    In `works`, `{unit}`, `{numbers}`, `{layers}`, `{heads}` and `{context}` stand for the model's own.
     """
 
     name: str
+    short: str
     script: str
     works: str
 
 
 RECURRENT = (
-    "It reads the text one {unit} at a time and has {width} numbers in each of {layers} to remember it by. Every {unit} "
-    "changes them, and from the last layer's it says how probable each next {unit} is. "
+    "It reads the text one {unit} at a time and has {numbers} to remember it by. Every {unit} changes them, and from "
+    "them it says how probable each next {unit} is. "
 )
 ARCHITECTURES = {
     "rnn": About(
-        "simple recurrent network", "recurrent.js",
+        "simple recurrent network", "RNN", "recurrent.js",
         RECURRENT + "All numbers change at every step, so that what is long ago fades quickly.",
     ),
     "gru": About(
-        "gated recurrent unit", "recurrent.js",
+        "gated recurrent unit", "GRU", "recurrent.js",
         RECURRENT + "Gates, learned like everything else, decide for each number how much of it is kept and how much "
         "is new.",
     ),
     "lstm": About(
-        "long short-term memory", "recurrent.js",
+        "long short-term memory", "LSTM", "recurrent.js",
         RECURRENT + "Behind each number stands a cell: one gate decides what enters it, one what stays in it, and one "
         "what of it is shown.",
     ),
     "transformer": About(
-        "transformer", "transformer.js",
-        "It keeps the last {context} {unit}s at hand. At each {unit}, {heads} attention heads in each of {layers} "
+        "transformer", "", "transformer.js",
+        "It keeps the last {context} {unit}s at hand. At each {unit}, {heads} in each of {layers} "
         "choose which of them to look at, and how much to take from each; from what they gather it says how probable "
         "each next {unit} is.",
     ),
@@ -112,16 +114,16 @@ def told_of(run: Run, checkpoint: Checkpoint, model: LanguageModel) -> Told:
     widths = getattr(settings, "layer_widths", None)
     counts = {
         "unit": unit,
-        "width": " or ".join(f"{width:,}" for width in dict.fromkeys(widths)) if widths else own["width"],
-        "layers": counted(len(widths) if widths else own["layers"], "layer"),
-        "heads": own.get("heads"),
-        "context": own.get("context"),
+        "numbers": numbers(widths or ()),
+        "layers": counted(own["layers"], "layer"),
+        "heads": counted(own.get("heads", 0), "attention head"),
+        "context": f"{own.get('context', 0):,}",
     }
     lines, measured_in, judged = losses(run, checkpoint, unit)
     prompts = [str(sample["prompt"]) for sample in run.samples() if sample.get("prompt")]
     return Told(
         title=f"A {known.name} that has read {facts['name']}",
-        kind=known.name,
+        kind=f"{known.name} ({known.short})" if known.short else known.name,
         unit=unit,
         works=known.works.format_map(counts),
         script=known.script,
@@ -146,6 +148,18 @@ def counted(count: float, noun: str) -> str:
     ('1 layer', '1,200 steps')
     """
     return f"{count:,.0f} {noun}{'s' * (count != 1)}"
+
+
+def numbers(widths: Sequence[int]) -> str:
+    """What a recurrent model remembers by.
+
+    >>> numbers([8]), numbers([8, 8]), numbers([8, 16])
+    ('8 numbers', '8 numbers in each of 2 layers', '8 + 16 numbers in 2 layers')
+    """
+    if len(set(widths)) > 1:
+        return f"{' + '.join(f'{width:,}' for width in widths)} numbers in {len(widths)} layers"
+    each = f" in each of {len(widths)} layers" if len(widths) > 1 else ""
+    return f"{counted(max(widths, default=0), 'number')}{each}"
 
 
 def model_facts(run: Run, checkpoint: Checkpoint, model: LanguageModel, unit: str) -> list[tuple[str, str]]:

@@ -81,7 +81,7 @@ async function work(order) {
   current = job;
   const read = reading(tokenizer, text, skip);
   if (read.refused) {
-    postMessage({ kind: "refused", job, refused: read.refused });
+    postMessage({ kind: "refused", job, refused: read.refused, lacks: true });
     return;
   }
   if (!order.length && !read.ids.length) {

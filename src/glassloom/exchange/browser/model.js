@@ -21,11 +21,11 @@ export class Model {
     const waiting = this.jobs.get(job);
     if (!waiting) return;
     if (kind === "tokens") {
-      waiting.tokens?.(message.tokens);
+      waiting.tokens?.(message.tokens, message.given);
       return;
     }
     this.jobs.delete(job);
-    if (kind === "refused") waiting.reject(new Error(message.refused));
+    if (kind === "refused") waiting.reject(Object.assign(new Error(message.refused), message));
     else waiting.resolve(message);
   }
 
