@@ -1,7 +1,6 @@
 """Text to ids in a page, in Chromium: the same ids, texts and refusals as in Python, for every tokenizer."""
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser
@@ -18,8 +17,9 @@ from test_report_browser import browser
 __all__ = ["browser"]
 
 ODD = (
-    "I'll say it's what they've got; we'd 'S 'll don't  two  spaces \n\n\n  indented\t\ttabs\r\n1234 5½ x² ٣٤ 漢字かな "
-    "🙂👩‍👩‍👧 e\u0301 café naïve \ufeff \u00a0\u2003wide\u3000 \x1c\x1d\x85 control\x00\x7f \u2028 _snake_case(a+b)=={}[]  "
+    "I'll say it's what they've got; we'd 'S 'll don't  two  spaces \n\n\n  indented\t\ttabs\r\n1234 5½ x² ٣٤ 漢字かな"
+    " 🙂👩‍👩‍👧 e\u0301 café naïve \ufeff \u00a0\u2003wide\u3000"
+    " \x1c\x1d\x85 control\x00\x7f \u2028 _snake_case(a+b)=={}[]  "
 )
 """What the rules of cutting are about: contractions, white space of all kinds, numbers, marks, signs."""
 

@@ -6,8 +6,8 @@ from typing import Any
 
 from glassloom.data.tokenizers import Tokenizer
 from glassloom.errors import InputError
-from glassloom.models.summary import parameter_count
 from glassloom.models.contract import LanguageModel
+from glassloom.models.summary import parameter_count
 from glassloom.runs import Checkpoint, Run
 
 

@@ -173,7 +173,7 @@ function named(symbol) {
 export function reading(tokenizer, text, skip) {
   const unknown = tokenizer.unknown(text);
   if (!unknown.length) return { ids: tokenizer.encode(text) };
-  const names = unknown.slice(0, 5).map(([symbol, place]) => `${named(symbol)} at character ${place}`);
+  const names = unknown.slice(0, 5).map(([symbol, place]) => `${named(symbol)} at character ${place.toLocaleString("en")}`);
   const told = names.join(", ") + (unknown.length > 5 ? ` and ${unknown.length - 5} more` : "");
   if (skip) {
     return { ids: tokenizer.encode(tokenizer.drop(text)), note: `Left out, as the model never saw it: ${told}.` };
