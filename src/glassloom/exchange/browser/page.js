@@ -66,15 +66,16 @@ function stop() {
 
 /** What it cost, and how long it took. */
 function report(seconds) {
-  const scored = showing.text.tokens.filter((token) => token.bits !== undefined && token.written === (reads ? undefined : true));
+  const scored = showing.text.tokens.filter((token) => token.bits !== undefined && (reads || token.written));
   if (!scored.length) return reads && showing.text.element.textContent ? `One ${unit} alone says nothing: go on.` : "";
   const bits = scored.reduce((total, token) => total + token.bits, 0);
   const characters = [...scored.map((token) => token.text).join("")].length;
-  const cost = `${(bits / Math.max(characters, 1)).toFixed(2)} bits a character`;
+  const words = data.tokenizer.kind === "word"; // an unknown word has no characters to be counted
+  const cost = `${(bits / Math.max(1, words ? scored.length : characters)).toFixed(2)} bits a ${words ? "word" : "character"}`;
   if (reads) return `${counted(scored.length)} of your text cost the model ${cost}.`;
   const ended = data.tokenizer.marks.includes(".end") && scored.at(-1).label === ".end";
-  const speed = seconds > 0.1 ? ` in ${seconds.toFixed(1)} s, ${Math.round(characters / seconds)} characters a second` : "";
-  return `${counted(scored.length - ended)}${speed}; ${cost}.${ended ? " Here the model ended by itself." : ""}`;
+  const speed = `in ${seconds?.toFixed(1)} s, ${Math.round(characters / seconds)} characters a second`;
+  return `${counted(scored.length - ended)}${seconds > 0.1 ? ` ${speed}` : ""}; ${cost}.${ended ? " Here the model ended by itself." : ""}`;
 }
 
 // -- the controls
@@ -137,7 +138,9 @@ function limitUnit() {
 
 function temperature() {
   const value = number("temperature");
-  const meaning = value === 0 ? "always the most probable" : value < 0.95 ? "bolder than it is" : value > 1.05 ? "wilder" : "as the model has it";
+  let meaning = "as the model has it";
+  if (value === 0) meaning = "always the most probable";
+  else if (value !== 1) meaning = value < 1 ? "safer" : "wilder";
   find("temperature-value").textContent = `${value.toFixed(2)}, ${meaning}`;
 }
 

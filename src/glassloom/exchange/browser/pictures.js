@@ -49,7 +49,7 @@ export class Picture {
       value: (row, column) => queries[row]?.shares[column + firstKey - queries[row].first] ?? null,
       amount: Math.sqrt,
       place: (row, column) => ({ row: row + first, column: column + firstKey }),
-      below: Array.from({ length: last + given - firstKey }, (_, key) => tokens[key + firstKey - given]?.label ?? "·"),
+      below: Array.from({ length: last + given - firstKey }, (_, key) => tokens[key + firstKey - given]?.label ?? ""),
       beside: tokens.slice(first, last).map((token) => token.label),
       marked: chosen - first,
     });
@@ -137,7 +137,7 @@ function letters(paint, { rows, high, left, below, beside }, ink) {
   paint.fillStyle = ink;
   paint.font = "10px ui-monospace, Menlo, Consolas, 'DejaVu Sans Mono', monospace";
   paint.textAlign = "center";
-  const one = (label) => ([...label].length === 1 ? label : "·");
+  const one = (label) => ([...label].length === 1 ? label : ""); // there is room for one
   below.forEach((label, column) => paint.fillText(one(label), left + (column + 0.5) * CELL, rows * high + 11));
   beside.forEach((label, row) => paint.fillText(one(label), left / 2, (row + 0.5) * high + 3));
 }

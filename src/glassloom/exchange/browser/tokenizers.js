@@ -61,8 +61,8 @@ class Words {
     return this.split(text).map((word) => this.ids.get(word) ?? this.ids.get(UNKNOWN));
   }
   unknown(text) {
-    const found = [...text.matchAll(WORDS)].map((match) => [match[0], [...text.slice(0, match.index)].length]);
-    return lacking(found, (word) => this.ids.has(word));
+    const found = lacking([...text.matchAll(WORDS)].map((match) => [match[0], match.index]), (word) => this.ids.has(word));
+    return found.map(([word, at]) => [word, [...text.slice(0, at)].length]); // counted in characters, not in halves
   }
   drop(text) {
     const known = (line) => line.split(SPACES).filter((word) => this.ids.has(word));
