@@ -109,7 +109,7 @@ def test_what_the_page_says_is_what_the_run_folder_says(run: Run, seen: Seen) ->
     assert f"{parameter_count(run.model()):,}, each in 16 bits" in seen.text
     assert f"{run.best().step} steps in" in seen.text
     assert "8 numbers to remember it by" in seen.text
-    assert run.samples()[-1]["prompt"] in seen.text
+    assert json.loads(seen.inside["script"][0])["prompt"] == run.samples()[-1]["prompt"]
     assert str(Path(corpus["source"]).parent) not in "".join([seen.text, *seen.inside["script"]]), "whose folder it was"
 
 
@@ -184,7 +184,8 @@ def test_markup_in_names_and_texts_stays_text() -> None:
     )
     plain = Seen(page_as_html(model, LETTERS, told(model, LETTERS, title="a", prompt="a", facts=(("a", "a"),))))
     assert [tag for tag, _ in seen.tags] == [tag for tag, _ in plain.tags]
-    assert seen.text.count(MARKUP) == 5
+    assert seen.text.count(MARKUP) == 4
+    assert json.loads(seen.inside["script"][0])["prompt"] == MARKUP
 
 
 def test_nothing_is_said_of_a_loss_that_nobody_measured(run: Run) -> None:

@@ -4,7 +4,7 @@ import math
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args, get_origin
 
 import pytest
 import torch
@@ -15,7 +15,7 @@ from glassloom.data.tokenizers import CharTokenizer
 from glassloom.generation import DecodingSettings
 from glassloom.generation import generate as continue_prompt
 from glassloom.loss import token_nats
-from glassloom.models import build, settings_of
+from glassloom.models import ARCHITECTURES, build, settings_of
 from glassloom.runs.inside import look_inside
 from model_pages import LETTERS, Visitor, halved, noisy
 from test_report_browser import browser
@@ -48,6 +48,24 @@ CASES = [
     *((name, given) for name in ("rnn", "gru", "lstm") for given in [*RECURRENT, *OWN[name]]),
     *(("transformer", {"layers": 2, "width": 12, "heads": 2, "context": 8, **given}) for given in OWN["transformer"]),
 ]
+
+
+IN_TRAINING_ONLY = {"initialization", "forget_bias"}
+"""Settings that say how a model begins, or learns; so do all whose name begins with dropout."""
+
+
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_every_setting_that_changes_what_a_model_says_is_among_the_cases(name: str) -> None:
+    plain = settings_of(name)()
+    varied = {"width", *(setting for architecture, given in CASES if architecture == name for setting in given)}
+    for setting, field in type(plain).model_fields.items():
+        if setting in IN_TRAINING_ONLY or setting.startswith("dropout"):
+            continue
+        assert setting in varied, f"hold the page to {setting}, too"
+        for choice in get_args(field.annotation) if get_origin(field.annotation) is Literal else ():
+            known = [getattr(settings_of(architecture)(**given), setting) for architecture, given in CASES
+                     if architecture == name]  # fmt: skip
+            assert choice in known, f"hold the page to {setting} {choice}, too"
 
 
 @pytest.fixture(scope="module")

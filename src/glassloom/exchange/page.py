@@ -76,6 +76,7 @@ def page_as_html(model: LanguageModel, tokenizer: Tokenizer, told: Told, type: t
         "tokenizer": tokenizer.to_json(),
         "tensors": [{"name": one.name, "type": one.type, "count": one.count} for one in weights],
         "unit": told.unit,
+        "prompt": told.prompt,
     }
     script, style = joined(INTERFACE), source("page.css")
     policy = [

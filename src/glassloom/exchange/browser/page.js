@@ -71,11 +71,13 @@ function report(seconds) {
   const bits = scored.reduce((total, token) => total + token.bits, 0);
   const characters = [...scored.map((token) => token.text).join("")].length;
   const words = data.tokenizer.kind === "word"; // an unknown word has no characters to be counted
-  const cost = `${(bits / Math.max(1, words ? scored.length : characters)).toFixed(2)} bits a ${words ? "word" : "character"}`;
+  const mean = bits / Math.max(1, words ? scored.length : characters);
+  const cost = `${mean.toFixed(2)} bits a ${words ? "word" : "character"}`;
   if (reads) return `${counted(scored.length)} of your text cost the model ${cost}.`;
   const ended = data.tokenizer.marks.includes(".end") && scored.at(-1).label === ".end";
-  const speed = `in ${seconds?.toFixed(1)} s, ${Math.round(characters / seconds)} characters a second`;
-  return `${counted(scored.length - ended)}${seconds > 0.1 ? ` ${speed}` : ""}; ${cost}.${ended ? " Here the model ended by itself." : ""}`;
+  const speed = ` in ${seconds?.toFixed(1)} s, ${Math.round(characters / seconds)} characters a second`;
+  const whole = counted(scored.length - ended) + (seconds > 0.1 ? speed : "");
+  return `${whole}; ${cost}.${ended ? " Here the model ended by itself." : ""}`;
 }
 
 // -- the controls
@@ -129,6 +131,7 @@ function setUp() {
     find("colour").value = "inside";
     showing.again();
   });
+  find("prompt").value = data.prompt;
   temperature();
 }
 
