@@ -35,6 +35,8 @@ from measuring import write
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 QUIET = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
 SPEED = re.compile(r"([\d,]+) characters a second")
+PATIENCE = 300_000
+"""Milliseconds: a busy machine is waited for."""
 TYPES = (torch.float16, torch.bfloat16)
 
 
@@ -61,7 +63,7 @@ def spoken(page: Page, length: int) -> float:
     page.locator("#length").evaluate("(field, length) => { field.value = length; }", length)
     page.locator("#write").click()
     page.locator("#text[aria-busy=true]").wait_for(state="attached")
-    page.locator("#text[aria-busy=false]").wait_for(state="attached", timeout=300_000)
+    page.locator("#text[aria-busy=false]").wait_for(state="attached")
     told = SPEED.search(page.locator("#status").inner_text())
     assert told is not None, page.locator("#status").inner_text()
     return float(told[1].replace(",", ""))
@@ -72,6 +74,7 @@ def measure(run: Run, browser: Browser, folder: Path, rounds: int, length: int, 
     corpus = own_corpus(run)
     path = export_run(run, "html", run.best(), folder / f"{run.name}.html")
     page = browser.new_page()
+    page.set_default_timeout(PATIENCE)
     page.goto(path.as_uri())
     page.locator("html[data-ready=yes]").wait_for()
     page.locator("#text[aria-busy=false]").wait_for()
