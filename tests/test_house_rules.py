@@ -17,7 +17,7 @@ LEVELS = [
     ["notebook"],
     ["experiment"],
     ["report"],
-    ["comparison"],
+    ["comparison", "exchange"],
     ["training"],
     ["views"],
     ["generation"],

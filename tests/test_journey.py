@@ -70,6 +70,7 @@ def test_every_command_of_the_readme_works(
         "run",
         "gradcheck",
         "view",
+        "export",
     }
     for words in commands:
         assert command(smaller(words)) == 0, (words, capsys.readouterr().err)

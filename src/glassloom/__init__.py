@@ -5,7 +5,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from glassloom.api import compare, evaluate, generate, gradcheck, train, view, write_report
+    from glassloom.api import compare, evaluate, export, generate, gradcheck, train, view, write_report
     from glassloom.data import load_corpus, load_text
     from glassloom.experiment.run import run_recipe
     from glassloom.runs import load_run
@@ -15,6 +15,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "compare": "glassloom.api",
     "evaluate": "glassloom.api",
+    "export": "glassloom.api",
     "generate": "glassloom.api",
     "gradcheck": "glassloom.api",
     "load_corpus": "glassloom.data",
@@ -29,6 +30,7 @@ _HOMES = {
 __all__ = [
     "compare",
     "evaluate",
+    "export",
     "generate",
     "gradcheck",
     "load_corpus",

@@ -21,6 +21,7 @@ from glassloom.data.baselines import baselines as compute_baselines
 from glassloom.data.languages import Language
 from glassloom.data.settings import DataSettings
 from glassloom.errors import GlassloomError, RunError, SettingError, nearest
+from glassloom.exchange import export_run
 from glassloom.generation import DecodingSettings, Stream
 from glassloom.models.gradients import LENGTHS, GradientCheck, check_gradients
 from glassloom.notebook import Samples, comparison_watcher, watcher
@@ -329,6 +330,21 @@ def write_report(
     if len(opened_runs) == 1:
         return write_run_report(found, opened_runs[0].report)
     return write_comparison(found, Path(root) / "report")
+
+
+def export(
+    run: RunLike, to: str = "html", *, out: str | Path | None = None, step: int | None = None, root: str | Path = "runs"
+) -> Path:
+    """Take a run's model out, in a format of `glassloom.exchange`: `html` is a page in which it runs (docs/page.md).
+
+    >>> export("novel", to="html", out="novel.html")  # doctest: +SKIP
+    PosixPath('novel.html')
+
+    Raises:
+        InputError: an unknown run or format, or a model that the format has no room for.
+    """
+    run = opened(run, root)
+    return export_run(run, to, checkpoint_of(run, step), out)
 
 
 def view(

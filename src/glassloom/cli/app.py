@@ -26,6 +26,7 @@ COMMANDS: dict[str, tuple[str, Group]] = {
     "evaluate": ("Score a run on held-out text, beside the baselines.", LOOK),
     "generate": ("Let a run continue a prompt.", LOOK),
     "view": ("Look inside a run: what it expects, where it looks, what it remembers.", LOOK),
+    "export": ("Take a model out: a page in which it runs, offline, in any browser.", LOOK),
     "report": ("Write the page about one or more runs.", LOOK),
     "gradcheck": ("Compare every architecture's gradients with numerical ones.", LOOK),
     "corpora": ("List the texts and languages that have a name, or describe one text.", KEEP),

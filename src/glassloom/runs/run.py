@@ -5,6 +5,7 @@ tokenizer.json     text to ids and back             metrics.jsonl      what trai
 corpus.json        source, sizes, hash, baselines   samples.jsonl      what the model wrote on the way
 layers.jsonl       norms of each parameter, appended
 checkpoints/       step-N/, see checkpoint.py       report.html        the page about it
+page.html          the page in which the model runs, where it was exported
 """
 
 import math
@@ -33,7 +34,7 @@ from glassloom.storage import TEMPORARY, new_folder, replace_file, storing, swee
 
 CONFIG, TOKENIZER, CORPUS, ENVIRONMENT = "config.json", "tokenizer.json", "corpus.json", "environment.json"
 METRICS, SAMPLES, LAYERS = "metrics.jsonl", "samples.jsonl", "layers.jsonl"
-REPORT, RESULT = "report.html", "result.json"
+REPORT, PAGE, RESULT = "report.html", "page.html", "result.json"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z")
 
 
@@ -71,6 +72,10 @@ class Run:
     @property
     def report(self) -> Path:
         return self.path / REPORT
+
+    @property
+    def page(self) -> Path:
+        return self.path / PAGE
 
     # -- weights
 
