@@ -21,14 +21,14 @@ def demo(
     json: JSON = False,
     debug: DEBUG = False,
 ) -> int:
-    """Train an RNN, a GRU, an LSTM and a Transformer on the source code of Python's standard library, compare them,
-    and write a report: within three minutes on two cores."""
+    """Train an RNN, a GRU, an LSTM and a Transformer of equal size on the source code of Python's standard library,
+    compare them, and write a report: within three minutes on two cores."""
     from glassloom.cli.compare import carry_out
 
     aside("four models learn to write Python from the standard library of this machine")
     code = carry_out(
         as_json=json, out=out, command="glassloom demo", corpus=CORPUS, models=list(ARCHITECTURES), replace=True,
-        title="Four models learn to write Python", minutes=minutes,
+        title="Four models learn to write Python", minutes=minutes, match="parameters",
         evaluations=EVALUATIONS, split=SPLIT,
     )  # fmt: skip
     if code == 0 and not json:
