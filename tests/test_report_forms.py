@@ -15,7 +15,7 @@ from glassloom.comparison import Comparison
 from glassloom.errors import InputError
 from glassloom.report import FORMS, write_form
 from glassloom.report.markdown import fenced
-from glassloom.report.tables import effects_table, runs_table
+from glassloom.report.tables import NAMES, baselines_table, effects_table, runs_table, sizes_table
 
 HOSTILE = rf"{MARKUP} \end{{document}} \input{{/etc/passwd}} ``` $x_1^2$ % & # | ~ {{{{ 1 }}}} a\b"
 
@@ -54,6 +54,11 @@ def test_every_run_stands_in_a_table_with_what_was_set_and_what_came_out(grid: C
         (row.settings["dropout"], row.seed, row.valid_bits_per_character) for row in grid.rows
     ]
     assert table.bold == (0,)
+
+
+def test_the_names_of_the_tables_are_those_that_a_recipe_may_not_take(grid: Comparison) -> None:
+    made = [make(grid) for make in (runs_table, effects_table, sizes_table, baselines_table)]
+    assert tuple(table.name for table in made if table is not None) == NAMES
 
 
 def test_of_every_value_of_a_setting_the_best_mean_and_worst_are_told(grid: Comparison) -> None:

@@ -9,6 +9,9 @@ from glassloom.comparison.table import varied_settings, written_setting
 from glassloom.comparison.wording import UNITS
 from glassloom.exhibits import Column, Table, Value
 
+NAMES = ("runs", "effects", "sizes", "baselines")
+"""Of the tables below, in their order."""
+
 FIGURES = {
     "valid_perplexity_fair": ("valid perplexity, fair", ",.3f"),
     "valid_perplexity": ("the same, in training", ",.3f"),
