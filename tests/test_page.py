@@ -22,7 +22,7 @@ from glassloom.report.drawing import cell_text, show
 from glassloom.report.figures import NAMES
 from glassloom.report.lines import frame_of_lines, named
 from glassloom.report.pixels import DARK, LIGHT, LIGHT_BELOW
-from pages import bars, every_kind, lines, page, prose, texts
+from pages import bars, every_kind, lines, page, prose, table, texts
 from test_report import HOSTILE, Seen, digest
 
 DRAWN = {"curves", "excess", "attention", "one", "coloured", "points"}
@@ -62,12 +62,18 @@ def test_the_page_holds_every_exhibit_in_its_order(seen: Seen) -> None:
     text = " ".join(seen.text.split())
     places = [
         text.index(words)
-        for words in ("Of words A page.", "All runs", "Table 1. Settings 3.1a", "Figure 5. Learning 3.1a",
-                      "Figure 6. Excess", "Figure 7. Attention", "Figure 8. Attention", "Samples 3.1", "To repeat it")
+        for words in ("Of words A page.", "All runs", "Table 1. Settings 3.1a", "Figure 4. Learning 3.1a",
+                      "Figure 5. Excess", "Figure 6. Attention", "Figure 7. Attention", "Samples 3.1", "To repeat it")
     ]  # fmt: skip
     assert places == sorted(places)
     ids = [a["id"] for _, a in seen.tags if "id" in a]
     assert len(set(ids)) == len(ids), "an id names one element"
+
+
+def test_a_page_without_a_chart_is_spared_what_draws_charts() -> None:
+    without, with_one = (exhibition_as_html(page(*some)) for some in ((table(), texts()), (table(), lines())))
+    assert len(with_one) - len(without) > 500_000
+    assert len(without) < 100_000
 
 
 def test_four_sections_have_a_table_of_contents_and_two_have_none() -> None:

@@ -2,7 +2,9 @@
 
 import csv
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 from playwright.sync_api import Browser
@@ -15,6 +17,8 @@ from test_report_browser import Visit, browser
 
 __all__ = ["browser"]
 
+LARGE = {"large.csv": "place,token\n" + "".join(f"{place},אé{MARKUP}\n" for place in range(20_000))}
+"""A file that a page holds packed."""
 CHARTS = ["curves", "excess", "words-ladder", "words-curves-by-epoch"]
 
 
@@ -22,7 +26,7 @@ CHARTS = ["curves", "excess", "words-ladder", "words-curves-by-epoch"]
 def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Every kind of exhibit, with markup in every text, and sixteen matrices."""
     whole = page(*every_kind(f"3.1a {MARKUP}"), matrices("many", 16), text=f"A page {MARKUP}", compared=True)
-    return write_page(whole, tmp_path_factory.mktemp("page"))
+    return write_page(replace(whole, downloads={**whole.downloads, **LARGE}), tmp_path_factory.mktemp("page"))
 
 
 @pytest.fixture
@@ -99,6 +103,24 @@ def test_matrices_and_numbers_can_be_taken_along(visit: Callable[..., Visit], wr
     assert len(saved) == 1 + 16 * 2 * 3
     assert [row[:3] for row in saved] == [row[:3] for row in beside]
     assert [row[3] and float(row[3]) for row in saved[1:]] == [row[3] and float(row[3]) for row in beside[1:]]
+
+
+def test_a_coloured_text_and_a_packed_file_can_be_taken_along(visit: Callable[..., Visit], written: Path) -> None:
+    page = visit().page
+    saved = {}
+    for kind in ("svg", "png"):
+        with page.expect_download() as download:
+            page.locator(f"#figure-coloured button[data-kind={kind}]").click()
+        assert download.value.suggested_filename == f"coloured.{kind}"
+        saved[kind] = Path(download.value.path()).read_bytes()
+    assert saved["svg"] == (written.parent / "figures" / "coloured.svg").read_bytes()
+    assert saved["png"].startswith(b"\x89PNG")
+    root = ElementTree.fromstring(saved["svg"])
+    assert int.from_bytes(saved["png"][16:20], "big") == int(2 * float(root.attrib["width"]))
+    with page.expect_download() as download:
+        page.get_by_role("button", name="large.csv").click()
+    assert Path(download.value.path()).read_text(encoding="utf-8") == LARGE["large.csv"]
+    assert written.stat().st_size < 2_500_000
 
 
 def test_light_and_dark_exchange_the_pixels_and_the_colours(visit: Callable[..., Visit]) -> None:

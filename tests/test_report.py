@@ -11,6 +11,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+import vl_convert
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -19,7 +20,7 @@ from glassloom.comparison import Comparison, CorpusFacts, Curve, Point, settings
 from glassloom.errors import StorageError
 from glassloom.report import figures_of, page_as_html, write_report, write_run_report
 from glassloom.report.colours import OF_MODEL, colours_of
-from glassloom.report.figures import NAMES
+from glassloom.report.figures import NAMES, drawings_of, spec_of_file
 from glassloom.report.series import POINTS_OF_A_FIGURE, frame_of, labels_of, series_of, thin
 
 
@@ -129,14 +130,19 @@ def test_the_page_holds_what_was_asked_of_it(seen: Seen, comparison: Comparison)
     ]  # fmt: skip
     for text in asked:
         assert text in words
-    assert words.index(comparison.recommendation.sentences[0]) < words.index("The table") < words.index("The figures")
+    places = [words.rindex(text) for text in ("The table", "Settings against results", "The figures", "To repeat it")]
+    places = [words.index(comparison.recommendation.sentences[0]), *places]
+    assert places == sorted(places)
 
 
 def test_the_csv_in_the_page_is_the_csv_beside_it(seen: Seen, report: Path) -> None:
     links = {a["download"]: a["href"] or "" for tag, a in seen.tags if tag == "a" and "download" in a}
-    for name, link in links.items():
-        assert base64.b64decode(link.partition("base64,")[2]) == (report.parent / str(name)).read_bytes()
-    assert set(links) == {"results.csv", "table.tex", "table.md"}
+    files = {"results.csv", "table.tex", "table.md"}
+    for name in files:
+        assert base64.b64decode(links[name].partition("base64,")[2]) == (report.parent / name).read_bytes()
+    assert set(links) - files == {
+        f"{name}.csv" for name in ("runs", "sizes", "baselines", "ladder", "time-and-quality")
+    }
 
 
 HOSTILE = st.text(st.sampled_from("<>\"'&/!-{}%script=\\\x00\x1b\n\u2028א") | st.characters(exclude_categories=["Cs"]))
@@ -176,12 +182,45 @@ def test_prompt_and_sample_stand_together_in_the_direction_of_their_text() -> No
 def test_every_curve_is_drawn_over_epochs_and_over_seconds_with_the_baselines_near_it(comparison: Comparison) -> None:
     figures = {figure.name: figure for figure in figures_of(comparison)}
     assert list(figures) == list(NAMES)
-    for name in ("curves-by-epoch", "curves-by-time"):
-        spec = json.dumps(figures[name].spec)
-        assert "kneser-ney-5 2.408" in spec
-        assert "Outside the frame: uniform 6.022" in figures[name].caption
-        assert len(figures[name].words) == 8
-        assert figures[name].spec["description"]
+    for figure in (figures["curves-by-epoch"].alone, figures["curves-by-time"]):
+        assert figure is not None
+        assert "kneser-ney-5 2.408" in json.dumps(figure.spec)
+        assert "Outside the frame: uniform 6.022" in figure.caption
+        assert len(figure.words) == 8
+        assert figure.spec["description"]
+    on_page = figures["curves-by-epoch"]
+    assert on_page.choices is not None
+    assert "kneser-ney-5 2.408" in json.dumps(on_page.choices["axes"]["tokens"])
+    assert "Outside the frame: uniform 6.022" in on_page.caption
+    assert len(on_page.words) == 16, "of every run, over epochs and over seconds"
+    assert not figures["curves-by-time"].on_page
+
+
+def cut_off(svg: str) -> list[tuple[str | None, tuple[str | None, ...]]]:
+    """Each line's path with the frame that cuts it off: its own, or that of what it stands in."""
+    root = ElementTree.fromstring(svg)
+    frames = {f"url(#{one.get('id')})": tuple(sorted(one[0].items())) for one in root.iter() if "clipPath" in one.tag}
+    lines = []
+
+    def walk(element: ElementTree.Element, clip: str | None) -> None:
+        clip = element.get("clip-path", clip)
+        if element.get("class", "").startswith("mark-line"):
+            lines.extend((path.get("d"), frames[clip] if clip else ()) for path in element)
+        for child in element:
+            walk(child, clip)
+
+    walk(root, None)
+    return lines
+
+
+def test_lines_that_are_cut_off_together_are_cut_off_at_the_same_frame(comparison: Comparison) -> None:
+    figure = figures_of(comparison)[1]
+    apart = str(vl_convert.vegalite_to_svg(spec_of_file(figure)))
+    together = drawings_of([figure])[figure.name]
+    assert cut_off(together) == cut_off(apart)
+    assert len(cut_off(apart)) == 16
+    assert all(frame for _, frame in cut_off(apart))
+    assert together.count("clip-path=") == apart.count("clip-path=") - 16 + 2
 
 
 def test_a_figure_of_very_long_curves_stays_below_what_altair_draws() -> None:
@@ -189,7 +228,7 @@ def test_a_figure_of_very_long_curves_stays_below_what_altair_draws() -> None:
     for over in ("epoch", "seconds"):
         series = series_of(long, over)
         assert sum(len(one.points) for one in series) <= POINTS_OF_A_FIGURE + 2 * len(series)
-    for figure in figures_of(long):
+    for figure in (one.alone or one for one in figures_of(long)):
         assert max(len(values) for values in figure.spec["datasets"].values()) < 5_000
 
 
@@ -224,7 +263,9 @@ def test_words_are_drawn_in_perplexity_on_a_logarithmic_scale() -> None:
     for scale in scales:
         assert scale["type"] == "log"
         assert scale["domain"][0] > 0
-    assert "The scale is logarithmic." in figures["curves-by-epoch"].caption
+    assert "The scale is logarithmic." in figures["curves-by-time"].caption
+    assert figures["curves-by-epoch"].choices is not None
+    assert figures["curves-by-epoch"].choices["log"] is True
 
 
 def test_colours_are_the_same_for_an_architecture_in_any_comparison() -> None:
@@ -241,7 +282,7 @@ def test_a_run_of_its_own_has_a_page_without_a_comparison(tmp_path: Path) -> Non
     text = Seen(written.read_text(encoding="utf-8")).text
     assert "What it reached" in text
     assert "Time against quality" not in text
-    assert "Learning, second by second" in text
+    assert "Figure 2. Learning" in text
 
 
 def test_a_comparison_in_which_nothing_finished_still_has_a_page() -> None:

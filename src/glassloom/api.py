@@ -25,9 +25,9 @@ from glassloom.exchange import export_run
 from glassloom.generation import DecodingSettings, Stream
 from glassloom.models.gradients import LENGTHS, GradientCheck, check_gradients
 from glassloom.notebook import Samples, comparison_watcher, watcher
+from glassloom.report import check_form, write_form, write_run_report
 from glassloom.report import write_report as write_comparison
-from glassloom.report import write_run_report
-from glassloom.runs import Run, checkpoint_of, list_runs, load_run, own_corpus
+from glassloom.runs import Run, checkpoint_of, list_runs, load_run, matching_runs, own_corpus
 from glassloom.training import Evaluation, Event, TrainingResult, evaluate_split, evaluate_together, open_model
 from glassloom.training import train as start_training
 from glassloom.training.evaluation import How
@@ -306,30 +306,37 @@ def write_report(
     runs: Sequence[RunLike],
     out: str | Path | None = None,
     *,
+    to: str = "html",
     root: str | Path = "runs",
     command: str = "glassloom.write_report",
 ) -> Path:
     """Write the page about one or more runs on the same text; one run's goes into its folder.
 
-    >>> write_report(["novel", "novel-2"], "novels")  # doctest: +SKIP
+    A name with `*`, `?` or `[` stands for every run that fits it. `to` is html, pdf (printed by Chromium), latex or
+    markdown; the last two have their figures beside them.
+
+    >>> write_report(["novel", "gru-*"], "novels")  # doctest: +SKIP
     PosixPath('novels/report.html')
 
     Raises:
         RunError: there is no such run, or the runs were trained on different texts.
+        InputError: another form; or a PDF where there is no Chromium to print it.
     """
     if not runs:
         raise RunError("No run was named", "one or more runs", "name them: glassloom report RUN...")
-    opened_runs = [opened(run, root) for run in runs]
+    check_form(to)
+    named = [found for run in runs for found in (matching_runs(run, root) if isinstance(run, str) else [run])]
+    opened_runs = list({run.path.resolve(): run for run in (opened(run, root) for run in named)}.values())
     held_out = [run for run in opened_runs if not run.config.data.memorises]
     text = run_corpus(
         (held_out or opened_runs)[0], otherwise="put the text back as it was: the page shows how it goes on"
     )
     found = report_on(opened_runs, text, command)
-    if out is not None:
-        return write_comparison(found, Path(out))
-    if len(opened_runs) == 1:
+    alone = out is None and len(opened_runs) == 1
+    folder = opened_runs[0].path if alone else Path(root) / "report" if out is None else Path(out)
+    if alone and to == "html":
         return write_run_report(found, opened_runs[0].report)
-    return write_comparison(found, Path(root) / "report")
+    return write_form(found, folder, to)
 
 
 def export(

@@ -13,20 +13,27 @@ def report(
     out: Annotated[
         str | None, option("The folder to write into; one run's page goes into its own folder if not given.", "DIR")
     ] = None,
+    to: Annotated[
+        str,
+        option("html; pdf, printed by Chromium; latex or markdown, with their figures beside them.", "FORM"),
+    ] = "html",
     runs: RUNS = "runs",
     json: JSON = False,
     debug: DEBUG = False,
 ) -> None:
     """Write the page about one or more runs on the same text.
 
+    For example: glassloom report my-run
+                 glassloom report 'gru*' 'lstm*' --to pdf --out both
+
     Parameters
     ----------
     names
-        Runs, by name under --runs or by path.
+        Runs, by name under --runs or by path; with * or ?, all that fit.
     """
     from glassloom.api import write_report
 
-    path = write_report(list(names), out, root=runs, command=shlex.join(["glassloom", *sys.argv[1:]]))
+    path = write_report(list(names), out, to=to, root=runs, command=shlex.join(["glassloom", *sys.argv[1:]]))
     if json:
         print_json({"report": str(path)})
     else:

@@ -183,6 +183,10 @@ def in_words(named: Sequence[str]) -> str:
     return "; or ".join(name.removeprefix("fair: ") for name in named) or "not measured"
 
 
+FEW_NAMES = 4
+"""So many runs are all named in a title."""
+
+
 def report_on(runs: Sequence[Run], corpus: Corpus, command: str) -> Comparison:
     """Runs that exist already, side by side.
 
@@ -205,5 +209,6 @@ def report_on(runs: Sequence[Run], corpus: Corpus, command: str) -> Comparison:
         found.append((Outcome(Planned(id, id, {}), result["status"], reason), run))
     budgets = {budget(run.config.train.model_dump()) for run in runs}
     shared = budgets.pop() if len(budgets) == 1 else "The runs had different budgets."
-    title = names[0] if len(runs) == 1 else f"{', '.join(names)} on {corpus.name}"
+    several = ", ".join(names) if len(runs) <= FEW_NAMES else f"{len(runs)} runs"
+    title = names[0] if len(runs) == 1 else f"{several} on {corpus.name}"
     return comparison(found, corpus, baselines(corpus), title, command, shared)

@@ -11,11 +11,11 @@ from glassloom.experiment.shows import SHOWS
 from glassloom.experiment.shows.keeping import slug
 from glassloom.experiment.targets import Reached, targets_table
 from glassloom.recipes import Recipe, Shown
-from glassloom.report import Section, copies
+from glassloom.report import Section, copies, tables
 from glassloom.report.figures import NAMES
 
-OF_A_PART = (*NAMES, *copies.NAMES, "results")
-"""The figures of a part's comparison, and its CSV; before each stands the part's name and a hyphen."""
+OF_A_PART = (*NAMES, *copies.NAMES, *tables.NAMES, "results")
+"""The figures and tables of a part's comparison, and its CSV; before each stands the part's name and a hyphen."""
 OF_THE_PAGE = ("targets", "left-out")
 
 

@@ -12,7 +12,7 @@ import altair as alt
 from glassloom.comparison import Candidate
 from glassloom.comparison.wording import UNITS, quality
 from glassloom.report.colours import INK, PAPER, RULE, SOFT
-from glassloom.report.series import Frame, Label, Over, Series
+from glassloom.report.series import Label
 from glassloom.report.writing import all_in_picture
 
 Specification: TypeAlias = dict[str, Any]
@@ -20,60 +20,27 @@ Specification: TypeAlias = dict[str, Any]
 FONT = "Iowan Old Style, Palatino, Palatino Linotype, Book Antiqua, P052, URW Palladio L, Georgia, DejaVu Serif, serif"
 WIDTH = 680
 DASHES = {"valid": [1, 0], "train": [3, 3]}
-AXIS_OF = {"epoch": "epochs (passes over the training text)", "seconds": "wall-clock seconds of training"}
+LETTERS = 7
+"""The width of a letter in a legend or beside a point, in pixels."""
+
+FEW_POINTS = 12
+"""So many points all have their names beside them; of more, only those of the front."""
+
+PLACES = (0, 1, 2, 3)
+"""Of a baseline's name: at the left or the right end of its line (+ 2), below or above it (+ 1)."""
 
 
-def learning_curves(
-    series: Sequence[Series],
-    frame: Frame,
-    labels: Sequence[Label],
-    colours: Mapping[str, str],
-    unit: str,
-    over: Over,
-    about: str,
-) -> Specification:
-    """Train (dashed) and validation loss (solid) of every run, over epochs or seconds, with the baselines as lines."""
-    shown = [name for name in colours if any(one.setting == name for one in series)]
-    data = [
-        {"x": short(x), "y": short(y), "run": one.row, "setting": one.setting, "split": one.split}
-        for one in series
-        for x, y in one.points
-    ]
-    scale = _scale(frame.low, frame.high, unit)
-    furthest = max(x for one in series for x, _ in one.points)
-    x = alt.X("x:Q", title=AXIS_OF[over], scale=alt.Scale(domain=[0, furthest], nice=False))
-    y = alt.Y("y:Q", title=UNITS[unit], scale=scale)
-    chosen = alt.selection_point(fields=["setting"], bind="legend", name="chosen")
-    visible = alt.condition(chosen, alt.value(1.0), alt.value(0.12))
-    colour = alt.Color("setting:N", title=None, scale=colour_scale(shown, colours), legend=legend_of(shown))
-    lines = (
-        alt.Chart(alt.NamedData("curves"))
-        .encode(x=x, y=y, color=colour, opacity=visible, detail="run:N")
-        .properties(name="curves")
+def zooming() -> alt.Parameter:
+    """Moves with a drag of the mouse, zooms with Ctrl or Cmd and the wheel, so that the page scrolls as always.
+
+    The page's own buttons set the same signals (`zoom_` and the field of the axis). A finger scrolls the page.
+    """
+    return alt.selection_interval(
+        bind="scales",
+        name="zoom",
+        zoom="wheel![event.ctrlKey || event.metaKey]",
+        translate="[pointerdown[event.pointerType === 'mouse'], window:pointerup] > window:pointermove!",
     )
-    dash = alt.StrokeDash(
-        "split:N",
-        title=None,
-        scale=alt.Scale(domain=["valid", "train"], range=[DASHES["valid"], DASHES["train"]]),
-        legend=alt.Legend(orient="top", symbolStrokeColor=SOFT, symbolType="stroke"),
-    )
-    train = lines.transform_filter("datum.split == 'train'").mark_line(clip=True, strokeWidth=1).encode(strokeDash=dash)
-    valid = lines.transform_filter("datum.split == 'valid'").mark_line(clip=True, strokeWidth=2).encode(strokeDash=dash)
-    tips = [
-        alt.Tooltip("run:N"),
-        alt.Tooltip("x:Q", title=over, format=",.2f"),
-        alt.Tooltip("y:Q", title=f"valid {UNITS[unit]}", format=",.3f"),
-    ]
-    points = (
-        lines.transform_filter("datum.split == 'valid'")
-        .mark_circle(clip=True, size=14)
-        .encode(tooltip=tips)
-        .properties(name="points")
-    )
-    layers = [train.add_params(chosen).properties(name="train"), valid.properties(name="valid"), points]
-    layers += baseline_rules(labels, scale)
-    named = baseline_data(labels, lambda value: quality(value, unit))
-    return framed(alt.layer(*layers), 380, about, curves=data, baselines=named)
 
 
 def trade_off(
@@ -91,21 +58,24 @@ def trade_off(
     ]  # fmt: skip
     losses = [point.loss for point in points]
     room = 0.12 * ((max(losses) - min(losses)) or 0.1 * max(losses))
-    scale = _scale(max(min(losses) - room, 0.9 * min(losses)), max(losses) + room, unit)
+    scale = scale_of_loss(max(min(losses) - room, 0.9 * min(losses)), max(losses) + room, unit)
     right = 1.15 * max(point.seconds for point in points) or 1.0
     x = alt.X("seconds:Q", title="wall-clock seconds to the best validation loss", scale=alt.Scale(domain=[0, right]))
     y = alt.Y("loss:Q", title=UNITS[unit], scale=scale)
-    steps = [{"seconds": short(point.seconds), "loss": short(point.loss)} for point in on_front]
+    steps = [{"seconds": short(point.seconds), "loss": short(point.loss), "setting": point.name} for point in on_front]
+    zoom = zooming()
     line = (
         alt.Chart(alt.NamedData("steps"))
-        .mark_line(interpolate="step-after", strokeDash=[1, 3], strokeCap="round", color=SOFT, strokeWidth=1.5)
+        .mark_line(
+            interpolate="step-after", strokeDash=[1, 3], strokeCap="round", color=SOFT, strokeWidth=1.5, clip=True
+        )
         .encode(x=x, y=y)
         .properties(name="front")
     )
     base = alt.Chart(alt.NamedData("settings")).encode(x=x, y=y)
     fill = alt.condition("datum.front == 'on the front'", _colour(colours), alt.value("transparent"))
     dots = (
-        base.mark_point(size=110, strokeWidth=2, filled=False, opacity=1)
+        base.mark_point(size=110, strokeWidth=2, filled=False, opacity=1, clip=True)
         .encode(
             stroke=_colour(colours),
             fill=fill,
@@ -116,14 +86,17 @@ def trade_off(
                 alt.Tooltip("front:N", title=" "),
             ],
         )
+        .add_params(zoom)
         .properties(name="dots")
     )
+    if len(points) > FEW_POINTS:
+        base = base.transform_filter("datum.front == 'on the front'")
     labels = []
     for side, sign, there in (("labels", 1, "<="), ("labels_left", -1, ">")):
         for below in (False, True):
             some = base.transform_filter(f"datum.seconds {there} {0.72 * right} && datum.below == {str(below).lower()}")
             text = some.mark_text(
-                align="left" if sign > 0 else "right", dx=10 * sign, dy=13 if below else -9, color=INK
+                align="left" if sign > 0 else "right", dx=10 * sign, dy=13 if below else -9, color=INK, clip=True
             )
             labels.append(text.encode(text="setting:N").properties(name=f"{side}_below" if below else side))
     return framed(alt.layer(line, dots, *labels), 320, about, settings=data, steps=steps)
@@ -146,14 +119,15 @@ def ladder(
     order = sorted(everything, key=lambda name: (everything[name], name))
     data = [
         {
-            "name": name, "loss": short(everything[name]), "kind": "model" if name in settings else "baseline",
+            "name": name, **({"setting": name} if name in settings else {}),
+            "loss": short(everything[name]), "kind": "model" if name in settings else "baseline",
             "written": quality(everything[name], unit), "colour": colours.get(name, SOFT),
         }
         for name in order
     ]  # fmt: skip
     low, high = min(everything.values()), max(everything.values())
     first, last = (low / 1.15, high * 4) if unit == "perplexity" else (0.0, high * 1.25)
-    scale = _scale(first, last, unit)
+    scale = scale_of_loss(first, last, unit)
     base = alt.Chart(alt.NamedData("figures")).encode(
         y=alt.Y("name:N", sort=order, title=None, axis=alt.Axis(grid=False, domain=False, ticks=False, labelPadding=8)),
         x=alt.X("loss:Q", title=f"{UNITS[unit]} (lower is better)", scale=scale),
@@ -172,15 +146,21 @@ def ladder(
 
 def baseline_rules(labels: Sequence[Label], scale: alt.Scale) -> list[alt.Chart]:
     """Labelled horizontal lines, drawn from the data `baselines` that `baseline_data` makes."""
-    if not labels:
+    return rules_at(sorted({_place(label) for label in labels}), scale)
+
+
+def rules_at(places: Sequence[int], scale: alt.Scale) -> list[alt.Chart]:
+    """The same where it is known only later which of these places are used."""
+    if not places:
         return []
     base = alt.Chart(alt.NamedData("baselines")).encode(y=alt.Y("y:Q", scale=scale))
-    layers = [base.mark_rule(color=SOFT, strokeWidth=0.8, strokeDash=[1, 2]).properties(name="baselines")]
-    for place in sorted({_place(label) for label in labels}):
+    layers = [base.mark_rule(color=SOFT, strokeWidth=0.8, strokeDash=[1, 2], clip=True)]
+    layers[0] = layers[0].properties(name="baselines")
+    for place in places:
         right, above = divmod(place, 2)
         text = base.transform_filter(f"datum.place == {place}").mark_text(
             align="right" if right else "left", dx=-3 if right else 3, dy=-6 if above else 8,
-            color=SOFT, fontSize=11, fontStyle="italic",
+            color=SOFT, fontSize=11, fontStyle="italic", clip=True,
         )  # fmt: skip
         x = alt.value("width" if right else 0)
         layers.append(text.encode(x=x, text="label:N").properties(name=f"baseline_labels_{place}"))
@@ -216,7 +196,7 @@ def framed(chart: alt.LayerChart, height: int, about: str, **data: list[dict[str
     return dict(all_in_picture({**framed.to_dict(), "datasets": data}))
 
 
-def _scale(low: float, high: float, unit: str) -> alt.Scale:
+def scale_of_loss(low: float, high: float, unit: str) -> alt.Scale:
     """Of a loss: logarithmic for perplexity, so that the same step is the same ratio."""
     kind = {"type": "log"} if unit == "perplexity" else {"type": "linear", "zero": False}
     return alt.Scale(domain=[low, high], nice=False, **kind)
@@ -237,7 +217,7 @@ def colour_scale(names: Sequence[str], colours: Mapping[str, str]) -> alt.Scale:
 
 def legend_of(names: Sequence[str], symbol: str = "stroke", above: int = 8) -> alt.Legend:
     """The legend above a figure, in as many columns as there is room for."""
-    wide = max(len(name) for name in names) * 7 + 50
+    wide = max(len(name) for name in names) * LETTERS + 50
     columns = alt.ExprRef(f"max(1, min({len(names)}, floor(width / {wide})))")
     return alt.Legend(orient="top", symbolType=symbol, columns=columns, symbolOpacity=1, offset=above, labelLimit=wide)
 

@@ -7,6 +7,7 @@ instead of compiling them, so the page needs neither inline code nor eval: text 
 import base64
 import functools
 import hashlib
+import zlib
 from collections.abc import Mapping
 from importlib import resources
 from pathlib import PurePath
@@ -17,7 +18,7 @@ import vl_convert
 from markupsafe import Markup
 
 from glassloom.comparison.table import written_setting
-from glassloom.comparison.wording import count, quality, visible
+from glassloom.comparison.wording import count, visible
 from glassloom.report.coloured import shade_rules
 from glassloom.report.colours import as_rules
 
@@ -29,10 +30,16 @@ KINDS_OF_FILE = {
     ".txt": "text/plain",
 }
 
+SCRIPTS = ("saving.js", "charts.js", "matrices.js", "coloured.js", "curves.js", "filter.js", "page.js")
+"""In this order: the last one starts what the others define."""
 
-def render(template: str, **content: Any) -> str:
-    """A whole page of one of the templates, with its scripts, its style and the policy that allows only these."""
-    scripts = [_vega(), _own("matrices.js"), _own("page.js")]
+
+def render(template: str, charts: bool = True, **content: Any) -> str:
+    """A whole page of one of the templates, with its scripts, its style and the policy that allows only these.
+
+    Vega is nine tenths of a page: one without `charts` is spared it.
+    """
+    scripts = [*([_vega()] if charts else []), *map(_own, SCRIPTS)]
     style = _own("style.css") + as_rules() + shade_rules()
     policy = "; ".join(
         [
@@ -58,6 +65,35 @@ def as_links(files: Mapping[str, str]) -> dict[str, str]:
         kind = KINDS_OF_FILE.get(PurePath(name).suffix, "text/plain")
         links[name] = f"data:{kind};charset=utf-8;base64,{in_base64(text.encode('utf-8', 'replace'))}"
     return links
+
+
+PACKED = 60_000
+"""Files of more characters than this are packed, for a view's numbers are many times its page."""
+
+
+def large(files: Mapping[str, str]) -> dict[str, str]:
+    """Of files by name the large ones, packed."""
+    return {name: packed(text) for name, text in files.items() if len(text) > PACKED}
+
+
+def small(files: Mapping[str, str]) -> dict[str, str]:
+    """The others as links, which need no script."""
+    return as_links({name: text for name, text in files.items() if len(text) <= PACKED})
+
+
+def csv_link(figure: Any) -> dict[str, str]:
+    """The link to a figure's numbers."""
+    return as_links({f"{figure.name}.csv": figure.csv})
+
+
+def zoomable(spec: Mapping[str, Any]) -> bool:
+    """Whether a chart's axes can be moved."""
+    return any(parameter.get("name") == "zoom" for parameter in spec.get("params", ()))
+
+
+def packed(text: str) -> str:
+    """A text that the page's script unpacks when it is asked for: deflated (RFC 1950), in base64."""
+    return in_base64(zlib.compress(text.encode("utf-8", "replace"), 9))
 
 
 def in_base64(data: bytes) -> str:
@@ -93,5 +129,5 @@ def _templates() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     environment.filters.update(written=written_setting, count=count, visible=visible)
-    environment.globals.update(quality=quality)
+    environment.globals.update(csv_link=csv_link, zoomable=zoomable)
     return environment

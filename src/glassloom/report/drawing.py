@@ -1,9 +1,7 @@
 """Exhibits made ready for the templates: one function a kind, plain numbers in, what the page shows out."""
 
-import csv
-import io
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,12 +25,12 @@ from glassloom.exhibits import (
 from glassloom.report import matrices
 from glassloom.report.bars import bars_chart
 from glassloom.report.coloured import coloured_svg, scale_classes, spans
-from glassloom.report.document import as_links
+from glassloom.report.document import as_links, packed
 from glassloom.report.figures import Figure
 from glassloom.report.lines import frame_of_lines, lines_chart
 from glassloom.report.points import points_chart
 from glassloom.report.sheet import scale_bar, whole_svg
-from glassloom.report.writing import drawable, minus, written
+from glassloom.report.writing import as_csv, drawable, minus, written
 
 LONG = 900
 """A text of so many characters scrolls in its own box."""
@@ -85,7 +83,7 @@ def _table(exhibit: Table) -> Shown:
         }
         for number, row in enumerate(exhibit.rows)
     ]
-    text = _as_csv([column.title for column in exhibit.columns], exhibit.rows)
+    text = as_csv([column.title for column in exhibit.columns], exhibit.rows)
     return Shown("table", exhibit, rows, csv=text, links=as_links({f"{exhibit.name}.csv": text}))
 
 
@@ -122,7 +120,7 @@ def _lines(exhibit: Lines) -> Shown:
     names = [one.name for one in exhibit.series]
     assert len(set(names)) == len(names), f"{exhibit.name}: names of series differ: {names}"
     frame = frame_of_lines(exhibit)
-    numbers = _as_csv(
+    numbers = as_csv(
         ["series", exhibit.x.title, exhibit.y.title, "low", "high"],
         [
             (one.name, x, y, *(band[place] if place < len(band) else None for band in (one.low, one.high)))
@@ -162,7 +160,7 @@ def _bars(exhibit: Bars) -> Shown:
         f"{bar.label}{f' ({bar.group})' if bar.group else ''}: {written(bar.value)}." for bar in exhibit.bars
     ]  # fmt: skip
     words += [f"Marked: {name} {written(value)}." for name, value in exhibit.marks.items()]
-    numbers = _as_csv(
+    numbers = as_csv(
         ["label", "group", exhibit.value.title], [(bar.label, bar.group, bar.value) for bar in exhibit.bars]
     )
     if not any(drawable(bar.value, exhibit.value.log) is not None for bar in exhibit.bars):
@@ -172,7 +170,7 @@ def _bars(exhibit: Bars) -> Shown:
 
 
 def _charted(exhibit: Exhibit, caption: str, words: Sequence[str], spec: dict[str, Any], numbers: str) -> Shown:
-    figure = Figure(exhibit.name, exhibit.title, caption, tuple(words), spec)
+    figure = Figure(exhibit.name, exhibit.title, caption, tuple(words), spec, numbers)
     return Shown("chart", exhibit, figure=figure, csv=numbers, links=as_links({f"{exhibit.name}.csv": numbers}))
 
 
@@ -189,7 +187,7 @@ def _matrices(exhibit: Matrices) -> Shown:
         for row in one.values:
             assert len(row) == len(one.columns), f"{exhibit.name}, {one.title}: as many values as columns"
     drawings = matrices.draw(exhibit)
-    numbers = _as_csv(
+    numbers = as_csv(
         ["matrix", exhibit.row_axis, exhibit.column_axis, "value"],
         [
             (one.title, row, column, value)
@@ -267,7 +265,7 @@ def pieces(one: Text) -> list[tuple[str, bool]]:
 
 
 def _coloured(exhibit: Coloured) -> Shown:
-    numbers = _as_csv(
+    numbers = as_csv(
         ["text", "place", "token", exhibit.unit],
         [
             (label, place, piece.text, piece.value)
@@ -280,6 +278,7 @@ def _coloured(exhibit: Coloured) -> Shown:
         "scale": scale_classes(exhibit),
         "low": written(exhibit.low),
         "high": written(exhibit.high),
+        "packed": packed(coloured_svg(exhibit)),
     }
     words = []
     for label, pieces in exhibit.texts.items():
@@ -292,7 +291,7 @@ def _coloured(exhibit: Coloured) -> Shown:
 
 
 def _points(exhibit: Points) -> Shown:
-    numbers = _as_csv(
+    numbers = as_csv(
         ["label", "group", exhibit.x.title, exhibit.y.title],
         [(point.label, point.group, point.x, point.y) for point in exhibit.points],
     )
@@ -306,14 +305,6 @@ def _points(exhibit: Points) -> Shown:
 
 MANY_WORDS = 60
 """So many points are told in words."""
-
-
-def _as_csv(head: Sequence[str], rows: Iterable[Sequence[Value]]) -> str:
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(head)
-    writer.writerows(rows)
-    return out.getvalue()
 
 
 DRAWN: dict[type[Exhibit], Callable[[Any], Shown]] = {

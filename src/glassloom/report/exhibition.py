@@ -10,7 +10,7 @@ from typing import Any
 from glassloom.comparison import Comparison
 from glassloom.comparison.seeds import flat
 from glassloom.exhibits import Exhibit
-from glassloom.report.document import as_links, render
+from glassloom.report.document import large, render, small
 from glassloom.report.drawing import Shown, as_svg, show
 from glassloom.report.figures import drawings_of
 from glassloom.report.files import write_figures, write_whole
@@ -58,6 +58,8 @@ class Page:
     command: str
     """What to type to repeat it."""
     sections: tuple[Section, ...]
+    facts: Mapping[str, str] = field(default_factory=dict)
+    """Single figures, told at the top."""
     environment: Mapping[str, Any] = field(default_factory=dict)
     downloads: Mapping[str, str] = field(default_factory=dict)
 
@@ -93,7 +95,7 @@ def write_page(page: Page, folder: Path | str) -> Path:
     texts: dict[str, str] = {}
     for stretch in stretches:
         if stretch.part is not None:
-            drawings |= drawings_of(stretch.part.figures)
+            drawings |= drawings_of(stretch.part.drawn)
             texts |= {f"tables/{name}": content for name, content in stretch.part.files.items()}
         for shown in stretch.shown:
             if (svg := as_svg(shown)) is not None:
@@ -123,8 +125,11 @@ def _as_html(page: Page, stretches: Sequence[Stretch]) -> str:
         page=page,
         stretches=stretches,
         contents=len(stretches) > CONTENTS,
+        charts=any(one.part is not None or any(shown.kind == "chart" for shown in one.shown) for one in stretches),
+        runs=_runs(stretches),
         environment=flat(page.environment),
-        links=as_links(page.downloads),
+        links=small(page.downloads),
+        packed=large(page.downloads),
     )
 
 
@@ -160,7 +165,17 @@ def _names(stretches: Sequence[Stretch]) -> Iterator[str]:
         yield f"section-{stretch.name}"
         if stretch.part is not None:
             yield from (figure.name for figure in stretch.part.figures)
+            yield from (shown.exhibit.name for shown in (*stretch.part.tables, *stretch.part.facts))
         yield from (shown.exhibit.name for shown in stretch.shown)
+
+
+def _runs(stretches: Sequence[Stretch]) -> dict[str, list[str]]:
+    """The runs of every setting of the page's comparisons, by their ids."""
+    runs: dict[str, list[str]] = {}
+    for stretch in stretches:
+        for name, ids in ({} if stretch.part is None else stretch.part.runs).items():
+            runs[name] = list(dict.fromkeys([*runs.get(name, []), *ids]))
+    return runs
 
 
 def _slug(title: str) -> str:

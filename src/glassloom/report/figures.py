@@ -1,7 +1,8 @@
 """The figures of a comparison: each with its chart, its caption, and the same in words."""
 
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import vl_convert
@@ -12,7 +13,9 @@ from glassloom.comparison.wording import UNITS, listed, quality, seconds, with_u
 from glassloom.errors import sentence
 from glassloom.report import charts
 from glassloom.report.colours import colours_of
+from glassloom.report.learning import choices_of, curves_on_the_page, entries_of, learning_curves
 from glassloom.report.series import Frame, Over, Series, baselines_of, frame_of, labels_of, series_of
+from glassloom.report.writing import as_csv
 
 NAMES = ("ladder", "curves-by-epoch", "curves-by-time", "time-and-quality")
 
@@ -26,16 +29,44 @@ class Figure:
     caption: str
     words: tuple[str, ...]
     spec: dict[str, Any]
+    csv: str = ""
+    """Its numbers."""
+    choices: dict[str, Any] | None = None
+    """What the page draws it from, where the reader may choose how: then `caption` and `spec` are those of the page."""
+    alone: "Figure | None" = None
+    """The same as a file, where that is another drawing than the one on the page."""
+    on_page: bool = True
+    """Whether the page shows it; else it is there as a file only."""
+
+
+def spec_of_file(figure: Figure) -> dict[str, Any]:
+    """What is drawn where nobody can choose."""
+    return (figure.alone or figure).spec
 
 
 def drawings_of(figures: Sequence[Figure]) -> dict[str, str]:
     """The figures as SVG, by name."""
-    return {figure.name: str(vl_convert.vegalite_to_svg(figure.spec)) for figure in figures}
+    return {figure.name: clipped_once(str(vl_convert.vegalite_to_svg(spec_of_file(figure)))) for figure in figures}
+
+
+LINE = re.compile(r'(<g class="mark-line role-mark \w+") clip-path="(url\(#\w+\))"')
+LINES = re.compile(r'<g class="mark-group role-scope \w+_pathgroup"')
+
+
+def clipped_once(svg: str) -> str:
+    """All lines of a layer cut off at the frame together: one by one, a PNG of fifty runs takes eight seconds.
+
+    The figure is one view, so that all its lines have the same frame.
+    """
+    first = LINE.search(svg)
+    if first is None:
+        return svg
+    return LINES.sub(lambda group: f'{group[0]} clip-path="{first[2]}"', LINE.sub(r"\1", svg))
 
 
 def figures_of(comparison: Comparison) -> list[Figure]:
     """Every figure that the comparison has the numbers for."""
-    made = [_ladder(comparison), _curves(comparison, "epoch"), _curves(comparison, "seconds"), _trade_off(comparison)]
+    made = [_ladder(comparison), _curves(comparison), _curves_over_time(comparison), _trade_off(comparison)]
     return [figure for figure in made if figure is not None]
 
 
@@ -52,20 +83,63 @@ def _ladder(comparison: Comparison) -> Figure | None:
         f"better. {_protocol(comparison)}{_memorisation(comparison)}"
     )
     spec = charts.ladder(losses, baselines, colours_of(settings), unit, f"{title}. {' '.join(words)}")
-    return Figure("ladder", title, caption, tuple(words), spec)
+    numbers = as_csv(
+        ["name", "kind", UNITS[unit]],
+        [(name, "model" if name in losses else "baseline", value)
+         for name, value in sorted({**baselines, **losses}.items(), key=_by)],
+    )  # fmt: skip
+    return Figure("ladder", title, caption, tuple(words), spec, numbers)
 
 
-def _curves(comparison: Comparison, over: Over) -> Figure | None:
+def _curves(comparison: Comparison) -> Figure | None:
+    """On the page over whatever the reader chooses, as a file over epochs."""
+    alone = _curves_over(comparison, "epoch", "curves-by-epoch", "Learning, pass by pass")
+    if alone is None:
+        return None
+    unit, settings = comparison.corpus.unit, settings_of(comparison.rows)
+    series = series_of(comparison, "epoch")
+    frame = frame_of(series, baselines_of(comparison), unit)
+    entries = entries_of(settings, colours_of(settings))
+    choices = choices_of(comparison, entries)
+    title = "Learning"
+    words = (*alone.words, *_in_words(series_of(comparison, "seconds"), unit, "seconds"))
+    held, measured = (
+        sum(part) for part in zip(*((len(run["step"]), run["of"]) for run in choices["runs"]), strict=True)
+    )
+    thinned = (
+        f" The page holds {held:,} of {measured:,} moments: of every stretch its lowest and its highest, and every "
+        "evaluation."
+        if held < measured
+        else ""
+    )
+    caption = (
+        f"{UNITS[unit].capitalize()} on the training text (dashed) and the validation text (solid, a dot an "
+        "evaluation), over what is chosen above; one line a run. Dropout is on in the dashed lines and off in the "
+        f"solid ones, so the dashed ones may lie higher. Solid: {sentence(comparison.protocols.in_training)} "
+        f"{_lines(frame, unit, scale=False)} Smoothing draws the debiased exponential moving average of each line, its "
+        f"weight the one shown; dots stay at what was measured.{thinned}{_memorisation(comparison)}"
+    )
+    about = f"{title}. {' '.join(words) or 'Training loss only.'}"
+    spec = curves_on_the_page(series, frame, entries, unit, "epoch", about)
+    return Figure("curves-by-epoch", title, caption, words, spec, choices=choices, alone=alone)
+
+
+def _curves_over_time(comparison: Comparison) -> Figure | None:
+    """As a file only: on the page the reader chooses the axis."""
+    figure = _curves_over(comparison, "seconds", "curves-by-time", "Learning, second by second")
+    return None if figure is None else replace(figure, on_page=False)
+
+
+def _curves_over(comparison: Comparison, over: Over, name: str, title: str) -> Figure | None:
     series = series_of(comparison, over)
     if not series:
         return None
     unit, settings = comparison.corpus.unit, settings_of(comparison.rows)
     frame = frame_of(series, baselines_of(comparison), unit)
-    title = "Learning, pass by pass" if over == "epoch" else "Learning, second by second"
-    words = [_curve_in_words(one, unit, over) for one in series if one.split == "valid"]
+    words = _in_words(series, unit, over)
     about = f"{title}. {' '.join(words) or 'Training loss only.'}"
-    labels = labels_of(frame, series)
-    spec = charts.learning_curves(series, frame, labels, colours_of(settings), unit, over, about)
+    entries = entries_of(settings, colours_of(settings))
+    spec = learning_curves(series, frame, labels_of(frame, series), entries, unit, over, about)
     along = "passes over the training text" if over == "epoch" else "wall-clock time of training"
     caption = (
         f"{UNITS[unit].capitalize()} on the training text (dashed) and the validation text (solid, a dot an "
@@ -73,7 +147,11 @@ def _curves(comparison: Comparison, over: Over) -> Figure | None:
         f"the dashed ones may lie higher. Solid: {sentence(comparison.protocols.in_training)} {_lines(frame, unit)}"
         + _memorisation(comparison)
     )
-    return Figure(f"curves-by-{'epoch' if over == 'epoch' else 'time'}", title, caption, tuple(words), spec)
+    return Figure(name, title, caption, tuple(words), spec)
+
+
+def _in_words(series: Sequence[Series], unit: str, over: Over) -> list[str]:
+    return [_curve_in_words(one, unit, over) for one in series if one.split == "valid"]
 
 
 def _curve_in_words(one: Series, unit: str, over: Over) -> str:
@@ -89,7 +167,7 @@ def _curve_in_words(one: Series, unit: str, over: Over) -> str:
     )
 
 
-def _lines(frame: Frame, unit: str) -> str:
+def _lines(frame: Frame, unit: str, scale: bool = True) -> str:
     parts = []
     if frame.inside:
         parts.append("Dotted: what simple methods reach on the same validation text.")
@@ -98,7 +176,7 @@ def _lines(frame: Frame, unit: str) -> str:
         parts.append(f"Outside the frame: {listed(beyond)}.")
     if frame.cut:
         parts.append("The first moments lie above the frame.")
-    if unit == "perplexity":
+    if unit == "perplexity" and scale:
         parts.append("The scale is logarithmic.")
     return " ".join(parts)
 
@@ -127,7 +205,11 @@ def _trade_off(comparison: Comparison) -> Figure | None:
         + _memorisation(comparison)
     )
     spec = charts.trade_off(points, on_front, colours_of(settings), unit, f"{title}. {' '.join(words)}")
-    return Figure("time-and-quality", title, caption, tuple(words), spec)
+    numbers = as_csv(
+        ["setting", "seconds to the best", UNITS[unit], "on the front"],
+        [(point.name, point.seconds, point.loss, point.name in names) for point in points],
+    )
+    return Figure("time-and-quality", title, caption, tuple(words), spec, numbers)
 
 
 def _losses(comparison: Comparison, settings: Sequence[Setting]) -> dict[str, float]:

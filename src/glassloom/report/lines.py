@@ -22,6 +22,7 @@ from glassloom.report.charts import (
     framed,
     legend_of,
     short,
+    zooming,
 )
 from glassloom.report.colours import SOFT, colours_by_name
 from glassloom.report.series import POINTS_OF_A_FIGURE, Frame, labels_of, thin
@@ -34,9 +35,13 @@ NEARBY = 0.6
 """A mark is drawn where it lies within this part of the curves' height above or below them."""
 
 LOG_AXIS = alt.Axis(
-    labelExpr="datum.label == '' ? '' : format(datum.value, datum.value >= 1e-3 && datum.value < 1e6 ? ',~g' : '~e')"
+    labelExpr="datum.label == '' ? '' : format(datum.value, datum.value >= 1e-3 && datum.value < 1e6 ? ',~g' : '~e')",
+    gridOpacity=alt.condition(
+        "abs(log(datum.value) / LN10 - round(log(datum.value) / LN10)) < 1e-6", alt.value(0.6), alt.value(0.15)
+    ),
 )
-"""Of a logarithmic axis: the labels that Vega has room for, from a thousandth to a million written out."""
+"""Of a logarithmic axis: the labels that Vega has room for, from a thousandth to a million written out; and between
+the powers of ten only a breath of grid."""
 
 
 @dataclass(frozen=True)
@@ -159,10 +164,10 @@ def lines_chart(lines: Lines, frame: Frame, about: str) -> Specification:
     else:
         dashed = dashed.encode(strokeDash=alt.value(DASHES["train"]))
     solid = drawn.transform_filter("datum.dashed == 'valid'").mark_line(clip=True, strokeWidth=2)
-    layers += [dashed.add_params(chosen).properties(name="dashed"), solid.properties(name="solid")]
-    dots_layer = base.transform_filter("datum.dot == 1").mark_circle(size=16).encode(tooltip=tips)
+    layers += [dashed.add_params(chosen, zooming()).properties(name="dashed"), solid.properties(name="solid")]
+    dots_layer = base.transform_filter("datum.dot == 1").mark_circle(size=16, clip=True).encode(tooltip=tips)
     layers.append(dots_layer.properties(name="dots"))
-    hidden = base.mark_circle(size=90).encode(opacity=alt.value(0), tooltip=tips)
+    hidden = base.mark_circle(size=90, clip=True).encode(opacity=alt.value(0), tooltip=tips)
     layers.append(hidden.properties(name="reach"))
     labels = labels_of(frame, placed)
     layers += baseline_rules(labels, y_scale)

@@ -1,6 +1,7 @@
 // Matrices: reads the value under the pointer, opens one large with every label, saves the figure.
 "use strict";
 
+const LETTERS = 30; // of a label, at most
 const SVG = "http://www.w3.org/2000/svg";
 
 function element(name, attributes, text) {
@@ -75,8 +76,11 @@ function readable(svg, matrix, data) {
 function large(small, matrix, data) {
   const rows = data.labels[matrix.rows];
   const columns = data.labels[matrix.columns];
-  const letters = (labels) => Math.min(18, Math.max(...labels.map((label) => [...label].length)));
-  const short = (label) => ([...label].length > 18 ? `${[...label].slice(0, 17).join("")}…` : label);
+  const letters = (labels) => Math.min(LETTERS, Math.max(...labels.map((label) => [...label].length)));
+  const short = (label) => {
+    const signs = [...label]; // names differ at both ends
+    return signs.length > LETTERS ? `${signs.slice(0, 15).join("")}…${signs.slice(-14).join("")}` : label;
+  };
   const cell = Math.min(40, Math.max(16, 640 / columns.length));
   const upright = letters(columns) <= 2;
   const left = letters(rows) * 7 + 34;
@@ -168,47 +172,23 @@ function together(figure) {
   return { whole, size };
 }
 
-function download(address, name) {
-  const link = document.createElement("a");
-  link.href = address;
-  link.download = name;
-  link.click();
-}
-
 function saveMatrices(figure, kind) {
   const { whole, size } = together(figure);
-  const file = new Blob([new XMLSerializer().serializeToString(whole)], { type: "image/svg+xml" });
-  const address = URL.createObjectURL(file);
-  if (kind === "svg") {
-    download(address, `${figure.dataset.name}.svg`);
-    return;
-  }
-  const picture = new Image();
-  picture.addEventListener("load", () => {
-    const canvas = document.createElement("canvas");
-    [canvas.width, canvas.height] = [size.width * 2, size.height * 2];
-    canvas.getContext("2d").drawImage(picture, 0, 0, canvas.width, canvas.height);
-    download(canvas.toDataURL("image/png"), `${figure.dataset.name}.png`);
-  });
-  picture.src = address;
+  const [svg, name] = [new XMLSerializer().serializeToString(whole), `${figure.dataset.name}.${kind}`];
+  if (kind === "svg") downloadText(svg, name, "image/svg+xml");
+  else downloadPicture(svg, name, size);
 }
 
 // 64 matrices are some megabytes of CSV: it is written when it is asked for, from the values that the page has anyway
-function asCsv(data) {
-  const cell = (value) => (/[",\n]/.test(value) ? `"${String(value).replaceAll('"', '""')}"` : value);
+function cellsAsCsv(data) {
   const lines = [["matrix", data.row_axis, data.column_axis, "value"]];
   for (const { title, rows, columns, values } of data.matrices) {
     const [down, across] = [data.labels[rows], data.labels[columns]];
     values.forEach((value, place) => {
-      lines.push([title, down[Math.floor(place / across.length)], across[place % across.length], value ?? ""]);
+      lines.push([title, down[Math.floor(place / across.length)], across[place % across.length], value]);
     });
   }
-  return lines.map((line) => line.map(cell).join(",")).join("\n") + "\n";
-}
-
-function saveCsv(figure, data) {
-  const file = new Blob([asCsv(data)], { type: "text/csv" });
-  download(URL.createObjectURL(file), `${figure.dataset.name}.csv`);
+  return asCsv(lines);
 }
 
 function drawMatrices(figure) {
@@ -221,7 +201,7 @@ function drawMatrices(figure) {
   for (const button of figure.querySelectorAll(".save button")) {
     button.hidden = false;
     const { kind } = button.dataset;
-    button.addEventListener("click", () => (kind === "csv" ? saveCsv(figure, data) : saveMatrices(figure, kind)));
+    button.addEventListener("click", () => (kind === "csv" ? downloadText(cellsAsCsv(data), `${figure.dataset.name}.csv`, "text/csv") : saveMatrices(figure, kind)));
   }
   figure.dataset.drawn = "yes";
 }

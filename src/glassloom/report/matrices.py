@@ -41,7 +41,7 @@ class Layout:
 
 
 SMALL = Layout(type_size=9, area=130, gap=10, cell_at_least=0.5, cell_at_most=30, letters=7, axes=False)
-LARGE = Layout(type_size=12, area=600, gap=0, cell_at_least=15, cell_at_most=46, letters=18, axes=True)
+LARGE = Layout(type_size=12, area=600, gap=0, cell_at_least=15, cell_at_most=46, letters=30, axes=True)
 
 
 @dataclass(frozen=True)
@@ -91,10 +91,7 @@ def _draw(matrix: Matrix, exhibit: Matrices, layout: Layout) -> Drawing:
     top = layout.type_size + 11
     right = 4 + (0 if upright else 2)
     total_width, total_height = left + width + right, top + height + below + (22 if layout.axes else 0)
-    parts = [
-        f'<text x="{left:.1f}" y="{layout.type_size + 2:.1f}" font-size="{layout.type_size + 2:g}" class="title" '
-        f'fill="{INK}">{xml(matrix.title)}</text>'
-    ]
+    parts = [_title(matrix.title, layout, left, total_width)]
     box = f'x="{left:.1f}" y="{top:.1f}" width="{width:.2f}" height="{height:.2f}"'
     picture = '<image{} {} preserveAspectRatio="none" image-rendering="{}" href="data:image/png;base64,{}"/>'
     indices = as_indices(matrix, exhibit)
@@ -112,6 +109,19 @@ def _draw(matrix: Matrix, exhibit: Matrices, layout: Layout) -> Drawing:
     name = xml(matrix.title)
     page = f'<svg {size} role="img" aria-label="{name}">{"".join(parts)}{both}{frame}{labels}</svg>'
     return Drawing(matrix.title, Markup(page), f"{''.join(parts)}{alone}{frame}{labels}", total_width, total_height)
+
+
+def _title(title: str, layout: Layout, left: float, width: float) -> str:
+    """Above the cells; smaller where it would be cut off, further to the left, and without its beginning at last."""
+    size = layout.type_size + 2
+    x = left if LETTER * size * len(title) <= width - left else 2.0
+    size = max(layout.type_size - 2, min(size, (width - x) / (LETTER * max(1, len(title)))))
+    room = int((width - x) / (LETTER * size))
+    told = title if len(title) <= room else "…" + title[len(title) - room + 1 :]
+    return (
+        f'<text x="{x:.1f}" y="{layout.type_size + 2:.1f}" font-size="{size:.3g}" class="title" fill="{INK}">'
+        f"{xml(told)}</text>"
+    )
 
 
 def _widest(exhibit: Matrices, layout: Layout, of_rows: bool) -> float:
@@ -142,7 +152,10 @@ def _labels(matrix: Matrix, layout: Layout, left: float, top: float, cell: float
 
 def _short(label: str, layout: Layout) -> Markup:
     text = sign(label)
-    return xml(text if len(text) <= layout.letters else text[: layout.letters - 1] + "…")
+    if len(text) <= layout.letters:
+        return xml(text)
+    half = (layout.letters - 1) // 2  # names differ at both ends
+    return xml(f"{text[: layout.letters - 1 - half]}…{text[len(text) - half :]}")
 
 
 def _axes(

@@ -1,42 +1,5 @@
-// The page's own script: draws the figures, sorts the tables, switches the theme. The page reads well without it.
+// The page's own script: starts the figures, sorts the tables, switches the theme. The page reads well without it.
 "use strict";
-
-const OPTIONS = {
-  mode: "vega-lite",
-  renderer: "svg",
-  ast: true, // expressions are interpreted, so the page can forbid eval
-  actions: false,
-  defaultStyle: false,
-  tooltip: { disableDefaultStyle: true },
-};
-
-function save(view, name, kind) {
-  view.toImageURL(kind, kind === "png" ? 2 : 1).then((address) => download(address, `${name}.${kind}`));
-}
-
-// A rotated title of an axis is cut off by a narrow figure: the page gives a figure the width of its column.
-async function draw(figure) {
-  const chart = figure.querySelector(".chart");
-  // the lines of a legend are counted before the width is known, so it is foretold here: the first would be cut off
-  const room = `floor(${chart.clientWidth - 110} /`;
-  const spec = JSON.parse(figure.querySelector("script").textContent.replaceAll("floor(width /", room));
-  spec.width = "container";
-  spec.autosize = { type: "fit-x", contains: "padding" };
-  const narrow = chart.clientWidth < 480;
-  if (narrow) {
-    spec.height = Math.min(spec.height, 300);
-    const legends = { top: { direction: "vertical", anchor: "start", margin: 4 } }; // below each other
-    spec.config.legend = { ...spec.config.legend, layout: legends };
-  }
-  spec.config.axisX = { ...spec.config.axisX, tickCount: narrow ? 4 : 7 };
-  chart.textContent = "";
-  const { view } = await window.vegaEmbed(chart, spec, OPTIONS);
-  figure.dataset.drawn = "yes";
-  for (const button of figure.querySelectorAll(".save button")) {
-    button.hidden = false;
-    button.addEventListener("click", () => save(view, figure.dataset.name, button.dataset.kind));
-  }
-}
 
 function order(a, b) {
   if (a === "" || b === "") return (a === "") - (b === "");
@@ -83,17 +46,29 @@ function setTheme(theme) {
   }
 }
 
-const button = document.querySelector("#theme");
-button.hidden = false;
-button.addEventListener("click", () => {
-  const names = Object.keys(THEMES);
-  setTheme(names[(names.indexOf(document.documentElement.dataset.theme ?? "") + 1) % names.length]);
-});
-setTheme(remembered() in THEMES ? remembered() : "");
-for (const table of document.querySelectorAll("table.sortable")) sortable(table);
-for (const figure of document.querySelectorAll("figure[data-kind=matrices]")) drawMatrices(figure);
-for (const figure of document.querySelectorAll("figure[data-kind=chart]")) {
-  draw(figure).catch((error) => {
-    figure.querySelector(".chart").textContent = `This figure could not be drawn: ${error.message}`;
+function startTheme() {
+  const button = document.querySelector("#theme");
+  button.hidden = false;
+  button.addEventListener("click", () => {
+    const names = Object.keys(THEMES);
+    setTheme(names[(names.indexOf(document.documentElement.dataset.theme ?? "") + 1) % names.length]);
   });
+  setTheme(remembered() in THEMES ? remembered() : "");
 }
+
+function start() {
+  startTheme();
+  for (const table of document.querySelectorAll("table.sortable")) sortable(table);
+  for (const figure of document.querySelectorAll("figure[data-kind=matrices]")) drawMatrices(figure);
+  for (const figure of document.querySelectorAll("figure[data-kind=coloured]")) startColoured(figure);
+  for (const figure of document.querySelectorAll("figure[data-kind=chart]")) {
+    const chart = new Chart(figure);
+    if (figure.querySelector(".controls")) new Curves(chart);
+  }
+  for (const place of document.querySelectorAll(".packed")) startPacked(place);
+  const filter = document.querySelector("#filter");
+  if (filter) new Filter(filter);
+  for (const chart of Chart.of.values()) chart.draw();
+}
+
+start();

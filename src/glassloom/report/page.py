@@ -1,5 +1,7 @@
 """A comparison as a page of its own, or as a part of a longer one."""
 
+import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,10 +18,16 @@ from glassloom.comparison import (
 from glassloom.comparison.seeds import flat
 from glassloom.comparison.wording import count, listed, visible
 from glassloom.errors import sentence
+from glassloom.exhibits import Table as TableExhibit
 from glassloom.report.colours import colours_of
 from glassloom.report.copies import copies_figures
 from glassloom.report.document import as_links, render
+from glassloom.report.drawing import Shown, show
 from glassloom.report.figures import Figure, figures_of
+from glassloom.report.tables import baselines_table, effects_table, runs_table, sizes_table
+
+MANY_SAMPLES = 8
+"""Samples of more runs than this on one prompt are folded away."""
 
 
 @dataclass(frozen=True)
@@ -30,12 +38,20 @@ class Part:
     prefix: str
     table: Table
     figures: list[Figure]
+    drawn: list[Figure]
+    """The same and those that are files only."""
     files: dict[str, str]
     """The table's files by name, with their content."""
     links: dict[str, str]
     settings: list[Setting]
     colours: dict[str, str]
     continued: list[dict[str, Any]]
+    tables: list[Shown]
+    """Beside the main one: every run, and what each setting did."""
+    facts: list[Shown]
+    """The sizes of the text, and the baselines."""
+    runs: dict[str, list[str]]
+    """The runs of each setting, by their ids."""
     seen: str
     """One paragraph for somebody who opens the page and knows nothing."""
 
@@ -50,6 +66,7 @@ def part_of(comparison: Comparison, figures: list[Figure] | None = None, prefix:
     table = comparison_table(comparison)
     settings = settings_of(comparison.rows)
     drawn = all_figures(comparison) if figures is None else figures
+    named = [replace(figure, name=prefix + figure.name) for figure in drawn]
     files = {
         f"{prefix}results.csv": rows_as_csv(comparison.rows),
         f"{prefix}table.tex": table_as_latex(table),
@@ -59,25 +76,41 @@ def part_of(comparison: Comparison, figures: list[Figure] | None = None, prefix:
         comparison=comparison,
         prefix=prefix,
         table=table,
-        figures=[replace(figure, name=prefix + figure.name) for figure in drawn],
+        figures=[figure for figure in named if figure.on_page],
+        drawn=named,
         files=files,
         links=as_links(files),
         settings=settings,
         colours=colours_of(settings),
         continued=_continued(comparison),
+        tables=_shown([runs_table(comparison), effects_table(comparison)], prefix),
+        facts=_shown([sizes_table(comparison), baselines_table(comparison)], prefix),
+        runs={setting.name: [row.id for row in setting.rows] for setting in settings},
         seen=what_you_see(comparison),
     )
 
 
 def page_as_html(comparison: Comparison, figures: list[Figure] | None = None) -> str:
     """The whole page as HTML; a comparison of one row becomes the page of a run."""
+    part = part_of(comparison, figures)
+    numbers = itertools.count(2)
+    part = replace(
+        part,
+        tables=[replace(shown, number=next(numbers)) for shown in part.tables],
+        facts=[replace(shown, number=next(numbers)) for shown in part.facts],
+    )
     return render(
         "comparison.jinja",
         title=comparison.title,
         date=comparison.date,
-        part=part_of(comparison, figures),
+        part=part,
+        runs=part.runs,
         environment=flat(comparison.environment),
     )
+
+
+def _shown(tables: Sequence[TableExhibit | None], prefix: str) -> list[Shown]:
+    return [show(replace(table, name=prefix + table.name)) for table in tables if table is not None]
 
 
 def what_you_see(comparison: Comparison) -> str:
@@ -124,6 +157,11 @@ def _continued(comparison: Comparison) -> list[dict[str, Any]]:
         group = groups.setdefault((sample.prompt, sample.truth), [])
         group.append({"id": sample.id, "setting": setting_of.get(sample.id, sample.id), "text": visible(sample.text)})
     return [
-        {"prompt": visible(prompt), "truth": None if truth is None else visible(truth), "texts": texts}
+        {
+            "prompt": visible(prompt),
+            "truth": None if truth is None else visible(truth),
+            "texts": texts,
+            "many": len(texts) > MANY_SAMPLES,
+        }
         for (prompt, truth), texts in groups.items()
     ]

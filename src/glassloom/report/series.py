@@ -9,7 +9,9 @@ from typing import Literal, TypeAlias
 from glassloom.comparison import Comparison, Curve
 from glassloom.comparison.seeds import generalizing
 
-Over: TypeAlias = Literal["epoch", "seconds"]
+Over: TypeAlias = Literal["step", "epoch", "tokens", "seconds"]
+OVER: tuple[Over, ...] = ("step", "epoch", "tokens", "seconds")
+"""What a curve may be drawn over."""
 XY: TypeAlias = tuple[float, float]
 
 POINTS_OF_A_FIGURE = 4500
@@ -18,7 +20,7 @@ POINTS_OF_A_FIGURE = 4500
 
 @dataclass(frozen=True)
 class Series:
-    """One curve of one split: passes or seconds against the loss in the corpus's unit."""
+    """One curve of one split: steps, passes, tokens or seconds against the loss in the corpus's unit."""
 
     row: str
     setting: str
@@ -83,16 +85,21 @@ def thin(points: Sequence[XY], at_most: int) -> list[XY]:
     >>> thin([(0, 1), (1, 5), (2, 0), (3, 1), (4, 1), (5, 1), (6, 1), (7, 1), (8, 2)], 6)
     [(0, 1), (1, 5), (2, 0), (4, 1), (8, 2)]
     """
-    if len(points) <= at_most:
-        return list(points)
-    inner = points[1:-1]
+    return [points[place] for place in kept_places([y for _, y in points], at_most)]
+
+
+def kept_places(values: Sequence[float], at_most: int) -> list[int]:
+    """Which of the values `thin` keeps, by number."""
+    if len(values) <= at_most:
+        return list(range(len(values)))
+    inner = values[1:-1]
     stretches = max(1, (at_most - 2) // 2)
-    kept = {0, len(points) - 1}
+    kept = {0, len(values) - 1}
     for stretch in range(stretches):
         places = range(stretch * len(inner) // stretches, (stretch + 1) * len(inner) // stretches)
-        kept.add(1 + min(places, key=lambda place: inner[place][1]))
-        kept.add(1 + max(places, key=lambda place: inner[place][1]))
-    return [points[place] for place in sorted(kept)]
+        kept.add(1 + min(places, key=lambda place: inner[place]))
+        kept.add(1 + max(places, key=lambda place: inner[place]))
+    return sorted(kept)
 
 
 def baselines_of(comparison: Comparison) -> dict[str, float]:

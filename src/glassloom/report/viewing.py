@@ -9,15 +9,19 @@ from typing import Any
 
 import vl_convert
 
-from glassloom.errors import InputError
+from glassloom.errors import InputError, sentence
 from glassloom.exhibits import Coloured, Exhibit, Piece, Texts
 from glassloom.report.colours import PAPER
 from glassloom.report.drawing import as_svg, pieces, show
 from glassloom.report.exhibition import Page, Section, exhibition_as_html
 from glassloom.report.files import PIXELS, write_whole
+from glassloom.training.machine import environment
+from glassloom.views.catalogue import VIEWS
 from glassloom.views.labelled import View
 
 GAP = 24
+TOLD = ("date", "command")
+"""Of the environment: what the page says anyway."""
 FIRST_TAG = re.compile(r"<svg[^>]*>")
 
 
@@ -41,13 +45,16 @@ def write_view(found: View, path: Path | str, *, title: str = "", command: str =
 
 def view_as_html(found: View, title: str, command: str) -> str:
     """The page of a view: every exhibit, opened offline."""
-    facts = tuple(f"{name}: {_told(value)}." for name, value in found.as_dict()["facts"].items())
+    told = {name.replace("_", " "): _told(value) for name, value in found.as_dict()["facts"].items()}
+    about = VIEWS[found.view].about if found.view in VIEWS else ""
     page = Page(
         title=title,
-        about=" ".join(facts),
+        about=sentence(about[:1].upper() + about[1:]) if about else "",
+        facts=told,
         date=datetime.now(UTC).isoformat(timespec="seconds"),
         command=command,
-        sections=(Section(title=found.view, name="view", exhibits=tuple(found.exhibits())),),
+        sections=(Section(title="What was found", name="view", exhibits=tuple(found.exhibits())),),
+        environment={name: value for name, value in environment(command).items() if name not in TOLD},
         downloads={f"{found.view}.json": found.to_json(), f"{found.view}.csv": found.to_csv()},
     )
     return exhibition_as_html(page)
@@ -55,10 +62,10 @@ def view_as_html(found: View, title: str, command: str) -> str:
 
 def _told(value: Any) -> str:
     if isinstance(value, dict):
-        return "; ".join(f"{name} {_told(part)}" for name, part in value.items()) or "none"
+        return "; ".join(f"{name.replace('_', ' ')} {_told(part)}" for name, part in value.items()) or "none"
     if isinstance(value, list):
         return ", ".join(map(_told, value)) or "none"
-    return f"{value:.4g}" if isinstance(value, float) else "none" if value is None else str(value)
+    return f"{value:.4g}" if isinstance(value, float) else "none" if value in (None, "") else str(value)
 
 
 def view_as_svg(exhibits: Sequence[Exhibit]) -> str:

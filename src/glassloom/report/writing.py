@@ -1,7 +1,10 @@
 """Numbers and text as figures and tables show them."""
 
+import csv
+import io
 import math
 import re
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from glassloom.comparison.wording import visible
@@ -51,3 +54,16 @@ def all_in_picture(value: Any) -> Any:
     if isinstance(value, list):
         return [all_in_picture(item) for item in value]
     return in_picture(value) if isinstance(value, str) else value
+
+
+def as_csv(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    """A table as CSV, unrounded.
+
+    >>> as_csv(["name", "loss"], [("a,b", 0.5), ("c", None)])
+    'name,loss\\n"a,b",0.5\\nc,\\n'
+    """
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(head)
+    writer.writerows(rows)
+    return out.getvalue()

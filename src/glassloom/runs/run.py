@@ -13,7 +13,9 @@ import re
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from functools import cached_property
+from glob import glob
 from pathlib import Path
 from typing import Any
 
@@ -300,6 +302,26 @@ def load_run(run: str | Path, root: str | Path = "runs") -> Run:
     if Path(run).is_dir() or (Path(root) / run).is_dir():
         raise RunError(f"{run} is a folder but no run: it has no {CONFIG}", "a run folder", fix)
     raise RunError(f"There is no run {run}", f"a name under {root}, or a path to a run folder", fix)
+
+
+def matching_runs(pattern: str, root: str | Path = "runs") -> list[str | Run]:
+    """The runs whose names fit a pattern (`gru*`, `four/*-2`, `[gl]*`), sorted; a plain name stands for itself.
+
+    A pattern without a `/` is of names, wherever the run lies under `root`; one with, of paths, from here or `root`.
+
+    Raises:
+        RunError: none fits.
+    """
+    if not any(sign in pattern for sign in "*?["):
+        return [pattern]
+    if "/" in pattern:
+        places = [Path(path) for folder in (Path(), Path(root)) for path in sorted(glob(str(folder / pattern)))]
+        found = [Run(path) for path in dict.fromkeys(places) if (path / CONFIG).is_file()]
+    else:
+        found = [run for run in list_runs(root) if fnmatchcase(run.name, pattern)]
+    if not found:
+        raise RunError(f"No run fits {pattern}", f"a pattern of names under {root}", "see the names: glassloom runs")
+    return list(found)
 
 
 def list_runs(root: str | Path = "runs") -> list[Run]:

@@ -90,14 +90,34 @@ def attention_exhibits(found: Attention) -> list[Exhibit]:
         )
         for head, weights in zip(found.heads, found.weights, strict=True)
     )
+    end = scale_end(found.weights)
+    beyond = "" if end == 1 else f" The colours end at {end:g}; what is above takes the last of them."
     return [
         Matrices(
             name="attention",
             title="Attention of every layer and head",
             caption="Rows are queries (the position that takes), columns are keys (the position that is taken from); "
-            "each row sums to 1. What lies right of the diagonal is hidden by the causal mask and left blank.",
+            "each row sums to 1. What lies right of the diagonal is hidden by the causal mask and left blank." + beyond,
             row_axis="query",
             column_axis="key",
             matrices=matrices,
+            high=end,
         )
     ]
+
+
+SETTLED = 4
+"""So many first queries have few keys to share out among, and say little of how a head shares."""
+
+
+def scale_end(weights: Floats) -> float:
+    """Where the scale of colours ends: at 1, or lower where nearly all weights are so small that all would look alike.
+
+    >>> looking_back = np.eye(8, k=-1)[None] + np.eye(8, 8)[None] * (np.arange(8) == 0)[:, None]
+    >>> scale_end(looking_back), scale_end((np.tri(64) / np.arange(1, 65)[:, None])[None])
+    (1.0, 0.2)
+    """
+    rows, columns = np.tril_indices(weights.shape[1])
+    cells = weights[:, rows[rows >= SETTLED], columns[rows >= SETTLED]]
+    most = float(np.quantile(cells, 0.995)) if cells.size else 1.0
+    return next((end for end in (0.1, 0.2, 0.5) if most <= end), 1.0)
