@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
-from glassloom.errors import GlassloomError, InputError
+from glassloom.errors import GlassloomError, InputError, RunError
 from glassloom.studio import looking, pages, writing
 from glassloom.studio.curves import Curves, points_asked, versions_asked
 from glassloom.studio.facts import run_facts
@@ -23,8 +23,9 @@ from glassloom.studio.library import Library
 from glassloom.studio.shelf import Opened, Purpose, Shelf
 from glassloom.studio.trainings import Trainings, at_hand
 
-LONGEST_TEXT = 32 * 2**20
-"""Bytes of a request that brings a text to train on."""
+LONGEST_TEXT = 48 * 2**20
+"""Bytes of a request that brings a text to train on: 30 MB as JSON."""
+LONG = 2**16
 LONGEST_VIEW_SECONDS = 120.0
 MOST_RUNS = 60
 """Runs whose curves are asked for at once."""
@@ -111,8 +112,11 @@ class Studio:
         most = points_asked(request.query_params.get("points"))
 
         def read() -> dict[str, Any]:
-            known = self.library.runs()
-            return self.curves.of({name: known[name] for name in names if name in known}, most, have)
+            there = {}
+            for name in names:
+                with suppress(RunError):  # gone, or none of this folder
+                    there[name] = self.library.find(name)
+            return self.curves.of(there, most, have)
 
         return as_json({"curves": await self.in_thread(read)})
 
@@ -220,8 +224,9 @@ async def body_of(request: Request) -> dict[str, Any]:
     Raises:
         InputError: it is none.
     """
+    content = await request.body()
     try:
-        found = json.loads(await request.body())
+        found = json.loads(content) if len(content) < LONG else await to_thread.run_sync(json.loads, content)
     except (ValueError, RecursionError):
         found = None
     if not isinstance(found, dict):

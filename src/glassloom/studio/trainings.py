@@ -8,6 +8,7 @@ somebody else started are shown, never stopped.
 import hashlib
 import os
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -68,7 +69,7 @@ class Trainings:
         self.root = root
         self._lock = threading.Lock()
         self._trainings: dict[str, Training] = {}
-        self._outputs = tempfile.TemporaryDirectory(prefix="glassloom-studio-")
+        self._outputs: Path | None = None
 
     def start(self, asked: dict[str, Any]) -> dict[str, Any]:
         """Begin one: `text` or the name of a listed `corpus`; `name`, `model` (none: chosen), `minutes`.
@@ -127,7 +128,9 @@ class Trainings:
             for training in going:
                 with suppress(subprocess.TimeoutExpired):
                     training.process.wait(max(0.1, deadline - time.monotonic()))
-            self._outputs.cleanup()
+            if self._outputs is not None:
+                shutil.rmtree(self._outputs, ignore_errors=True)
+                self._outputs = None
 
     def _check_room(self, name: str) -> None:
         going = [one.name for one in self._trainings.values() if one.process.poll() is None]
@@ -156,7 +159,8 @@ class Trainings:
         return str(path)
 
     def _begin(self, name: str, arguments: list[str]) -> Training:
-        output = Path(self._outputs.name) / f"{name}.txt"
+        self._outputs = self._outputs or Path(tempfile.mkdtemp(prefix="glassloom-studio-"))
+        output = self._outputs / f"{name}.txt"
         with open(output, "wb") as file:
             process = subprocess.Popen(
                 [sys.executable, "-m", "glassloom", *arguments],

@@ -62,6 +62,8 @@ export async function show(place, asked, signal) {
     view = next;
     keep();
     fill(list, views.map((one) => h("button", { type: "button", "aria-current": one === view ? "true" : null, on: { click: () => choose(one) } }, h("strong", {}, titleOf(one.name)), h("span", {}, one.about))));
+    const here = list.querySelector("[aria-current]");
+    list.scrollLeft = here.offsetLeft - (list.clientWidth - here.offsetWidth) / 2; // where the list is a strip
     about.textContent = `${titleOf(view.name)}: ${view.about}.`;
     textField.hidden = view.text === "none";
     besideField.hidden = !view.several;

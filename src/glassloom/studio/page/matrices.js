@@ -57,8 +57,10 @@ function paint(canvas, matrix, exhibit, colours, { large, room }) {
   pen.font = "12px ui-monospace, Menlo, Consolas, monospace";
   pen.textBaseline = "middle";
   pen.textAlign = "right";
-  matrix.rows.forEach((label, y) => pen.fillText(cut(visible(label), 14), place.left - 6, (y + 0.5) * place.tall));
+  const every = (size) => Math.ceil(13 / size); // labels that would lie over each other are left out
+  matrix.rows.forEach((label, y) => y % every(place.tall) === 0 && pen.fillText(cut(visible(label), 14), place.left - 6, (y + 0.5) * place.tall));
   matrix.columns.forEach((label, x) => {
+    if (x % every(place.cell)) return;
     pen.save();
     pen.translate(place.left + (x + 0.5) * place.cell, place.tall * matrix.rows.length + 8);
     pen.rotate(-Math.PI / 3);
