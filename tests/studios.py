@@ -6,7 +6,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -70,10 +70,8 @@ class Asked:
             if value is not None:
                 connection.putheader(name, value)
         connection.endheaders()
-        try:
+        with suppress(BrokenPipeError, ConnectionResetError):  # refused by its announced length
             connection.send(content)
-        except (BrokenPipeError, ConnectionResetError):  # refused by its announced length
-            pass
         answer = connection.getresponse()
         self.status, self.headers, self.body = answer.status, answer.headers, answer.read()
         connection.close()

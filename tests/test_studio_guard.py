@@ -33,8 +33,19 @@ def test_it_listens_on_this_machine_alone(server: Server) -> None:
     assert Asked(server, "/api/runs").status == 200
 
 
-@pytest.mark.parametrize("host", ["evil.example", "evil.example:{port}", "127.0.0.1.evil.example:{port}", "127.0.0.1", "127.0.0.1:1",
-                                  "user@127.0.0.1:{port}", "10.1.2.3:{port}", ""])  # fmt: skip
+@pytest.mark.parametrize(
+    "host",
+    [
+        "evil.example",
+        "evil.example:{port}",
+        "127.0.0.1.evil.example:{port}",
+        "127.0.0.1",
+        "127.0.0.1:1",
+        "user@127.0.0.1:{port}",
+        "10.1.2.3:{port}",
+        "",
+    ],
+)
 def test_another_hosts_name_is_refused(server: Server, host: str) -> None:
     """A page of evil.example whose name is made to point here (DNS rebinding) sends its own name."""
     named = host.format(port=server.address.port)
@@ -63,8 +74,10 @@ def test_nobody_elses_page_is_told_that_it_may_read(server: Server) -> None:
     assert Asked(server, "/", sec_fetch_site="cross-site").status == 200, "a link leads to the page itself"
 
 
-@pytest.mark.parametrize("path", ["/api/train", "/api/stop", "/api/write", "/api/look", "/api/file", "/api/owes",
-                                  "/api/alternatives", "/api/open"])  # fmt: skip
+@pytest.mark.parametrize(
+    "path",
+    ["/api/train", "/api/stop", "/api/write", "/api/look", "/api/file", "/api/owes", "/api/alternatives", "/api/open"],
+)
 def test_every_post_must_come_from_the_page_itself(server: Server, path: str) -> None:
     port = server.address.port
     wrong = [
@@ -150,9 +163,15 @@ def test_too_much_is_refused_by_its_length_and_as_it_grows(server: Server) -> No
     assert time.monotonic() - started < 20
 
 
-@pytest.mark.parametrize("sent", ["", "GET / HTTP/1.1\r\nHost: a\r\n",
-                                  "POST /api/write HTTP/1.1\r\nHost: localhost:{port}\r\nOrigin: http://localhost:{port}"
-                                  "\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{{"])  # fmt: skip
+@pytest.mark.parametrize(
+    "sent",
+    [
+        "",
+        "GET / HTTP/1.1\r\nHost: a\r\n",
+        "POST /api/write HTTP/1.1\r\nHost: localhost:{port}\r\nOrigin: http://localhost:{port}"
+        "\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{{",
+    ],
+)
 def test_a_slow_sender_is_cut_off(server: Server, monkeypatch: pytest.MonkeyPatch, sent: str) -> None:
     """After ten seconds; here after half a one, drop by drop, so that no single wait is long."""
     assert Patient.patience == 10.0

@@ -76,12 +76,24 @@ def test_what_fails_says_why(tmp_path: Path) -> None:
         assert Asked(server, "/api/runs").json["runs"] == []
 
 
-@pytest.mark.parametrize("asked", [
-    {}, {"name": "a"}, {"name": "a", "minutes": 1}, {"name": "a", "minutes": 1, "text": "  "}, {"name": "a", "minutes": 0, "text": "abc"},
-    {"name": "a", "minutes": "1", "text": "abc"}, {"name": "a", "minutes": 1e9, "text": "abc"}, {"name": "a", "minutes": True, "text": "abc"},
-    {"name": "a", "minutes": 1, "text": "abc", "model": "--help"}, {"name": "--help", "minutes": 1, "text": "abc"},
-    {"name": "a", "minutes": 1, "corpus": "/etc/passwd"}, {"name": "a", "minutes": 1, "corpus": "--help"}, {"name": "whole", "minutes": 1, "text": "abc"},
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {},
+        {"name": "a"},
+        {"name": "a", "minutes": 1},
+        {"name": "a", "minutes": 1, "text": "  "},
+        {"name": "a", "minutes": 0, "text": "abc"},
+        {"name": "a", "minutes": "1", "text": "abc"},
+        {"name": "a", "minutes": 1e9, "text": "abc"},
+        {"name": "a", "minutes": True, "text": "abc"},
+        {"name": "a", "minutes": 1, "text": "abc", "model": "--help"},
+        {"name": "--help", "minutes": 1, "text": "abc"},
+        {"name": "a", "minutes": 1, "corpus": "/etc/passwd"},
+        {"name": "a", "minutes": 1, "corpus": "--help"},
+        {"name": "whole", "minutes": 1, "text": "abc"},
+    ],
+)
 def test_nothing_that_is_wrong_is_begun(trained: Path, asked: dict[str, object]) -> None:
     trainings = Trainings(trained.parent)
     with pytest.raises(GlassloomError):

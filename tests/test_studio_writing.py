@@ -1,4 +1,4 @@
-"""The playground over the wire: what streams is what `generate` writes, alternatives are taken, and who leaves is left."""
+"""The playground over the wire: what streams is what `generate` writes, and who leaves is written to no more."""
 
 import http.client
 import json
@@ -95,11 +95,23 @@ def test_what_a_token_owes_is_what_the_views_say(server: Server, folder: Path) -
     assert (far["first"], len(far["gradient"])) == (244, 256)
 
 
-@pytest.mark.parametrize("body", [
-    {"run": "lstm", "prompt": "\u05d0"}, {"run": "lstm", "ids": [10**6]}, {"run": "lstm", "ids": ["a"]}, {"run": "lstm", "ids": [True]},
-    {"run": "lstm", "ids": [-1]}, {"run": "lstm", "prompt": "a", "length": 10**7}, {"run": "lstm", "prompt": "a", "temperature": 0},
-    {"run": "lstm", "prompt": 3}, {"run": "none", "prompt": "a"}, {"prompt": "a"}, {"run": ["lstm"]}, {"run": "lstm", "prompt": "a" * 60_000},
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"run": "lstm", "prompt": "\u05d0"},
+        {"run": "lstm", "ids": [10**6]},
+        {"run": "lstm", "ids": ["a"]},
+        {"run": "lstm", "ids": [True]},
+        {"run": "lstm", "ids": [-1]},
+        {"run": "lstm", "prompt": "a", "length": 10**7},
+        {"run": "lstm", "prompt": "a", "temperature": 0},
+        {"run": "lstm", "prompt": 3},
+        {"run": "none", "prompt": "a"},
+        {"prompt": "a"},
+        {"run": ["lstm"]},
+        {"run": "lstm", "prompt": "a" * 60_000},
+    ],
+)
 def test_what_cannot_be_written_is_a_sentence(server: Server, body: dict[str, object]) -> None:
     answer = Asked(server, "/api/write", body)
     assert answer.status == 400
@@ -208,13 +220,25 @@ def test_runs_are_looked_at_side_by_side(server: Server) -> None:
     assert set(Asked(server, "/api/look", body).json["facts"]) == {"lstm", "transformer"}
 
 
-@pytest.mark.parametrize("body", [
-    {"view": "surprice"}, {"view": None}, {"view": "surprise", "text": "a" * 5000}, {"view": "surprise", "options": {"top": "3"}},
-    {"view": "surprise", "options": {"top": -1}}, {"view": "surprise", "options": {"depth": "3"}}, {"view": "surprise", "options": [1]},
-    {"view": "steer"}, {"view": "steer", "options": {"changes": [1]}}, {"view": "attention", "text": "The"},
-    {"view": "surprise", "text": 5}, {"view": "timelapse", "options": {"length": 10**6}},
-    {"view": "gradient-flow", "text": "The", "beside": ["none"]}, {"view": "gradient-flow", "text": "The", "beside": "lstm"},
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"view": "surprice"},
+        {"view": None},
+        {"view": "surprise", "text": "a" * 5000},
+        {"view": "surprise", "options": {"top": "3"}},
+        {"view": "surprise", "options": {"top": -1}},
+        {"view": "surprise", "options": {"depth": "3"}},
+        {"view": "surprise", "options": [1]},
+        {"view": "steer"},
+        {"view": "steer", "options": {"changes": [1]}},
+        {"view": "attention", "text": "The"},
+        {"view": "surprise", "text": 5},
+        {"view": "timelapse", "options": {"length": 10**6}},
+        {"view": "gradient-flow", "text": "The", "beside": ["none"]},
+        {"view": "gradient-flow", "text": "The", "beside": "lstm"},
+    ],
+)
 def test_what_cannot_be_looked_at_is_a_sentence(server: Server, body: dict[str, object]) -> None:
     answer = Asked(server, "/api/look", {"run": "lstm", **body})
     assert answer.status == 400

@@ -1,4 +1,4 @@
-"""What a token owes to earlier ones: against numerical gradients for every architecture, and where it is known by hand."""
+"""What a token owes to earlier ones: against numerical gradients for every architecture, and where it is known."""
 
 from pathlib import Path
 

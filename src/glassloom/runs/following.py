@@ -34,11 +34,11 @@ class Curve:
 
     def add(self, record: dict[str, Any], field: str) -> bool:
         """Take in one record; False where it has no loss that is a finite number."""
-        nats = record.get(field)
-        values = [record.get(name) for name in COLUMNS[:-1]]
-        if not all(isinstance(value, (int, float)) and math.isfinite(value) for value in [*values, nats]):
+        given = [*(record.get(name) for name in COLUMNS[:-1]), record.get(field)]
+        values = [float(value) for value in given if isinstance(value, (int, float)) and math.isfinite(value)]
+        if len(values) < len(given):
             return False
-        for name, value in zip(COLUMNS, [*values, nats], strict=True):
+        for name, value in zip(COLUMNS, values, strict=True):
             self.columns[name].append(value)
         return True
 

@@ -18,7 +18,7 @@ from glassloom.errors import GlassloomError, InputError, RunError
 from glassloom.studio import looking, pages, writing
 from glassloom.studio.curves import Curves, points_asked, versions_asked
 from glassloom.studio.facts import run_facts
-from glassloom.studio.guard import Guard, Rules, TooLarge
+from glassloom.studio.guard import Guard, Rules, TooLargeError
 from glassloom.studio.library import Library
 from glassloom.studio.shelf import Opened, Purpose, Shelf
 from glassloom.studio.trainings import Trainings, at_hand
@@ -54,7 +54,9 @@ class Studio:
         }  # fmt: skip
         routes = [Route(at, told(answer), methods=[by]) for by, all in answers.items() for at, answer in all.items()]
         routes.append(Route("/{path:path}", self.page, methods=["GET"]))
-        self.app = Guard(Starlette(routes=routes, lifespan=self._life, exception_handlers={TooLarge: too_large}), rules)
+        self.app = Guard(
+            Starlette(routes=routes, lifespan=self._life, exception_handlers={TooLargeError: too_large}), rules
+        )
 
     @asynccontextmanager
     async def _life(self, app: Starlette) -> AsyncIterator[None]:

@@ -176,7 +176,7 @@ def refused(status: int, why: str) -> Response:
     return PlainTextResponse(why, status, headers={"connection": "close"})
 
 
-class TooLarge(Exception):
+class TooLargeError(Exception):
     """A body grew beyond what its address takes."""
 
 
@@ -190,7 +190,7 @@ def limited(receive: Receive, largest: int) -> Receive:
         if message["type"] == "http.request":
             seen += len(message.get("body", b""))
             if seen > largest:
-                raise TooLarge
+                raise TooLargeError
         return message
 
     return counted

@@ -1,4 +1,4 @@
-"""The playground: a continuation token by token, what else might have come at a place, and what a token owes to others."""
+"""The playground: a continuation token by token, what else might have come at a place, and what a token owes."""
 
 import threading
 from collections.abc import Iterator
@@ -107,8 +107,8 @@ def alternatives(opened: Opened, asked: dict[str, Any]) -> dict[str, Any]:
 def debts(opened: Opened, asked: dict[str, Any]) -> dict[str, Any]:
     """What the token at `place` of `ids` owes to each token before it.
 
-    `gradient` is a share for each token from `first` on (see `glassloom.views.attribution`); `attention`, of a model that
-    has it, each head's row at the place before, from which this token was predicted; `start` is what `.start` has.
+    `gradient` is a share for each token from `first` on (see `glassloom.views.attribution`); `attention`, of a model
+    that has it, each head's row at the place before, from which this token was predicted. What `.start` has is left out.
     """
     ids, place = ids_of(opened.subject.tokenizer, asked), place_of(asked)
     if not 0 <= place < len(ids):

@@ -134,8 +134,8 @@ def attribution_exhibits(found: Attribution) -> list[Exhibit]:
     values = tuple(tuple(None if np.isnan(each) else round(float(each), 4) for each in row) for row in shares)
     rows = tuple(numbered[place] for place in found.places)
     about = (
-        f"Each row is one token of the text, each column what {found.name} had read before it: the norm of the gradient "
-        "of the token's log-probability with respect to the earlier token's vector, as a share of its row."
+        f"Each row is one token of the text, each column what {found.name} had read before it: the norm of the "
+        "gradient of the token's log-probability with respect to the earlier token's vector, as a share of its row."
     )
     last = found.places[-1]
     pieces = tuple(

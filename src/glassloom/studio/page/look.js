@@ -47,6 +47,7 @@ export async function show(place, asked, signal) {
   const text = h("textarea", { rows: 3, dir: "auto", value: asked.get("text") ?? "", placeholder: "Leave it empty to look at held-out text of the run." });
   const list = h("nav", { class: "views", "aria-label": "Views" });
   const more = h("div", { class: "row" });
+  const options = h("details", { class: "options" }, h("summary", {}, "Options"), more);
   const answer = h("div", { class: "answer", "aria-live": "polite", "aria-busy": "false" });
   const go = h("button", { type: "submit", class: "button primary" }, "Look");
   const about = h("p", { class: "about" });
@@ -73,17 +74,18 @@ export async function show(place, asked, signal) {
     }));
     fill(more, Object.entries(inputs).map(([name, input]) => field(OPTIONS[name][0], input, OPTIONS[name][2])), besideField);
     fill(answer);
+    if (view.required.length) options.open = true;
     if (look && !view.required.length) start();
   }
 
   function body() {
-    const options = {};
+    const given = {};
     for (const [name, input] of Object.entries(inputs)) {
       if (input.value.trim() === "") continue;
       const kind = OPTIONS[name][1];
-      options[name] = kind === "number" || kind === "decimal" ? Number(input.value) : kind === "list" ? input.value.split(",").map((one) => one.trim()).filter(Boolean) : input.value;
+      given[name] = kind === "number" || kind === "decimal" ? Number(input.value) : kind === "list" ? input.value.split(",").map((one) => one.trim()).filter(Boolean) : input.value;
     }
-    return { run: run.value, view: view.name, text: view.text === "none" ? null : text.value || null, options, beside: view.several && beside.value ? [beside.value] : [] };
+    return { run: run.value, view: view.name, text: view.text === "none" ? null : text.value || null, options: given, beside: view.several && beside.value ? [beside.value] : [] };
   }
 
   async function start(event) {
@@ -122,7 +124,6 @@ export async function show(place, asked, signal) {
   }
 
   place.append(h("div", { class: "looking" }, list,
-    h("div", {}, about, h("form", { on: { submit: start } }, h("div", { class: "row" }, field("Run", run)), textField, h("details", { class: "options" }, h("summary", {}, "Options"), more), h("p", { class: "actions" }, go)), answer)));
+    h("div", {}, about, h("form", { on: { submit: start } }, h("div", { class: "row" }, field("Run", run)), textField, options, h("p", { class: "actions" }, go)), answer)));
   choose(view);
-  if (view.required.length) place.querySelector("details.options").open = true;
 }
