@@ -159,7 +159,7 @@ def made_up(folder: Path, runs: int, points: int) -> None:
 
 
 def many_runs(runs: int, points: int, rounds: int) -> list[dict[str, Any]]:
-    """The list, the curves of the lines in sight for the first time and again, a run's own page, a comparison of ten."""
+    """The list, the curves of the lines in sight for the first time and again, a run's own page, ten compared."""
     rows = []
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place) / "runs"

@@ -123,7 +123,8 @@ def _coloured(shown: Shown) -> dict[str, Any]:
         {"label": text["label"], "spans": [[span.text, span.shade, span.note] for span in text["spans"]]}
         for text in shown.content["texts"]
     ]
-    return {**shown.content, "texts": texts, "unit": shown.exhibit.unit}
+    scale = {name: shown.content[name] for name in ("scale", "low", "high")}
+    return {**scale, "texts": texts, "unit": shown.exhibit.unit}
 
 
 CONTENT: dict[str, Callable[[Shown], dict[str, Any]]] = {

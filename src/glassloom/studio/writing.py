@@ -108,7 +108,8 @@ def debts(opened: Opened, asked: dict[str, Any]) -> dict[str, Any]:
     """What the token at `place` of `ids` owes to each token before it.
 
     `gradient` is a share for each token from `first` on (see `glassloom.views.attribution`); `attention`, of a model
-    that has it, each head's row at the place before, from which this token was predicted. What `.start` has is left out.
+    that has it, each head's row at the place before, from which this token was predicted. The share of `.start` is left
+    out.
     """
     ids, place = ids_of(opened.subject.tokenizer, asked), place_of(asked)
     if not 0 <= place < len(ids):
