@@ -12,7 +12,6 @@ There is no CORS: no answer says that another origin may read it, and OPTIONS is
 
 import hmac
 import ipaddress
-from collections.abc import Collection
 from dataclasses import dataclass, field
 from http.cookies import CookieError, SimpleCookie
 from urllib.parse import parse_qs, urlsplit
@@ -74,11 +73,11 @@ def is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def is_own_name(name: str, rules: Rules, names: Collection[str] = ()) -> bool:
+def is_own_name(name: str, rules: Rules) -> bool:
     """Whether a Host header names this server.
 
     On this machine alone: a loopback address or localhost, with the port. Elsewhere also any address in numbers, which
-    no other site's name can become, and the names that the server was given.
+    no other site's name can become, and the name that it was told to listen on.
 
     >>> rules = Rules("127.0.0.1", 8765)
     >>> is_own_name("localhost:8765", rules), is_own_name("evil.example:8765", rules), is_own_name("localhost", rules)
@@ -98,15 +97,15 @@ def is_own_name(name: str, rules: Rules, names: Collection[str] = ()) -> bool:
     try:
         ipaddress.ip_address(host)
     except ValueError:
-        return host == rules.host.lower() or host in {name.lower() for name in names}
+        return host == rules.host.lower()
     return True
 
 
 class Guard:
     """Wraps the application."""
 
-    def __init__(self, app: ASGIApp, rules: Rules, names: Collection[str] = ()) -> None:
-        self.app, self.rules, self.names = app, rules, names
+    def __init__(self, app: ASGIApp, rules: Rules) -> None:
+        self.app, self.rules = app, rules
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -131,7 +130,7 @@ class Guard:
         """Why a request is not let in, as an answer; None where it is."""
         headers, method, path = Headers(scope=scope), scope["method"], scope["path"]
         hosts = headers.getlist("host")
-        if len(hosts) != 1 or not is_own_name(hosts[0], self.rules, self.names):
+        if len(hosts) != 1 or not is_own_name(hosts[0], self.rules):
             return refused(421, "This address is not the studio's. Open the one that glassloom studio printed.")
         if method not in ("GET", "HEAD", "POST"):
             return refused(405, "Only GET and POST are answered.")

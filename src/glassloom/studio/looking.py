@@ -160,8 +160,10 @@ def report_page(runs: Sequence[Run]) -> str:
     """The page that `glassloom report` writes about these runs.
 
     Raises:
-        RunError: they were trained on different texts, or their text is not at hand.
+        InputError: there is none. RunError: they have different texts, or the text is not at hand.
     """
+    if not runs:
+        raise InputError("No run was named", "one or more", "choose some")
     held_out = [run for run in runs if not run.config.data.memorises]
     text = run_corpus((held_out or list(runs))[0], otherwise="put the text back as it was")
     return page_as_html(report_on(runs, text, shlex.join(["glassloom", "report", *(run.name for run in runs)])))
