@@ -57,7 +57,7 @@ def main(folder: str) -> None:
     every = "&".join(f"run={name}" for name in found[:6])
     shots = (
         ("runs", "", runs, 1180, 620, "light"),
-        ("playground", f"write?{some}", playground, 1180, 1080, "light"),
+        ("playground", f"write?{some}", playground, 1180, 1300, "light"),
         ("compare", f"compare?{every}", compared, 1180, 1000, "light"),
         ("phone-dark", f"write?{some}", playground, 390, 1180, "dark"),
     )

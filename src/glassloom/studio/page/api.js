@@ -64,18 +64,23 @@ export async function* stream(path, body, signal) {
 
 // Does something again and again while the page is in sight, until the signal; an error is told once and it goes on.
 export async function repeat(act, milliseconds, signal) {
+  const said = document.querySelector("#said");
+  let failing = "";
   while (!signal.aborted) {
     if (!document.hidden) {
       try {
         await act();
+        if (failing && said.textContent === failing) said.textContent = "";
+        failing = "";
       } catch (error) {
         if (signal.aborted || error.name === "AbortError") return;
-        document.querySelector("#said").textContent = error.message;
+        said.textContent = failing = error.message;
       }
     }
     await new Promise((done) => {
-      const timer = setTimeout(done, typeof milliseconds === "function" ? milliseconds() : milliseconds);
-      signal.addEventListener("abort", () => { clearTimeout(timer); done(); }, { once: true });
+      const end = () => { clearTimeout(timer); signal.removeEventListener("abort", end); done(); };
+      const timer = setTimeout(end, typeof milliseconds === "function" ? milliseconds() : milliseconds);
+      signal.addEventListener("abort", end);
     });
   }
 }
