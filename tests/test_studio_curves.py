@@ -140,3 +140,13 @@ def test_a_page_is_sent_only_what_it_has_not(run: Run) -> None:
     with open(run.path / "metrics.jsonl", "ab") as more:
         more.write(line(3, 3.0))
     assert curves.of({"run": run}, most=50, have={"run": first["version"]})["run"]["train"]["step"] == [1, 3]
+
+
+def test_no_request_waits_for_all_that_is_to_be_read(run: Run, tmp_path: Path) -> None:
+    """Of runs that no time is left for nothing is read yet, and that is said; the next request goes on with them."""
+    (run.path / "metrics.jsonl").write_bytes(line(1, 4.0))
+    curves = Curves()
+    first = curves.of({"run": run}, most=50, seconds=0)["run"]
+    assert (first["whole"], first["train"]["step"]) == (False, [])
+    then = curves.of({"run": run}, most=50, have={"run": first["version"]})["run"]
+    assert (then["whole"], then["train"]["step"]) == (True, [1])

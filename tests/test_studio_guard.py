@@ -1,5 +1,6 @@
 """What the studio lets in: each rule against a real server on a socket, and each would be broken without its guard."""
 
+import http.client
 import socket
 import time
 from collections.abc import Iterator
@@ -195,12 +196,15 @@ def test_a_slow_sender_is_cut_off(server: Server, monkeypatch: pytest.MonkeyPatc
 
 def test_who_has_sent_all_is_not_cut_off(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Patient, "patience", 0.2)
-    with socket.create_connection(("127.0.0.1", server.address.port), timeout=20) as connection:
-        ask = f"GET /api/runs HTTP/1.1\r\nHost: localhost:{server.address.port}\r\n\r\n".encode()
-        for _ in range(3):
-            connection.sendall(ask)
-            assert connection.recv(65536).startswith(b"HTTP/1.1 200")
-            time.sleep(0.3)
+    connection = http.client.HTTPConnection("127.0.0.1", server.address.port, timeout=20)
+    connection.connect()
+    held = connection.sock
+    for _ in range(3):
+        connection.request("GET", "/api/runs")
+        assert connection.getresponse().read().startswith(b"{")
+        time.sleep(0.3)
+        assert connection.sock is held, "the same connection, longer than any request may take to arrive"
+    connection.close()
 
 
 def test_an_address_that_cannot_be_listened_on_is_a_sentence(server: Server, commands: Commands) -> None:

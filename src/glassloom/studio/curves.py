@@ -84,7 +84,8 @@ class Curves:
         deadline, found = time.monotonic() + seconds, {}
         for name, run in runs.items():
             follower = self.follow(run)
-            whole = follower.read(max(0.0, deadline - time.monotonic()))
+            left = deadline - time.monotonic()
+            whole = left > 0 and follower.read(left)  # the next request goes on
             with follower.lock:
                 version = follower.version
                 if have is not None and have.get(name) == version and whole:

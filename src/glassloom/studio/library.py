@@ -34,6 +34,8 @@ class Library:
         self._runs: dict[str, Run] = {}
         self._facts: dict[str, tuple[tuple[int, ...], dict[str, Any]]] = {}
         self._listed = -FRESH_SECONDS
+        self._describing = threading.Lock()
+        self._described: tuple[float, list[dict[str, Any]]] = (-FRESH_SECONDS, [])
 
     def runs(self) -> dict[str, Run]:
         """Every run by its name, a path below the folder with slashes; not those that lie outside."""
@@ -65,6 +67,12 @@ class Library:
 
     def describe(self) -> list[dict[str, Any]]:
         """What `describe_run` says of each, and `changed`, seconds since 1970; computed again where files changed."""
+        with self._describing:  # several browsers are told the same
+            if time.monotonic() - self._described[0] >= FRESH_SECONDS:
+                self._described = time.monotonic(), self._describe()
+            return [dict(facts) for facts in self._described[1]]
+
+    def _describe(self) -> list[dict[str, Any]]:
         found = []
         for name, run in self.runs().items():
             stamp = stamp_of(run.path)
