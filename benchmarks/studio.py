@@ -3,10 +3,10 @@
     python benchmarks/studio.py [--runs 200 --points 10000 --models gru transformer]
 
 The server runs in a process of its own, as a user starts it; times are those of a client on the same machine, from
-sending the request to the first line with a token, or to the whole answer. Models are of the demo's size, with the
-weights that they begin with: what they have learnt changes no time. `cold` is a first request after the server has
-started and never opened the model; `warm` one after that. The long runs are made up: every one has the same number of
-points in its metrics.
+sending the request to the first line with a token, or to the whole answer. Models have the default settings (more
+parameters than the demo's) and one update behind them: what they have learnt changes no time. `cold` is a first request
+after the server has started and never opened the model; `warm` one after that. The long runs are made up: every one has
+the same number of points in its metrics.
 """
 
 import argparse
@@ -81,7 +81,7 @@ def milliseconds(address: str, path: str) -> float:
 
 
 def train_one_step(folder: Path, text: Path, model: str) -> None:
-    """A run of the demo's size after a single update."""
+    """A run with default settings after a single update."""
     command = [
         sys.executable,
         "-m",
