@@ -19,6 +19,7 @@ import output_layer
 import performance
 import recurrent_layers
 import spinning_threads
+import studio
 import time_to_quality
 import tokenizing
 import transformer_step
@@ -40,4 +41,5 @@ if __name__ == "__main__":
     data_and_start.main(models=("transformer",), rounds=2)
     cost_growth.main(short=True)
     spinning_threads.main()
+    studio.main()
     performance.main()

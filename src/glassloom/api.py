@@ -248,20 +248,22 @@ def describe_corpus(source: Any, given: Mapping[str, Any], *, with_baselines: bo
 
 
 def describe_runs(root: str | Path = "runs") -> list[dict[str, Any]]:
-    """Name, state, model, text, step, validation loss and size of every run; a damaged one is listed as such."""
-    found = []
-    for run in list_runs(root):
-        facts: dict[str, Any] = dict.fromkeys(("model", "corpus", "step", "valid_nats_per_token"))
-        facts |= {"name": str(run.path.relative_to(root)), "path": str(run.path), "state": "damaged"}
-        with suppress(GlassloomError, KeyError, TypeError):
-            facts |= {"model": run.config.architecture, "corpus": run.corpus["name"], "state": run.state()}
-            newest = run.checkpoints()[0]
-            result = run.result() or {}
-            facts["step"] = newest.step
-            facts["valid_nats_per_token"] = result.get("best", {}).get("nats_per_token", newest.progress()["best_nats"])
-        facts["bytes"] = sum(file.stat().st_size for file in run.path.rglob("*") if file.is_file())
-        found.append(facts)
-    return found
+    """What `describe_run` says of every run."""
+    return [describe_run(run, root) for run in list_runs(root)]
+
+
+def describe_run(run: Run, root: str | Path = "runs") -> dict[str, Any]:
+    """Name, state, model, text, step, validation loss and size of a run; a damaged one is described as such."""
+    facts: dict[str, Any] = dict.fromkeys(("model", "corpus", "step", "valid_nats_per_token"))
+    facts |= {"name": str(run.path.relative_to(root)), "path": str(run.path), "state": "damaged"}
+    with suppress(GlassloomError, KeyError, TypeError):
+        facts |= {"model": run.config.architecture, "corpus": run.corpus["name"], "state": run.state()}
+        newest = run.checkpoints()[0]
+        result = run.result() or {}
+        facts["step"] = newest.step
+        facts["valid_nats_per_token"] = result.get("best", {}).get("nats_per_token", newest.progress()["best_nats"])
+    facts["bytes"] = sum(file.stat().st_size for file in run.path.rglob("*") if file.is_file())
+    return facts
 
 
 def compare(

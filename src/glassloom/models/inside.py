@@ -32,7 +32,10 @@ class InnerValue:
 
 
 GLOSSARY = {
-    "embedding": InnerValue("batch time width", "the tokens' vectors that enter the first layer, positions added"),
+    "embedding": InnerValue(
+        "batch time width",
+        "the tokens' vectors that enter the first layer, positions added; of one-hot inputs columns of its weight",
+    ),
     "layers.N.gate.reset": InnerValue("batch time width", "share of the past that the candidate sees (GRU)"),
     "layers.N.gate.update": InnerValue(
         "batch time width",

@@ -129,7 +129,8 @@ class RecurrentModel(LanguageModel):
         for index, layer in enumerate(self.stack):
             see = None if self.probe is None else self.step_probe(f"layers.{index}.")
             if values is None:  # one-hot inputs: the product is a look-up
-                inputs, weight = look_up(tokens.t(), layer.input_weight.t(), words), None
+                columns = look_up(tokens.t(), layer.input_weight.t(), words)
+                inputs, weight = self.see("embedding", columns.transpose(0, 1)).transpose(0, 1), None
             else:
                 inputs, weight = values, layer.input_weight
             recurrent = layer.thinned(generator)

@@ -3,12 +3,14 @@
 from glassloom.runs.checkpoint import Checkpoint, declared_shapes, load_weights
 from glassloom.runs.choosing import checkpoint_of, has_diverged
 from glassloom.runs.documents import to_json
+from glassloom.runs.following import Following
 from glassloom.runs.own_text import own_corpus
 from glassloom.runs.run import Run, check_free, check_name, create_run, list_runs, load_run, matching_runs
 from glassloom.storage import replace_file, storing
 
 __all__ = [
     "Checkpoint",
+    "Following",
     "Run",
     "check_free",
     "check_name",

@@ -8,6 +8,8 @@ dataclass. Those that `glassloom view` lists (`catalogue`) are `View`s: arrays w
     attended         every head's matrix; heads and head_claims score it   a transformer
     probabilities    what may come next, layer by layer                    every architecture
     flows            gradient_flow of one text, of several models          every architecture
+    attribution      what each token owes to earlier ones              every architecture
+    choices          what may come at one place, as the decoder sees   every architecture
     memory           how far back a change matters, what context is worth  every architecture
     units            which units track a property (properties)             every architecture
     gates            how open, how many saturated                          a GRU, an LSTM

@@ -46,6 +46,7 @@ VIEWS: dict[str, Entry] = {
     "attention": Entry("attended:attended", "where each head looks, and what it does", tokens=48),
     "probabilities": Entry("probabilities:probabilities", "what may come next, layer by layer", tokens=40),
     "gradient-flow": Entry("flows:flows", "how far back the loss at one step reaches", tokens=64),
+    "attribution": Entry("attribution:attribution", "what each token owes to the tokens before it", tokens=48),
     "memory": Entry("memory:memory", "how far back a change matters, and what context is worth", tokens=400),
     "units": Entry("units:units", "which hidden units track a property of the text", tokens=1_000),
     "gates": Entry("gates:gates", "how open the gates are, and how many are saturated"),

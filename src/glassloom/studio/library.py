@@ -1,0 +1,129 @@
+"""The runs of one folder: listed, looked up by name, described. No path is ever made of what a page says.
+
+A name is looked up among those that `list_runs` finds; what is not there is not there. A run that a symbolic link leads
+out of the folder, as a whole or in one of its files, does not exist either.
+"""
+
+import os
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from glassloom.api import describe_run
+from glassloom.errors import GlassloomError, RunError, nearest
+from glassloom.runs import Run, list_runs
+
+FRESH_SECONDS = 0.5
+"""For so long one listing serves all browsers."""
+DEEP = 3
+"""Folders below a run's that are looked through for links: checkpoints/step-N."""
+
+
+class Library:
+    """The runs under `root`, which need not exist yet.
+
+    >>> Library(Path("runs")).find("demo/gru").best().step  # doctest: +SKIP
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._lock = threading.Lock()
+        self._runs: dict[str, Run] = {}
+        self._facts: dict[str, tuple[tuple[int, ...], dict[str, Any]]] = {}
+        self._listed = -FRESH_SECONDS
+        self._describing = threading.Lock()
+        self._described: tuple[float, list[dict[str, Any]]] = (-FRESH_SECONDS, [])
+
+    def runs(self) -> dict[str, Run]:
+        """Every run by its name, a path below the folder with slashes; not those that lie outside."""
+        with self._lock:
+            if time.monotonic() - self._listed >= FRESH_SECONDS:
+                within = self.root.resolve()
+                self._runs = {
+                    run.path.relative_to(self.root).as_posix(): run
+                    for run in list_runs(self.root)
+                    if run.path.resolve().is_relative_to(within)
+                }
+                self._facts = {name: facts for name, facts in self._facts.items() if name in self._runs}
+                self._listed = time.monotonic()
+            return dict(self._runs)
+
+    def find(self, name: Any) -> Run:
+        """The run of that name, opened anew (a name may be another run's by now).
+
+        Raises:
+            RunError: there is none, or a link in it leads outside.
+        """
+        known = self.runs()
+        if not isinstance(name, str) or name not in known:
+            fix = nearest(str(name), known) if known else "train one first"
+            raise RunError(f"There is no run {name}", "a run of this folder", fix)
+        if leads_outside(known[name].path, self.root):
+            raise RunError(f"Run {name} has a link that leads out of the folder", "files of its own", "copy them in")
+        return Run(known[name].path)
+
+    def describe(self) -> list[dict[str, Any]]:
+        """What `describe_run` says of each, and `changed`, seconds since 1970; computed again where files changed."""
+        with self._describing:  # several browsers are told the same
+            if time.monotonic() - self._described[0] >= FRESH_SECONDS:
+                self._described = time.monotonic(), self._describe()
+            return [dict(facts) for facts in self._described[1]]
+
+    def _describe(self) -> list[dict[str, Any]]:
+        found = []
+        for name, run in self.runs().items():
+            stamp = stamp_of(run.path)
+            known = self._facts.get(name)
+            if known is None or known[0] != stamp:
+                if leads_outside(run.path, self.root):
+                    continue
+                known = stamp, facts_of(name, run.path, self.root, stamp)
+                self._facts[name] = known
+            facts = dict(known[1])
+            if facts["state"] != "damaged":
+                with suppress(GlassloomError, OSError):
+                    facts["state"] = run.state()
+            found.append(facts)
+        return found
+
+
+def facts_of(name: str, path: Path, root: Path, stamp: tuple[int, ...]) -> dict[str, Any]:
+    """A run's facts; of one that vanishes or is damaged meanwhile, that it is damaged."""
+    facts: dict[str, Any] = dict.fromkeys(("model", "corpus", "step", "valid_nats_per_token", "bytes"))
+    facts |= {"state": "damaged"}
+    with suppress(GlassloomError, OSError, ValueError, KeyError, TypeError, AttributeError, IndexError):
+        facts = describe_run(Run(path), root)
+    facts.pop("path", None)
+    return facts | {"name": name, "changed": max(stamp) / 1e9}
+
+
+def stamp_of(path: Path) -> tuple[int, ...]:
+    """When the run's folder, its checkpoints and its settings changed last; 0 for what is not there."""
+    found = []
+    for part in (path, path / "checkpoints", path / "config.json", path / "corpus.json"):
+        try:
+            found.append(part.stat().st_mtime_ns)
+        except OSError:
+            found.append(0)
+    return tuple(found)
+
+
+def leads_outside(path: Path, root: Path) -> bool:
+    """Whether the folder, or a link anywhere in it, leads out of `root`."""
+    within = root.resolve()
+    if not path.resolve().is_relative_to(within):
+        return True
+    return any(not Path(link).resolve().is_relative_to(within) for link in links_in(path, DEEP))
+
+
+def links_in(folder: Path, deep: int) -> Iterator[str]:
+    """The symbolic links in a folder and in those below it."""
+    with suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_symlink():
+                yield entry.path
+            elif deep and entry.is_dir(follow_symlinks=False):
+                yield from links_in(Path(entry.path), deep - 1)

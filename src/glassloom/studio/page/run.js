@@ -1,0 +1,107 @@
+// One run: its curve as it grows, how it ended, what it wrote on the way, and every setting.
+import { ask, repeat } from "/api.js";
+import { colour, lineChart } from "/chart.js";
+import { fill, h, say, segments, trouble } from "/dom.js";
+import { bytes, duration, loss, short, whole } from "/format.js";
+import { address, startingNote, stateOf, stop } from "/runs.js";
+
+export const AXES = [["step", "Step"], ["seconds", "Time"], ["epoch", "Epoch"], ["tokens", "Tokens"]];
+export const axisOptions = (over) => ({ xTitle: { step: "step", seconds: "time", epoch: "epoch", tokens: "tokens" }[over], xFormat: over === "seconds" ? duration : short });
+
+export async function show(place, asked, signal) {
+  const name = asked.get("name") ?? asked.get("run") ?? "";
+  const chart = lineChart({ height: 340 });
+  const head = h("div", { class: "head" });
+  const notes = h("div");
+  const numbers = h("dl", { class: "numbers" });
+  const more = h("div");
+  let over = "step";
+  let log = false;
+  let curve = null;
+  let run = null;
+  let facts = null;
+  let described = "";
+  const tools = h("div", { class: "tools" }, segments("Along the axis", AXES, over, (value) => { over = value; drawChart(); }),
+    h("label", { class: "check" }, h("input", { type: "checkbox", on: { change: (event) => { log = event.target.checked; drawChart(); } } }), "Logarithmic loss"));
+  const learning = h("section", { "aria-labelledby": "h-learning" }, h("h2", { id: "h-learning" }, "How it learns"), tools, chart.node,
+    h("p", { class: "note" }, "Solid: loss on held-out text. Dashed: on the training text, since the point before. Thin lines: what simple methods reach on the same held-out text. In nats a token, lower is better."));
+  place.append(h("p", { class: "crumb" }, h("a", { href: "#/" }, "Runs"), " / ", h("bdi", {}, name)), head, notes, numbers, learning, more);
+
+  function drawHead(training) {
+    const going = run.state === "running";
+    const button = training?.running ? h("button", {
+      type: "button", class: "button", disabled: training.stopping,
+      on: { click: async (event) => { event.target.disabled = true; await stop(name).catch((error) => say(error.message)); } },
+    }, training.stopping ? "Stopping …" : "Stop training") : null;
+    fill(head, h("div", {}, h("h1", {}, h("bdi", {}, name)), h("p", { class: "about" }, stateOf(run), ` · ${run.model ?? "?"} on `, h("bdi", {}, run.corpus ?? "?"))),
+      h("div", { class: "actions" }, button,
+        h("a", { class: `button ${going ? "" : "primary"}`, href: address("write", name) }, "Let it write"),
+        h("a", { class: "button", href: address("look", name) }, "Look inside"),
+        h("a", { class: "button", href: address("compare", name) }, "Compare"),
+        h("a", { class: "button", href: `/report?run=${encodeURIComponent(name)}`, target: "_blank", rel: "noopener" }, "Report")));
+  }
+
+  function drawNumbers() {
+    const best = facts?.result?.best;
+    const live = run.live ?? curve?.last ?? {};
+    const shown = [
+      ["Loss on held-out text", loss(best?.nats_per_token ?? run.valid_nats_per_token ?? live.valid_nats), "nats a token"],
+      ["Bits a character", best?.bits_per_character ? best.bits_per_character.toFixed(3) : "–", ""],
+      ["Step", whole(live.step ?? run.step), ""],
+      ["Trained for", duration(facts?.result?.seconds ?? live.seconds), ""],
+      ["On disk", bytes(run.bytes), ""],
+    ];
+    fill(numbers, shown.map(([title, value, unit]) => h("div", {}, h("dt", {}, title), h("dd", {}, value, unit && h("small", {}, ` ${unit}`)))));
+  }
+
+  function drawChart() {
+    if (!curve) return;
+    const live = run?.state === "running";
+    const baselines = Object.entries(facts?.corpus?.baselines ?? {}).map(([title, each]) => ({ name: title, y: each.nats_per_token }));
+    chart.show([
+      { name: "held-out", x: curve.valid[over], y: curve.valid.nats, colour: colour(0), live },
+      { name: "training", x: curve.train[over], y: curve.train.nats, colour: colour(0), dashed: true, live: live && !curve.valid.step.length },
+    ], { ...axisOptions(over), yTitle: "nats a token", log, marks: baselines, title: `Learning curves of ${name}`, waiting: live ? "The first steps are on their way …" : undefined });
+  }
+
+  function drawMore() {
+    const samples = facts.samples.map((one) => h("article", { class: "sample" }, h("h3", {}, `After step ${whole(one.step)}`),
+      h("blockquote", { dir: "auto" }, h("span", { class: "prompt" }, one.prompt), one.text)));
+    const settings = Object.entries(facts.settings).filter(([, value]) => value !== null && value !== "")
+      .map(([key, value]) => [h("dt", {}, key), h("dd", {}, String(value))]);
+    const checkpoints = facts.checkpoints.map((one) => h("tr", {}, h("td", { class: "number" }, whole(one.step)), h("td", { class: "number" }, loss(one.valid_nats)), h("td", { class: "number" }, duration(one.seconds))));
+    const command = facts.environment?.command;
+    fill(more,
+      facts.problem && h("p", { class: "trouble", role: "alert", dir: "auto" }, facts.problem),
+      facts.result?.reason && h("p", { class: "note" }, `It ended: ${facts.result.reason}.`),
+      samples.length > 0 && h("section", {}, h("h2", {}, "What it wrote on the way"), h("div", { class: "samples" }, samples)),
+      h("section", {}, h("h2", {}, "How it was made"),
+        command && [h("p", {}, "The command, to repeat it", facts.state === "interrupted" ? h("span", {}, "; with ", h("code", {}, "--resume"), " and its name it goes on:") : ":"), h("pre", { class: "command" }, command)],
+        checkpoints.length > 0 && h("details", {}, h("summary", {}, `${checkpoints.length} checkpoints`), h("table", {}, h("thead", {}, h("tr", {}, ["Step", "Loss", "After"].map((title) => h("th", { scope: "col", class: "number" }, title)))), h("tbody", {}, checkpoints))),
+        h("details", {}, h("summary", {}, "Every setting"), h("dl", { class: "settings" }, settings))));
+  }
+
+  await repeat(async () => {
+    const found = await ask("/api/runs", {}, signal);
+    run = found.runs.find((one) => one.name === name);
+    const training = found.trainings.find((one) => one.name === name);
+    fill(notes, !run && training ? startingNote(training) : null);
+    learning.hidden = !run;
+    if (!run) {
+      if (!training) fill(notes, trouble(`There is no run ${name} here (any more).`));
+      fill(head, h("h1", {}, h("bdi", {}, name)), training?.running && h("div", { class: "actions" }, h("button", { type: "button", class: "button", on: { click: () => stop(name).catch((error) => say(error.message)) } }, "Stop")));
+      return;
+    }
+    drawHead(training);
+    const now = `${run.changed} ${run.state}`;
+    if (now !== described && run.state !== "damaged") {
+      facts = await ask("/api/run", { name }, signal);
+      described = now;
+      drawMore();
+    }
+    const { curves } = await ask("/api/curves", { run: name, have: String(curve?.version ?? ""), points: 600 }, signal);
+    curve = curves[name] ?? curve;
+    drawNumbers();
+    drawChart();
+  }, () => (!run || run.state === "running" || (curve && !curve.whole) ? 1000 : 4000), signal);
+}

@@ -1,0 +1,161 @@
+"""The view `attribution`: what each token of a text owes to every token before it, by the gradient of its probability.
+
+    norm      n(t, j) = || d log p(x_t | x_<t) / d e_j ||       how far the prediction moves with token j's vector
+    product   s(t, j) = < d log p(x_t | x_<t) / d e_j , e_j >   the same along the vector itself: above 0 it helped
+
+e_j is the vector of the token at place j that enters the first layer (`embedding` in the glossary), so every
+architecture is asked alike, through a recurrent state or through attention. Of logits, not of probabilities after
+temperature. Norms: Simonyan et al. (2014), for text Li et al. (2016); products: Denil et al. (2014), Shrikumar et al.
+(2016). A gradient says what a small change would do, not what the model would do without the token: see `memory`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from glassloom.errors import SettingError
+from glassloom.exhibits import Axis, Coloured, Exhibit, Lines, Matrices, Matrix, Piece, Series
+from glassloom.models.contract import LanguageModel
+from glassloom.models.inside import probing
+from glassloom.views.labelled import Floats, Labelled, View
+from glassloom.views.subject import Source, as_tokens, looking, reading, subject
+
+
+@dataclass(frozen=True)
+class Attribution(View):
+    """Row by row one predicted token, column by column what was read; NaN where a column comes after its row."""
+
+    view = "attribution"
+    name: str
+    inputs: tuple[str, ...]
+    """The labels of what is read, `.start` first where the tokenizer has it."""
+    places: tuple[int, ...]
+    """Of the predicted tokens, counted among the inputs from 0: row r is about `inputs[places[r]]`."""
+    norms: Floats
+    """`target source`"""
+    products: Floats
+    """`target source`"""
+    nats: Floats
+    """`target`: what the token costs"""
+
+    @property
+    def shares(self) -> Floats:
+        """The norms of each row as shares of their sum: 0 to 1."""
+        sums = np.nansum(self.norms, axis=1, keepdims=True)
+        return np.divide(self.norms, sums, out=np.zeros_like(self.norms), where=sums > 0) + 0 * self.norms
+
+    def facts(self) -> dict[str, Any]:
+        return {"model": self.name, "tokens": len(self.places), "mean reach": self.reach()}
+
+    def reach(self) -> float:
+        """How many tokens back the mean of the shares lies, over all rows: 1 is the token just before."""
+        back = np.array(self.places)[:, None] - np.arange(len(self.inputs))[None]
+        return float(np.nanmean(np.nansum(self.shares * back, axis=1)))
+
+    def arrays(self) -> Sequence[Labelled]:
+        targets = tuple(self.inputs[place] for place in self.places)
+        labels = {"target": targets, "source": self.inputs}
+        axes = ("target", "source")
+        return [
+            Labelled("norm", axes, self.norms, labels),
+            Labelled("share", axes, self.shares, labels),
+            Labelled("product", axes, self.products, labels, "nats"),
+            Labelled("nats", ("target",), self.nats, {"target": targets}, "nats"),
+        ]
+
+    def exhibits(self) -> list[Exhibit]:
+        return attribution_exhibits(self)
+
+
+def attribution(source: Source, text: str | Sequence[int], *, at: int | None = None) -> Attribution:
+    """What each token owes to the inputs before it; `at` asks of one token only (counted among the inputs from 1).
+
+    >>> found = attribution(run, "To be, or not to be")  # doctest: +SKIP
+    >>> found.shares[-1]  # of the last token: a share for every one before it  # doctest: +SKIP
+
+    Raises:
+        InputError: the text has nothing to predict. SettingError: it has no such token.
+    """
+    of = subject(source)
+    read = reading(of.tokenizer, text, at_least=1 if ".start" in of.tokenizer.specials else 2)
+    last = len(read.inputs)
+    if at is not None and not 2 <= at <= last:
+        raise SettingError(f"The text has no token {at} that is predicted", f"2 to {last}", "choose another --at")
+    places = tuple(range(1, last)) if at is None else (at - 1,)
+    norms, products, nats = owed(of.model, read.inputs, places)
+    return Attribution(of.name or "model", read.input_labels, places, norms, products, nats)
+
+
+def owed(model: LanguageModel, inputs: Sequence[int], places: Sequence[int]) -> tuple[Floats, Floats, Floats]:
+    """Norms and products, `target source`, and the nats of each target."""
+    pieces: list[tuple[int, Tensor]] = []
+    seen = 0
+
+    def watch(name: str, value: Tensor) -> Tensor:
+        nonlocal seen
+        if name != "embedding":
+            return value
+        value = value.detach().requires_grad_()
+        pieces.append((seen - model.repeated, value))
+        seen += value.shape[1] - model.repeated
+        return value
+
+    shape = (len(places), len(inputs))
+    norms, products, nats = np.full(shape, np.nan), np.full(shape, np.nan), np.full(len(places), np.nan)
+    end = max(places)
+    with looking(model, gradients=True), probing(model, watch):
+        logits, _ = model(as_tokens(model, [inputs[:end]]))
+        logs = logits[0].log_softmax(-1)
+        for row, place in enumerate(places):
+            own = logs[place - 1, inputs[place]]
+            leaves = [value for _, value in pieces]
+            found = torch.autograd.grad(own, leaves, retain_graph=row + 1 < len(places), allow_unused=True)
+            total = logits.new_zeros(end, leaves[0].shape[-1], dtype=torch.float64)
+            along = logits.new_zeros(end, dtype=torch.float64)
+            for (start, value), gradient in zip(pieces, found, strict=True):
+                if gradient is not None:
+                    stretch = slice(start, start + value.shape[1])
+                    total[stretch] += gradient[0]
+                    along[stretch] += (gradient[0].double() * value.detach()[0].double()).sum(-1)
+            norms[row, :place] = total.norm(dim=-1)[:place].cpu().numpy()
+            products[row, :place] = along[:place].cpu().numpy()
+            nats[row] = -float(own.detach())
+    return norms, products, nats
+
+
+def attribution_exhibits(found: Attribution) -> list[Exhibit]:
+    """The matrix of shares, the text with the last token's shares behind it, and the mean share by distance."""
+    numbered = tuple(f"{place} {label}" for place, label in enumerate(found.inputs, start=1))
+    shares = found.shares
+    values = tuple(tuple(None if np.isnan(each) else round(float(each), 4) for each in row) for row in shares)
+    rows = tuple(numbered[place] for place in found.places)
+    about = (
+        f"Each row is one token of the text, each column what {found.name} had read before it: the norm of the "
+        "gradient of the token's log-probability with respect to the earlier token's vector, as a share of its row."
+    )
+    last = found.places[-1]
+    pieces = tuple(
+        Piece(text=label, value=None if np.isnan(share) else float(share), note=f"{label}: {share:.1%}")
+        for label, share in zip(found.inputs[:last], shares[-1][:last], strict=True)
+    )
+    made: list[Exhibit] = [
+        Matrices(name="attribution", title="What each token owes to the ones before it", caption=about,
+                 row_axis="token", column_axis="owes to", high=float(np.nanmax(shares)) or 1.0,
+                 matrices=(Matrix(title=f"shares of {found.name}", rows=rows, columns=numbered, values=values),)),
+        Coloured(name="attribution-last", title=f"What the last token, {found.inputs[last]}, owes", unit="share",
+                 high=max(float(np.nanmax(shares[-1])), 1e-9), texts={found.name: pieces}, caption="Its own row."),
+    ]  # fmt: skip
+    if len(found.places) > 1:
+        back = np.array(found.places)[:, None] - np.arange(len(found.inputs))[None]
+        distances = range(1, max(found.places) + 1)
+        means = tuple(float(np.nanmean(shares[back == distance])) for distance in distances)
+        made.append(
+            Lines(name="attribution-distance", title="What is owed, by distance", x=Axis("tokens back"),
+                  y=Axis("mean share"), series=(Series(name=found.name, x=tuple(distances), y=means),),
+                  caption="The mean of the shares over all tokens that have one so far before them.")
+        )  # fmt: skip
+    return made
