@@ -71,6 +71,7 @@ def test_every_command_of_the_readme_works(
         "gradcheck",
         "view",
         "export",
+        "report",
     }
     for words in commands:
         assert command(smaller(words)) == 0, (words, capsys.readouterr().err)

@@ -107,8 +107,8 @@ def test_a_patch_works_from_the_place_on_where_the_texts_differ() -> None:
     """The delay line of two says the token two back: what differs is in its state from that token on."""
     found = patch((copying(2), LETTERS), "a!ab!", other="a!ac!")
     assert (found.towards, found.against) == ("b", "c")
-    assert found.values == ("layers.0.hidden",)
-    np.testing.assert_allclose(found.effect, [[0, 0, 0, 1, 1]], atol=1e-12)
+    assert found.values == ("embedding", "layers.0.hidden"), "its columns for one-hot tokens, and its state"
+    np.testing.assert_allclose(found.effect, [[0, 0, 0, 1, 0], [0, 0, 0, 1, 1]], atol=1e-12)
     assert found.log_odds == (pytest.approx(12.0), pytest.approx(-12.0))
     assert found.places()[3] == "c → b"
     head = patch((looking_back(8), LETTERS), "a!ab!", other="a!ac!")
