@@ -3,7 +3,7 @@
     glassloom demo
     python benchmarks/page_in_browser.py runs/demo/rnn runs/demo/gru runs/demo/lstm runs/demo/transformer
 
-There is no peer: the issue asks for 200 characters a second. Each run is exported and opened; the reader's own button
+There is no peer: 200 characters a second were asked for. Each run is exported and opened; the reader's own button
 is pressed, so that colours and the picture of the inside are drawn meanwhile, and what the page itself says of its
 speed is taken, several times (its clock begins with the first token of the prompt). The losses are those of the first
 held-out tokens (protocol `fair`), with the weights as they were trained, in float16 and in bfloat16; the greatest
