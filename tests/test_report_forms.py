@@ -171,3 +171,10 @@ def test_a_report_is_written_in_the_form_asked_for(commands: Commands, runs: Pat
     both = commands.done("report", "gru*", "--runs", runs, "--to", "latex", "--out", tmp_path, "--json").json
     assert both == {"report": str(tmp_path / "report.tex")}
     assert "did you mean html" in commands.refused("report", "gru-1", "--runs", runs, "--to", "htm")
+
+
+def test_a_line_keeps_its_indentation_and_the_blank_before_a_continuation() -> None:
+    from glassloom.report.latex import _lines
+
+    assert _lines("Good ") == "{}Good{} "
+    assert _lines("if x:\n  y") == r"{}if x:\\{}~~y"

@@ -171,6 +171,9 @@ def test_too_much_is_refused_by_its_length_and_as_it_grows(server: Server) -> No
         "GET / HTTP/1.1\r\nHost: a\r\n",
         "POST /api/write HTTP/1.1\r\nHost: localhost:{port}\r\nOrigin: http://localhost:{port}"
         "\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{{",
+        "GET /api/views HTTP/1.1\r\nHost: localhost:{port}\r\n\r\n"
+        "POST /api/open HTTP/1.1\r\nHost: localhost:{port}\r\nOrigin: http://localhost:{port}"
+        "\r\nContent-Type: application/json\r\nContent-Length: 10000\r\n\r\n{{",
     ],
 )
 def test_a_slow_sender_is_cut_off(server: Server, monkeypatch: pytest.MonkeyPatch, sent: str) -> None:

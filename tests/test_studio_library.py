@@ -117,3 +117,50 @@ def test_a_folder_that_is_not_there_is_an_empty_one(tmp_path: Path) -> None:
     with serving(tmp_path / "none") as server:
         assert Asked(server, "/api/runs").json["runs"] == []
     assert not (tmp_path / "none").exists()
+
+
+def test_one_folder_that_holds_what_no_number_is_takes_nothing_from_the_others(folder: Path) -> None:
+    result = '{"status": "finished", "best": {"nats_per_token": NaN}}'
+    (folder / "whole" / "result.json").write_text(result, encoding="utf-8")
+    huge = '{"event": "train", "step": %s, "train_nats": 1.0}\n' % ("9" * 400)
+    (folder / "whole" / "metrics.jsonl").write_text(huge, encoding="utf-8")
+    (folder / "comparison" / "gru" / "corpus.json").write_text("[]", encoding="utf-8")
+    with serving(folder) as server:
+        listed = {facts["name"]: facts for facts in Asked(server, "/api/runs").json["runs"]}
+        assert set(listed) == {"whole", "comparison/gru", "damaged"}
+        assert listed["whole"]["valid_nats_per_token"] is None
+        curves = Asked(server, "/api/curves?run=whole&run=comparison/gru")
+        assert curves.status == 200
+        told = Asked(server, "/api/run?name=comparison/gru")
+        assert told.status == 500
+        assert "damaged" in told.json["error"]["sentence"]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no pipes in folders")
+@pytest.mark.parametrize("file", ["config.json", "metrics.jsonl"])
+def test_a_pipe_in_a_run_folder_is_not_waited_for(folder: Path, file: str) -> None:
+    (folder / "whole" / file).unlink()
+    os.mkfifo(folder / "whole" / file)
+    library = Library(folder)
+    assert "whole" not in [facts["name"] for facts in library.describe()]
+    with pytest.raises(RunError):
+        library.find("whole")
+
+
+def test_texts_are_not_written_through_a_link_that_leads_outside(folder: Path) -> None:
+    elsewhere = folder.parent / "elsewhere"
+    elsewhere.mkdir()
+    (folder / "texts").symlink_to(elsewhere)
+    with serving(folder) as server:
+        asked = {"text": "to be or not to be " * 50, "name": "own", "model": "gru", "minutes": 0.01}
+        assert Asked(server, "/api/train", asked).status == 400
+    assert not list(elsewhere.iterdir())
+
+
+def test_a_regular_expression_is_not_taken_from_the_page(folder: Path) -> None:
+    with serving(folder) as server:
+        asked = {"run": "whole", "view": "units", "text": "a" * 40, "options": {"properties": ["/(a|a)*b/"]}}
+        told = Asked(server, "/api/look", asked)
+        assert told.status == 400
+        assert "Regular expressions" in told.json["error"]["sentence"]
+        assert Asked(server, "/api/views").status == 200

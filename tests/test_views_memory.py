@@ -1,13 +1,17 @@
 """Effective context, on models that remember exactly so far, and for every architecture alike."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 
 from glassloom.data.tokenizers import CharTokenizer
-from glassloom.errors import InputError, SettingError
+from glassloom.errors import InputError, SettingError, TokenizerError
 from glassloom.exhibits import Lines, Table
 from glassloom.models import architecture, build
+from glassloom.runs import Run
+from glassloom.views.catalogue import look
 from glassloom.views.memory import memory
 from models_by_hand import LETTERS, copying, looking_back
 
@@ -102,3 +106,13 @@ def test_it_is_shown_and_refused_in_words() -> None:
         memory((copying(2), LETTERS), "aaaaaaaa")
     with pytest.raises(InputError, match="only 2 tokens"):
         memory((copying(2), LETTERS), "ab")
+
+
+def test_beside_a_run_whose_tokenizer_is_another_the_text_is_handed_on_and_not_its_ids(trained: Path) -> None:
+    run = Run(trained)
+    other = CharTokenizer("abc")
+    model = build(architecture("gru").Settings(width=4, layers=1), other.size)
+    with pytest.raises(TokenizerError, match="The text holds"):
+        look(run, "memory", beside=[(model, other)])
+    same = look(run, "memory", beside=[(run.model(), run.tokenizer)], context=4)
+    assert same.view == "memory"

@@ -28,6 +28,7 @@ from glassloom.notebook import Samples, comparison_watcher, watcher
 from glassloom.report import check_form, write_form, write_run_report
 from glassloom.report import write_report as write_comparison
 from glassloom.runs import Run, checkpoint_of, list_runs, load_run, matching_runs, own_corpus
+from glassloom.storage import bytes_in
 from glassloom.training import Evaluation, Event, TrainingResult, evaluate_split, evaluate_together, open_model
 from glassloom.training import train as start_training
 from glassloom.training.evaluation import How
@@ -262,7 +263,7 @@ def describe_run(run: Run, root: str | Path = "runs") -> dict[str, Any]:
         result = run.result() or {}
         facts["step"] = newest.step
         facts["valid_nats_per_token"] = result.get("best", {}).get("nats_per_token", newest.progress()["best_nats"])
-    facts["bytes"] = sum(file.stat().st_size for file in run.path.rglob("*") if file.is_file())
+    facts["bytes"] = bytes_in(run.path)
     return facts
 
 

@@ -120,3 +120,12 @@ def file_sha256(path: Path) -> str:
     """The SHA-256 of a file, which is never in memory as a whole."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def bytes_in(folder: Path) -> int:
+    """The size of all files in a folder and below; what vanishes meanwhile counts nothing."""
+    total = 0
+    for path in folder.rglob("*"):
+        with suppress(OSError):
+            total += path.stat().st_size if path.is_file() else 0
+    return total

@@ -116,7 +116,8 @@ def _curves(comparison: Comparison) -> Figure | None:
         f"{UNITS[unit].capitalize()} on the training text (dashed) and the validation text (solid, a dot an "
         "evaluation), over what is chosen above; one line a run. Dropout is on in the dashed lines and off in the "
         f"solid ones, so the dashed ones may lie higher. Solid: {sentence(comparison.protocols.in_training)} "
-        f"{_lines(frame, unit, scale=False)} Smoothing draws the debiased exponential moving average of each line, its "
+        "Dotted: what simple methods reach on the same validation text, where that lies in the frame; the first "
+        "moments may lie above it. Smoothing draws the debiased exponential moving average of each line, its "
         f"weight the one shown; dots stay at what was measured.{thinned}{_memorisation(comparison)}"
     )
     about = f"{title}. {' '.join(words) or 'Training loss only.'}"
@@ -167,7 +168,7 @@ def _curve_in_words(one: Series, unit: str, over: Over) -> str:
     )
 
 
-def _lines(frame: Frame, unit: str, scale: bool = True) -> str:
+def _lines(frame: Frame, unit: str) -> str:
     parts = []
     if frame.inside:
         parts.append("Dotted: what simple methods reach on the same validation text.")
@@ -176,7 +177,7 @@ def _lines(frame: Frame, unit: str, scale: bool = True) -> str:
         parts.append(f"Outside the frame: {listed(beyond)}.")
     if frame.cut:
         parts.append("The first moments lie above the frame.")
-    if unit == "perplexity" and scale:
+    if unit == "perplexity":
         parts.append("The scale is logarithmic.")
     return " ".join(parts)
 

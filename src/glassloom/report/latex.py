@@ -87,4 +87,10 @@ def _float(kind: str, body: str) -> str:
 
 def _lines(text: str) -> str:
     """Text that keeps its lines; an empty one too."""
-    return r"\\".join(f"{{}}{latex(line)}" if line.strip() else "{}~" for line in visible(text).split("\n"))
+    return r"\\".join(_line(line) if line.strip() else "{}~" for line in visible(text).split("\n"))
+
+
+def _line(line: str) -> str:
+    """A line with its indentation, and with the blank that it may end in: a continuation begins there."""
+    indented = "~" * (len(line) - len(line.lstrip(" ")))
+    return f"{{}}{indented}{latex(line.strip(' '))}{'{} ' if line.endswith(' ') else ''}"

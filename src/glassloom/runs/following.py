@@ -18,6 +18,10 @@ from glassloom.runs.run import METRICS, Run
 
 PIECE = 2**20
 """So many bytes are read at once."""
+HEAD = 256
+"""By its first bytes a file that was begun anew is known, also where it is longer already."""
+LARGEST = 1e300
+"""Every number of a curve is below; NaN is not."""
 COLUMNS = ("step", "epoch", "tokens", "seconds", "nats")
 CURVES = {"train": ("train", "train_nats"), "evaluation": ("valid", "valid_nats")}
 """By a record's event: the curve that it belongs to, and the field of its loss."""
@@ -35,7 +39,7 @@ class Curve:
     def add(self, record: dict[str, Any], field: str) -> bool:
         """Take in one record; False where it has no loss that is a finite number."""
         given = [*(record.get(name) for name in COLUMNS[:-1]), record.get(field)]
-        values = [float(value) for value in given if isinstance(value, (int, float)) and math.isfinite(value)]
+        values = [float(value) for value in given if isinstance(value, (int, float)) and abs(value) < LARGEST]
         if len(values) < len(given):
             return False
         for name, value in zip(COLUMNS, values, strict=True):
@@ -71,7 +75,7 @@ class Following:
         self.curves = {"train": Curve(), "valid": Curve()}
         self.last: dict[str, Any] = {}
         self._file: tuple[int, int] = (0, 0)
-        self._offset, self._rest = 0, b""
+        self._offset, self._rest, self._head = 0, b"", b""
 
     def read(self, seconds: float = math.inf) -> bool:
         """Read what is new, for so many seconds at most; whether the end was reached."""
@@ -87,11 +91,13 @@ class Following:
                 return True
 
     def _read(self, file: BinaryIO, deadline: float) -> bool:
-        facts = os.fstat(file.fileno())
-        if (facts.st_dev, facts.st_ino) != self._file or facts.st_size < self._offset:
+        facts, head = os.fstat(file.fileno()), file.read(HEAD)
+        same = (facts.st_dev, facts.st_ino) == self._file and head.startswith(self._head)
+        if not same or facts.st_size < self._offset:
             self._begin()
             self._file = (facts.st_dev, facts.st_ino)
             self.version += 1
+        self._head = head
         file.seek(self._offset)
         while piece := file.read(PIECE):
             self._offset += len(piece)

@@ -1,11 +1,14 @@
 """Which address is answered by what. Work is done in threads, so that no browser waits for another one's view."""
 
 import json
+import logging
+import math
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import anyio
 from anyio import CapacityLimiter, to_thread
@@ -39,7 +42,7 @@ class Studio:
     def __init__(self, folder: Path, rules: Rules) -> None:
         self.library, self.curves, self.shelf = Library(folder), Curves(), Shelf()
         self.trainings, self.writing = Trainings(folder), writing.Counter()
-        self._quick, self._slow = CapacityLimiter(16), CapacityLimiter(2)
+        self._quick, self._slow, self._models = CapacityLimiter(16), CapacityLimiter(2), CapacityLimiter(8)
         rules.larger["/api/train"] = LONGEST_TEXT
         answers: dict[str, dict[str, Answer]] = {
             "GET": {
@@ -64,10 +67,10 @@ class Studio:
         with anyio.CancelScope(shield=True):
             await to_thread.run_sync(self.trainings.close)
 
-    async def in_thread(self, work: Callable[..., Any], *given: Any, slow: bool = False) -> Any:
-        """Do it in a thread; slow work two at a time, and not for ever."""
+    async def in_thread(self, work: Callable[..., Any], *given: Any, slow: bool = False, waits: bool = False) -> Any:
+        """Do it in a thread; slow work two at a time, and not for ever. `waits`: for a model that a view may hold."""
         if not slow:
-            return await to_thread.run_sync(partial(work, *given), limiter=self._quick)
+            return await to_thread.run_sync(partial(work, *given), limiter=self._models if waits else self._quick)
         try:
             with anyio.fail_after(LONGEST_VIEW_SECONDS):
                 return await to_thread.run_sync(partial(work, *given), limiter=self._slow, abandon_on_cancel=True)
@@ -75,6 +78,31 @@ class Studio:
             raise InputError(
                 f"This takes more than {LONGEST_VIEW_SECONDS:.0f} seconds", "a shorter text", "use the command line"
             ) from None
+
+    async def while_awaited(self, request: Request, work: Callable[[], Any]) -> Any:
+        """Slow work for a reader who may leave: what has not begun by then never begins.
+
+        Raises:
+            InputError: it takes too long, or the reader has left.
+        """
+        outcome: list[Any] = []
+
+        async def watch(scope: anyio.CancelScope) -> None:
+            while not await request.is_disconnected():
+                await anyio.sleep(0.25)
+            scope.cancel()
+
+        async with anyio.create_task_group() as group:
+            group.start_soon(watch, group.cancel_scope)
+            try:
+                outcome.append(await self.in_thread(work, slow=True))
+            except GlassloomError as error:  # a group would wrap it
+                outcome.append(error)
+            group.cancel_scope.cancel()
+        found = outcome[0] if outcome else InputError("The reader has left", "one who waits", "ask again")
+        if isinstance(found, GlassloomError):
+            raise found
+        return found
 
     def take(self, name: Any, purpose: Purpose) -> Opened:
         """The open model of a run."""
@@ -158,12 +186,12 @@ class Studio:
     async def alternatives(self, request: Request) -> Response:
         asked = await body_of(request)
         opened = await self.in_thread(self.take, asked.get("run"), "writing")
-        return as_json(await self.in_thread(writing.alternatives, opened, asked))
+        return as_json(await self.in_thread(writing.alternatives, opened, asked, waits=True))
 
     async def owes(self, request: Request) -> Response:
         asked = await body_of(request)
         opened = await self.in_thread(self.take, asked.get("run"), "looking")
-        return as_json(await self.in_thread(writing.debts, opened, asked))
+        return as_json(await self.in_thread(writing.debts, opened, asked, waits=True))
 
     # -- views
 
@@ -176,7 +204,7 @@ class Studio:
 
     async def look(self, request: Request) -> Response:
         asked = await body_of(request)
-        return as_json(await self.in_thread(lambda: looking.as_shown(self._looked_at(asked)), slow=True))
+        return as_json(await self.while_awaited(request, lambda: looking.as_shown(self._looked_at(asked))))
 
     async def file(self, request: Request) -> Response:
         asked = await body_of(request)
@@ -184,8 +212,9 @@ class Studio:
         def made() -> tuple[bytes, str, str]:
             return looking.as_file(self._looked_at(asked), asked.get("form"), str(asked.get("run")))
 
-        content, kind, name = await self.in_thread(made, slow=True)
-        return Response(content, media_type=kind, headers={"content-disposition": f'attachment; filename="{name}"'})
+        content, kind, name = await self.while_awaited(request, made)
+        named = f"attachment; filename*=UTF-8''{quote(name)}"  # RFC 6266: names may be Hebrew, or hold quotes
+        return Response(content, media_type=kind, headers={"content-disposition": named})
 
     async def report(self, request: Request) -> Response:
         names = request.query_params.getlist("run")[:MOST_RUNS]
@@ -217,6 +246,13 @@ def told(answer: Answer) -> Answer:
             return await answer(request)
         except GlassloomError as error:
             return as_json(writing.as_error(error), 400)
+        except (ArithmeticError, AttributeError, LookupError, OSError, TypeError, ValueError) as error:
+            logging.getLogger(__name__).exception("%s could not be answered", request.url.path)
+            reason = RunError(
+                f"This could not be answered ({type(error).__name__})", "a run folder that is whole",
+                "look whether a file in it is damaged; the terminal has more",
+            )  # fmt: skip
+            return as_json(writing.as_error(reason), 500)
 
     return answered
 
@@ -244,8 +280,26 @@ async def too_large(request: Request, error: Exception) -> Response:
 
 def as_json(value: Any, status: int = 200) -> Response:
     """Plain data as an answer."""
-    content = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    try:
+        content = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    except ValueError:  # a run folder may hold anything
+        content = json.dumps(finite(value), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     return Response(content.encode("utf-8", "replace"), status, media_type="application/json")
+
+
+def finite(value: Any) -> Any:
+    """The same with None for every number that JSON, or a browser, has not.
+
+    >>> finite({"a": [1.5, float("nan")], "b": 10**400})
+    {'a': [1.5, None], 'b': None}
+    """
+    if isinstance(value, dict):
+        return {name: finite(one) for name, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [finite(one) for one in value]
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return None if isinstance(value, int) and abs(value) >= 2**63 else value
 
 
 def json_line(value: Any) -> bytes:

@@ -13,10 +13,10 @@ There is no CORS: no answer says that another origin may read it, and OPTIONS is
 import hmac
 import ipaddress
 from dataclasses import dataclass, field
-from http.cookies import CookieError, SimpleCookie
 from urllib.parse import parse_qs, urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import cookie_parser
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -155,12 +155,8 @@ class Guard:
     def without_token(self, scope: Scope, headers: Headers) -> Response | None:
         """What is answered to whoever has not shown the token yet; to whoever shows it in the address, a cookie."""
         token = self.rules.token or ""
-        try:
-            cookies = SimpleCookie(headers.get("cookie", ""))
-        except CookieError:
-            cookies = SimpleCookie()
-        shown = cookies.get(self.rules.cookie)
-        if shown is not None and hmac.compare_digest(shown.value.encode(), token.encode()):
+        shown = cookie_parser(headers.get("cookie", "")).get(self.rules.cookie)  # others' may be anything
+        if shown is not None and hmac.compare_digest(shown.encode(), token.encode()):
             return None
         given = parse_qs(scope["query_string"].decode("latin-1")).get("token", [""])[0]
         if scope["method"] == "GET" and hmac.compare_digest(given.encode(), token.encode()):

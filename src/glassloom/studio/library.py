@@ -62,7 +62,9 @@ class Library:
             fix = nearest(str(name), known) if known else "train one first"
             raise RunError(f"There is no run {name}", "a run of this folder", fix)
         if leads_outside(known[name].path, self.root):
-            raise RunError(f"Run {name} has a link that leads out of the folder", "files of its own", "copy them in")
+            raise RunError(
+                f"Run {name} has a link that leads out of the folder, or no plain file", "its own files", "copy them in"
+            )
         return Run(known[name].path)
 
     def describe(self) -> list[dict[str, Any]]:
@@ -112,18 +114,25 @@ def stamp_of(path: Path) -> tuple[int, ...]:
 
 
 def leads_outside(path: Path, root: Path) -> bool:
-    """Whether the folder, or a link anywhere in it, leads out of `root`."""
+    """Whether the folder, or a link anywhere in it, leads out of `root`; or to what is neither file nor folder."""
     within = root.resolve()
     if not path.resolve().is_relative_to(within):
         return True
-    return any(not Path(link).resolve().is_relative_to(within) for link in links_in(path, DEEP))
+    return any(not is_ours(Path(one), within) for one in odd_ones_in(path, DEEP))
 
 
-def links_in(folder: Path, deep: int) -> Iterator[str]:
-    """The symbolic links in a folder and in those below it."""
+def is_ours(path: Path, within: Path) -> bool:
+    """Whether a link, or what is no plain file, ends at a file or folder inside; a pipe would be waited for."""
+    end = path.resolve()
+    return end.is_relative_to(within) and (end.is_file() or end.is_dir() or not end.exists())
+
+
+def odd_ones_in(folder: Path, deep: int) -> Iterator[str]:
+    """The symbolic links in a folder and in those below it, and what is neither file nor folder."""
     with suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:
-            if entry.is_symlink():
+            if entry.is_dir(follow_symlinks=False):
+                if deep:
+                    yield from odd_ones_in(Path(entry.path), deep - 1)
+            elif not entry.is_file(follow_symlinks=False):
                 yield entry.path
-            elif deep and entry.is_dir(follow_symlinks=False):
-                yield from links_in(Path(entry.path), deep - 1)

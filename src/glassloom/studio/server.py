@@ -61,6 +61,11 @@ class Patient(H11Protocol):
         else:
             self._arrived()
 
+    def on_response_complete(self) -> None:
+        super().on_response_complete()  # takes up the next request, where it came in the same packet
+        if self.conn.their_state is h11.SEND_BODY:
+            self._wait()
+
     def connection_lost(self, exc: Exception | None) -> None:
         self._arrived()
         super().connection_lost(exc)

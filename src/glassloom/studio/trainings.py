@@ -154,7 +154,9 @@ class Trainings:
             raise InputError("There is no text to learn from", "some thousand characters", "paste or upload a text")
         content = text.encode("utf-8", "replace")
         path = self.root / TEXTS / f"{hashlib.sha256(content).hexdigest()[:16]}.txt"
-        if not path.exists():
+        if not path.parent.resolve().is_relative_to(self.root.resolve()):
+            raise InputError(f"{path.parent} leads out of the folder of runs", "a folder in it", "remove the link")
+        if not path.is_file() or path.is_symlink() or path.read_bytes() != content:
             write_whole(path, content)
         return str(path)
 

@@ -87,6 +87,9 @@ def look(source: Source, view: str, text: str | Sequence[int] | None = None, **o
         return function(of, **options)
     if text is None and entry.text == "needed":
         text = held_out_tokens(of, entry.tokens)
+        others = [subject(other).tokenizer for other in options.get("beside") or ()]
+        if any(other.to_json() != of.tokenizer.to_json() for other in others):  # the same text, by other ids
+            text = of.tokenizer.decode(text)
     return function(of, text, **options)
 
 

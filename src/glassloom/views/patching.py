@@ -86,7 +86,7 @@ class Patching(View):
 def patch(source: Source, text: str | Sequence[int], *, other: str | Sequence[int]) -> Patching:
     """The effect of every inner value of the stream at every place, of `text` put into `other`.
 
-    >>> patch(run, "the cats are", other="the cat is ").facts()["most effect"]  # doctest: +SKIP
+    >>> patch(run, "the cats are", other="the dogs are").facts()["most effect"]  # doctest: +SKIP
 
     Raises:
         InputError: the texts have unlike lengths in tokens, or end in the same prediction.

@@ -12,7 +12,7 @@ from torch import Tensor
 from glassloom.config import checked
 from glassloom.data.corpus import Corpus
 from glassloom.data.tokenizers import Tokenizer
-from glassloom.errors import InputError, RunError
+from glassloom.errors import InputError, RunError, TokenizerError
 from glassloom.generation import DecodingSettings, encode_prompt
 from glassloom.models.contract import LanguageModel
 from glassloom.runs import Run, own_corpus
@@ -113,7 +113,16 @@ def reading(tokenizer: Tokenizer, text: str | Sequence[int], at_least: int = 1) 
         InputError: it has fewer than `at_least` tokens.
         TokenizerError: it holds symbols that the model never saw.
     """
-    ids = encode_prompt(tokenizer, text) if isinstance(text, str) else [int(index) for index in text]
+    try:
+        ids = encode_prompt(tokenizer, text) if isinstance(text, str) else [int(index) for index in text]
+    except TokenizerError as error:
+        raise TokenizerError(
+            error.what.replace("The prompt", "The text"), error.expected, "give a text without it"
+        ) from None
+    if any(not 0 <= index < tokenizer.size for index in ids):
+        raise InputError(
+            "These ids are not of this tokenizer", f"ids from 0 to {tokenizer.size - 1}", "give the text itself"
+        )
     if len(ids) < at_least:
         wanted = "at least one token" if at_least == 1 else f"at least {at_least} tokens"
         what = "There is no text to look at" if not ids else f"The text has only {len(ids)} token{'s'[: len(ids) > 1]}"
