@@ -1,5 +1,7 @@
 """The studio in a real browser: train, watch, write, take an alternative, look inside, on any width, light and dark."""
 
+import json
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -314,3 +316,70 @@ def test_an_empty_folder_says_what_to_do_next(visit: Callable[..., Page], tmp_pa
         page.locator(".empty a").click()
         page.locator(".cards").wait_for()
         page.goto("about:blank")  # for the studio ends before the browser does
+
+
+def test_arrows_follow_the_direction_of_the_text(visit: Callable[..., Page]) -> None:
+    page = visit("write?run=hostile")
+    written(page, HEBREW, 20)
+    page.locator(".lane .token").nth(5).focus()
+    for key, place in (("ArrowLeft", "6"), ("ArrowRight", "5"), ("ArrowRight", "4")):
+        page.keyboard.press(key)
+        assert page.evaluate("document.activeElement.dataset.place") == place
+
+
+def test_a_value_that_is_refused_is_shown(visit: Callable[..., Page]) -> None:
+    page = visit("write?run=lstm")
+    page.locator(".lane").wait_for()
+    page.get_by_text("More", exact=True).click()
+    page.get_by_label("Top-k").fill("0")
+    page.get_by_text("More", exact=True).click()
+    expect(page.get_by_label("Top-k")).to_be_hidden()
+    page.get_by_role("button", name="Write", exact=True).click()
+    expect(page.get_by_label("Top-k")).to_be_visible()
+
+
+def test_an_address_that_is_none_shows_the_runs(visit: Callable[..., Page]) -> None:
+    page = visit("constructor")
+    page.locator("table.runs").wait_for()
+    assert not page.locator(".trouble").count()
+
+
+def test_a_run_that_holds_nothing_out_says_so_and_goes_when_it_is_deleted(
+    visit: Callable[..., Page], folder: Path
+) -> None:
+    shutil.copytree(folder / "lstm", folder / "short-lived")
+    config = folder / "short-lived" / "config.json"
+    settings = json.loads(config.read_text(encoding="utf-8"))
+    settings["data"]["split"] = "all"
+    config.write_text(json.dumps(settings), encoding="utf-8")
+    page = visit("run?name=short-lived")
+    expect(page.locator(".numbers dt").first).to_have_text("Loss on the training text", timeout=20_000)
+    shutil.rmtree(folder / "short-lived")
+    expect(page.locator(".trouble")).to_contain_text("There is no run short-lived", timeout=20_000)
+    expect(page.locator(".numbers dt")).to_have_count(0)
+
+
+def test_a_text_that_began_without_a_prompt_is_asked_about_as_such(visit: Callable[..., Page]) -> None:
+    page = visit("write?run=lstm")
+    written(page, "", 20)
+    with page.expect_request("**/api/alternatives") as asked:
+        page.locator(".lane .token").nth(3).click()
+    assert (asked.value.post_data_json or {})["prompted"] == 0
+    with page.expect_request("**/api/write") as asked:
+        page.locator(".menu .own").click()
+    assert (asked.value.post_data_json or {})["prompted"] == 0
+    expect(page.locator(".lane .token")).to_have_count(24, timeout=20_000)
+    written(page, "The", 20)
+    with page.expect_request("**/api/alternatives") as asked:
+        page.locator(".lane .token").nth(5).click()
+    assert (asked.value.post_data_json or {})["prompted"] == 3
+
+
+def test_no_character_is_cut_in_half_on_the_way_to_the_views(visit: Callable[..., Page]) -> None:
+    page = visit("write?run=lstm")
+    tokens = [[0, "a" * 299, "a", 1.0], [1, "\U0001f9f6", "yarn", 1.0]]
+    lines = [{"prompt": []}, {"tokens": tokens}, {"end": "length"}]
+    page.route("**/api/write", lambda route: route.fulfill(body="".join(json.dumps(line) + "\n" for line in lines)))
+    written(page, "", 20)
+    expect(page.get_by_role("button", name="Stop", exact=True)).to_be_disabled()
+    assert (page.get_by_role("link", name="Look inside").last.get_attribute("href") or "").endswith("a%F0%9F%A7%B6")

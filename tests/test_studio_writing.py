@@ -79,6 +79,25 @@ def test_an_alternative_is_taken_and_the_text_goes_on_from_it(server: Server, fo
     assert [token[0] for token in tokens_of(again)] == sample.ids
 
 
+@pytest.mark.parametrize("model", ["lstm", "transformer"])
+def test_a_text_without_a_prompt_goes_on_as_it_was_written(server: Server, model: str) -> None:
+    lines = Asked(server, "/api/write", {"run": model, "prompt": "", "length": 12, "greedy": True}).lines
+    written = tokens_of(lines)
+    ids = [token[0] for token in written]
+    begun: dict[str, object] = {"run": model, "prompted": 0}
+    for place in (0, 1, 5):
+        found = Asked(server, "/api/alternatives", {**begun, "ids": ids, "place": place}).json
+        assert found["taken"][2] == pytest.approx(math.exp(-float(str(written[place][3]))), rel=1e-3)
+        asked = {**begun, "ids": ids[: place + 1], "length": 11 - place, "greedy": True}
+        again = Asked(server, "/api/write", asked).lines
+        assert [token[0] for token in again[0]["prompt"]] == ids[: place + 1]
+        assert tokens_of(again) == written[place + 1 :]
+        owed = Asked(server, "/api/owes", {**begun, "ids": ids, "place": place}).json
+        assert owed["nats"] == pytest.approx(float(str(written[place][3])), abs=1e-3)
+        assert len(owed["gradient"]) == place
+        assert all(len(head["weights"]) == place for head in owed["attention"])
+
+
 def test_what_a_token_owes_is_what_the_views_say(server: Server, folder: Path) -> None:
     run = load_run("transformer", folder)
     ids = run.tokenizer.encode("The text of it").tolist()
@@ -103,6 +122,7 @@ def test_what_a_token_owes_is_what_the_views_say(server: Server, folder: Path) -
         {"run": "lstm", "ids": ["a"]},
         {"run": "lstm", "ids": [True]},
         {"run": "lstm", "ids": [-1]},
+        {"run": "lstm", "ids": [1], "prompted": "0"},
         {"run": "lstm", "prompt": "a", "length": 10**7},
         {"run": "lstm", "prompt": "a", "temperature": 0},
         {"run": "lstm", "prompt": 3},

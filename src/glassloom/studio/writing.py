@@ -10,7 +10,7 @@ from glassloom.config import checked
 from glassloom.data.tokenizers import Tokenizer
 from glassloom.errors import GlassloomError, InputError
 from glassloom.generation import DecodingSettings, encode_prompt
-from glassloom.generation.decoder import Written, decode_in_rounds
+from glassloom.generation.decoder import Written, decode_in_rounds, first_tokens
 from glassloom.studio.shelf import Opened
 from glassloom.views.attention import attention
 from glassloom.views.attribution import attribution
@@ -45,6 +45,22 @@ def ids_of(tokenizer: Tokenizer, asked: dict[str, Any]) -> list[int]:
     return list(ids)
 
 
+def led_by(tokenizer: Tokenizer, asked: dict[str, Any]) -> list[int]:
+    """What was read before the request's `ids` were written, if they began without a prompt: `prompted` is then 0.
+
+    A model of sequences needs none: it reads `.start` before every text.
+
+    Raises:
+        InputError: `prompted` is no number of tokens.
+    """
+    prompted = asked.get("prompted")
+    if prompted is not None and (type(prompted) is not int or prompted < 0):
+        raise InputError("The length of the prompt cannot be used", "a number of tokens", "begin anew")
+    if prompted != 0 or not asked.get("ids") or ".start" in tokenizer.specials:
+        return []
+    return first_tokens([], tokenizer)
+
+
 def decoding_of(asked: dict[str, Any]) -> DecodingSettings:
     """How the request wants tokens to be chosen.
 
@@ -71,7 +87,8 @@ class Continuation:
         ids, settings = ids_of(tokenizer, asked), decoding_of(asked)
         self._labels = tokenizer.labels()
         self._prompt = reading(tokenizer, ids, at_least=0) if ids else None
-        self._rounds = decode_in_rounds(opened.subject.model, ids, settings, tokenizer=tokenizer)
+        whole = [*led_by(tokenizer, asked), *ids]
+        self._rounds = decode_in_rounds(opened.subject.model, whole, settings, tokenizer=tokenizer)
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         read = self._prompt
@@ -98,8 +115,11 @@ def alternatives(opened: Opened, asked: dict[str, Any]) -> dict[str, Any]:
         InputError: there is no such place.
     """
     ids, place = ids_of(opened.subject.tokenizer, asked), place_of(asked)
+    if not 0 <= place <= len(ids):
+        raise InputError(f"The text has no place {place}", f"0 to {len(ids)}", "choose another place")
+    led = led_by(opened.subject.tokenizer, asked)
     with opened.lock:
-        found = choices(opened.subject, ids, place, top=12)
+        found = choices(opened.subject, [*led, *ids], len(led) + place, top=12)
     tokens = zip(found.ids, found.labels, found.shares.tolist(), strict=True)
     return {"alternatives": [list(token) for token in tokens], "rest": found.rest, "taken": found.taken}
 
@@ -108,8 +128,8 @@ def debts(opened: Opened, asked: dict[str, Any]) -> dict[str, Any]:
     """What the token at `place` of `ids` owes to each token before it.
 
     `gradient` is a share for each token from `first` on (see `glassloom.views.attribution`); `attention`, of a model
-    that has it, each head's row at the place before, from which this token was predicted. The share of `.start` is left
-    out.
+    that has it, each head's row at the place before, from which this token was predicted. The shares of `.start`, and
+    of what is read where there is no prompt, are left out.
     """
     ids, place = ids_of(opened.subject.tokenizer, asked), place_of(asked)
     if not 0 <= place < len(ids):
@@ -117,9 +137,11 @@ def debts(opened: Opened, asked: dict[str, Any]) -> dict[str, Any]:
     tokenizer = opened.subject.tokenizer
     first = max(0, place - SEEN)
     given = 1 if ".start" in tokenizer.specials else 0
-    if place - first + given < 1:
+    led = led_by(tokenizer, asked) if first == 0 else []
+    unseen = given + len(led)
+    if place - first + unseen < 1:
         return {"first": first, "gradient": [], "attention": []}
-    part = ids[first : place + 1]
+    part = [*led, *ids[first : place + 1]]
     with opened.lock:
         owed = attribution(opened.subject, part, at=given + len(part))
         heads: list[dict[str, Any]] = []
@@ -127,11 +149,11 @@ def debts(opened: Opened, asked: dict[str, Any]) -> dict[str, Any]:
             try:
                 seen = attention(opened.subject, part[:-1])
                 titles = [head.title(seen.sublayers) for head in seen.heads]
-                rows = np.round(seen.weights[:, -1, given:], 4).tolist()
+                rows = np.round(seen.weights[:, -1, unseen:], 4).tolist()
                 heads = [{"head": title, "weights": row} for title, row in zip(titles, rows, strict=True)]
             except InputError:  # an architecture without attention
                 heads = []
-    shares = np.round(owed.shares[0][given : given + len(part) - 1], 4).tolist()
+    shares = np.round(owed.shares[0][unseen : given + len(part) - 1], 4).tolist()
     return plain({"first": first, "gradient": shares, "attention": heads, "nats": float(owed.nats[0])})
 
 

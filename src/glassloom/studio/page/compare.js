@@ -3,7 +3,7 @@ import { ask, repeat } from "/api.js";
 import { colour, lineChart } from "/chart.js";
 import { empty, field, fill, h, segments } from "/dom.js";
 import { duration, loss, whole } from "/format.js";
-import { AXES, axisOptions } from "/run.js";
+import { AXES, axisOptions, nothingHeldOut } from "/run.js";
 import { lossOf, stateOf } from "/runs.js";
 
 const MOST = 30;
@@ -34,7 +34,7 @@ export async function show(place, asked, signal) {
   const smoothing = h("input", { type: "range", min: 0, max: 0.98, step: 0.02, value: "0", on: { input: () => { smooth = Number(smoothing.value); draw(); } } });
   place.append(h("div", { class: "field" }, h("span", { class: "label" }, "Runs"), chips),
     h("div", { class: "tools" }, segments("Along the axis", AXES, over, (value) => { over = value; draw(); }), check("Logarithmic loss", (on) => { log = on; }), check("Training loss too", (on) => { training = on; }), field("Smoothing", smoothing)),
-    chart.node, h("p", { class: "note" }, "Loss on held-out text in nats a token, lower is better; dashed: on the training text. Runs on different texts or tokenizers cannot be ranked by it."),
+    chart.node, h("p", { class: "note" }, "Loss on held-out text (of runs that hold nothing out, on their training text) in nats a token, lower is better; dashed: on the training text. Runs on different texts or tokenizers cannot be ranked by it."),
     h("h2", {}, "Side by side"), table, h("p", { class: "actions" }, report));
 
   function drawChosen() {
@@ -64,12 +64,13 @@ export async function show(place, asked, signal) {
     const settings = [...new Set(shown.flatMap(({ facts }) => Object.keys(facts?.settings ?? {})))]
       .filter((key) => new Set(shown.filter(({ facts }) => facts).map(({ facts }) => JSON.stringify(facts.settings[key] ?? null))).size > 1);
     const best = Math.min(...shown.map(({ run }) => lossOf(run) ?? Infinity));
-    const sameText = new Set(shown.map(({ facts }) => `${facts?.corpus?.sha256} ${facts?.corpus?.tokenizer}`)).size === 1;
+    const sameText = new Set(shown.map(({ facts }) => `${facts?.corpus?.sha256} ${facts?.corpus?.tokenizer} ${nothingHeldOut(facts)}`)).size === 1;
     const rows = [
       ["Model", ({ run }) => run.model],
       ["Text", ({ run }) => h("bdi", {}, run.corpus ?? "–")],
       ["State", ({ run }) => stateOf(run)],
-      ["Loss, held-out", ({ run }) => (sameText && lossOf(run) === best ? h("strong", {}, loss(lossOf(run))) : loss(lossOf(run)))],
+      ["Scored on", ({ facts }) => (facts ? (nothingHeldOut(facts) ? "training text" : "held-out text") : "–")],
+      ["Loss", ({ run }) => (sameText && lossOf(run) === best ? h("strong", {}, loss(lossOf(run))) : loss(lossOf(run)))],
       ["Bits a character", ({ facts }) => facts?.result?.best?.bits_per_character?.toFixed(3) ?? "–"],
       ["Step", ({ run }) => whole(run.live?.step ?? run.step)],
       ["Trained for", ({ run, facts }) => duration(facts?.result?.seconds ?? run.live?.seconds)],

@@ -18,11 +18,13 @@ export function lane(name, { settings, view, signal, changed }) {
   let heads = [];
   let owed = new Map();
   let asking = 0;
+  let question = null;
+  let prompted = 0; // so many tokens are the prompt; without one the model reads something else first
   const about = h("span", { class: "about" });
   const told = h("p", { class: "told", dir: "auto" });
   const text = h("div", { class: "text", dir: "auto", tabindex: "0", role: "group", "aria-label": `What ${name} writes; arrows go from token to token`, lang: "" });
   const lenses = h("select", { "aria-label": `What pointing at a token of ${name} shows`, on: { change: () => { lens = lenses.value; } } });
-  const goOn = h("button", { type: "button", class: "quiet", hidden: true, on: { click: () => write({ ids: withoutEnd().map((one) => one.id) }) } }, "Go on");
+  const goOn = h("button", { type: "button", class: "quiet", hidden: true, on: { click: () => write({ ids: withoutEnd().map((one) => one.id), prompted }) } }, "Go on");
   const look = h("a", { class: "quiet", hidden: true }, "Look inside");
   const menu = h("div", { class: "menu", role: "dialog", "aria-label": "What else might stand here", hidden: true });
   const node = h("section", { class: "lane", "aria-label": name }, h("header", {}, h("h2", {}, h("bdi", {}, name)), about, lenses), h("div", { class: "page" }, text, menu), told, h("footer", {}, goOn, look));
@@ -96,6 +98,7 @@ export function lane(name, { settings, view, signal, changed }) {
     try {
       for await (const line of stream("/api/write", { ...settings(), ...asked, run: name }, own.signal)) {
         if (line.prompt) {
+          prompted = asked.prompted ?? line.prompt.length;
           tokens = [];
           spans = [];
           fill(text);
@@ -117,8 +120,9 @@ export function lane(name, { settings, view, signal, changed }) {
         const seconds = (performance.now() - began) / 1000;
         if (first !== null) fill(told, h("span", { class: "pace" }, `first token after ${Math.round(first)} ms, ${Math.round(count / seconds).toLocaleString("en")} tokens a second`));
         goOn.hidden = look.hidden = !tokens.length;
-        look.href = `#/look?run=${encodeURIComponent(name)}&text=${encodeURIComponent(tokens.map((one) => one.text).join("").slice(0, 300))}`;
         changed();
+        const beginning = [...tokens.map((one) => one.text).join("")].slice(0, 300).join(""); // no character is cut in half
+        look.href = `#/look?${new URLSearchParams({ run: name, text: beginning })}`;
       }
     }
   }
@@ -133,6 +137,7 @@ export function lane(name, { settings, view, signal, changed }) {
 
   function dim() {
     asking += 1;
+    question?.abort(); // nobody waits for what the token before owes
     for (const lit of text.querySelectorAll(".lit, .asked")) {
       lit.classList.remove("lit", "asked");
       lit.style.removeProperty("--share");
@@ -149,7 +154,8 @@ export function lane(name, { settings, view, signal, changed }) {
     try {
       if (!owed.has(place)) {
         const ids = tokens.slice(0, place + 1).map((one) => one.id);
-        owed.set(place, await tell("/api/owes", { run: name, ids, place }, signal));
+        question = new AbortController();
+        owed.set(place, await tell("/api/owes", { run: name, ids, place, prompted }, AbortSignal.any([signal, question.signal])));
       }
     } catch (error) {
       if (!signal.aborted && own === asking) fill(told, trouble(error));
@@ -198,7 +204,7 @@ export function lane(name, { settings, view, signal, changed }) {
     const ids = tokens.map((one) => one.id);
     let found;
     try {
-      found = await tell("/api/alternatives", { run: name, ids, place }, signal);
+      found = await tell("/api/alternatives", { run: name, ids, place, prompted }, signal);
     } catch (error) {
       if (!signal.aborted) fill(told, trouble(error));
       return;
@@ -227,7 +233,7 @@ export function lane(name, { settings, view, signal, changed }) {
 
   function take(place, id, share) {
     const kept = [...tokens.slice(0, place), { ...tokens[place], nats: -Math.log(share) }];
-    write({ ids: [...tokens.slice(0, place).map((one) => one.id), id] }, kept);
+    write({ ids: [...tokens.slice(0, place).map((one) => one.id), id], prompted: Math.min(prompted, place) }, kept);
     text.focus();
   }
 
@@ -248,7 +254,8 @@ export function lane(name, { settings, view, signal, changed }) {
   });
   text.addEventListener("keydown", (event) => {
     const at = document.activeElement?.classList.contains("token") ? Number(document.activeElement.dataset.place) : -1;
-    const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+    const rightwards = text.matches(":dir(rtl)") ? -1 : 1;
+    const step = { ArrowRight: rightwards, ArrowLeft: -rightwards }[event.key];
     if (step) {
       event.preventDefault();
       const next = at < 0 ? tokens.findIndex((one) => one.nats !== null) : Math.max(0, Math.min(spans.length - 1, at + step));

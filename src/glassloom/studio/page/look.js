@@ -125,5 +125,7 @@ export async function show(place, asked, signal) {
 
   place.append(h("div", { class: "looking" }, list,
     h("div", {}, about, h("form", { on: { submit: start } }, h("div", { class: "row" }, field("Run", run)), textField, options, h("p", { class: "actions" }, go)), answer)));
+  // What the browser finds wrong must be in sight, else it refuses without a word.
+  options.addEventListener("invalid", () => { options.open = true; }, { capture: true, signal });
   choose(view);
 }

@@ -20,7 +20,7 @@ async function show() {
   leaving.abort(); // what the page before still asked for ends here
   leaving = new AbortController();
   const { signal } = leaving;
-  const name = path in PAGES ? path : "";
+  const name = Object.hasOwn(PAGES, path) ? path : "";
   for (const link of document.querySelectorAll("header nav a")) {
     const here = link.dataset.page === (name || "runs") || (name === "run" && link.dataset.page === "runs");
     here ? link.setAttribute("aria-current", "page") : link.removeAttribute("aria-current");

@@ -8,6 +8,9 @@ import { address, startingNote, stateOf, stop } from "/runs.js";
 export const AXES = [["step", "Step"], ["seconds", "Time"], ["epoch", "Epoch"], ["tokens", "Tokens"]];
 export const axisOptions = (over) => ({ xTitle: { step: "step", seconds: "time", epoch: "epoch", tokens: "tokens" }[over], xFormat: over === "seconds" ? duration : short });
 
+// Whether a run is scored on the very text that it was trained on.
+export const nothingHeldOut = (facts) => facts?.settings?.["data.split"] === "all";
+
 export async function show(place, asked, signal) {
   const name = asked.get("name") ?? asked.get("run") ?? "";
   const chart = lineChart({ height: 340 });
@@ -23,8 +26,9 @@ export async function show(place, asked, signal) {
   let described = "";
   const tools = h("div", { class: "tools" }, segments("Along the axis", AXES, over, (value) => { over = value; drawChart(); }),
     h("label", { class: "check" }, h("input", { type: "checkbox", on: { change: (event) => { log = event.target.checked; drawChart(); } } }), "Logarithmic loss"));
+  const axesNote = h("p", { class: "note" });
   const learning = h("section", { "aria-labelledby": "h-learning" }, h("h2", { id: "h-learning" }, "How it learns"), tools, chart.node,
-    h("p", { class: "note" }, "Solid: loss on held-out text. Dashed: on the training text, since the point before. Thin lines: what simple methods reach on the same held-out text. In nats a token, lower is better."));
+    axesNote);
   place.append(h("p", { class: "crumb" }, h("a", { href: "#/" }, "Runs"), " / ", h("bdi", {}, name)), head, notes, numbers, learning, more);
 
   function drawHead(training) {
@@ -42,10 +46,13 @@ export async function show(place, asked, signal) {
   }
 
   function drawNumbers() {
+    const memorises = nothingHeldOut(facts);
+    const scored = memorises ? "the training text" : "held-out text";
+    axesNote.textContent = `Solid: loss on ${scored}${memorises ? ", as nothing was held out" : ""}. Dashed: on the training text, since the point before. Thin lines: what simple methods reach on the same ${memorises ? "text" : "held-out text"}. In nats a token, lower is better.`;
     const best = facts?.result?.best;
     const live = run.live ?? curve?.last ?? {};
     const shown = [
-      ["Loss on held-out text", loss(best?.nats_per_token ?? run.valid_nats_per_token ?? live.valid_nats), "nats a token"],
+      [`Loss on ${scored}`, loss(best?.nats_per_token ?? run.valid_nats_per_token ?? live.valid_nats), "nats a token"],
       ["Bits a character", best?.bits_per_character ? best.bits_per_character.toFixed(3) : "–", ""],
       ["Step", whole(live.step ?? run.step), ""],
       ["Trained for", duration(facts?.result?.seconds ?? live.seconds), ""],
@@ -59,7 +66,7 @@ export async function show(place, asked, signal) {
     const live = run?.state === "running";
     const baselines = Object.entries(facts?.corpus?.baselines ?? {}).map(([title, each]) => ({ name: title, y: each.nats_per_token }));
     chart.show([
-      { name: "held-out", x: curve.valid[over], y: curve.valid.nats, colour: colour(0), live },
+      { name: nothingHeldOut(facts) ? "training text" : "held-out", x: curve.valid[over], y: curve.valid.nats, colour: colour(0), live },
       { name: "training", x: curve.train[over], y: curve.train.nats, colour: colour(0), dashed: true, live: live && !curve.valid.step.length },
     ], { ...axisOptions(over), yTitle: "nats a token", log, marks: baselines, title: `Learning curves of ${name}`, waiting: live ? "The first steps are on their way …" : undefined });
   }
@@ -88,6 +95,8 @@ export async function show(place, asked, signal) {
     fill(notes, !run && training ? startingNote(training) : null);
     learning.hidden = !run;
     if (!run) {
+      for (const node of [numbers, more]) fill(node); // what was told of it before it was deleted
+      [curve, facts, described] = [null, null, ""];
       if (!training) fill(notes, trouble(`There is no run ${name} here (any more).`));
       fill(head, h("h1", {}, h("bdi", {}, name)), training?.running && h("div", { class: "actions" }, h("button", { type: "button", class: "button", on: { click: () => stop(name).catch((error) => say(error.message)) } }, "Stop")));
       return;

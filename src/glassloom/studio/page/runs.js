@@ -125,7 +125,7 @@ export async function show(place, asked, signal) {
     if (nodes.length !== body.children.length || nodes.some((node, at) => body.children[at] !== node)) body.replaceChildren(...nodes);
     for (const head of heads) head.dataset.key === sorting.by ? head.setAttribute("aria-sort", sorting.up ? "ascending" : "descending") : head.removeAttribute("aria-sort");
     const training = known.runs.filter((run) => run.state === "running").length;
-    count.textContent = `${shown.length === known.runs.length ? known.runs.length : `${shown.length} of ${known.runs.length}`} in ${known.folder}${training ? `, ${training} training` : ""}. Loss is in nats a token on held-out text; lower is better.`;
+    count.textContent = `${shown.length === known.runs.length ? known.runs.length : `${shown.length} of ${known.runs.length}`} in ${known.folder}${training ? `, ${training} training` : ""}. Loss is in nats a token on held-out text, of runs that hold nothing out on their training text; lower is better.`;
   }
 
   // Curves of the lines in sight only, a few at a time, and again only where they have changed.

@@ -90,6 +90,9 @@ export async function show(place, asked, signal) {
     for (const one of lanes.values()) one.begin(prompt.value);
   }
 
+  // What the browser finds wrong must be in sight, else it refuses without a word.
+  const more = h("details", { class: "field" }, h("summary", {}, "More"), h("div", { class: "row" }, topK.node, topP.node, field("Seed", seed, "The same seed writes the same text.")));
+  more.addEventListener("invalid", () => { more.open = true; }, { capture: true, signal });
   prompt.addEventListener("keydown", (event) => {
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) write(event);
   });
@@ -98,7 +101,7 @@ export async function show(place, asked, signal) {
       h("div", { class: "field" }, h("span", { class: "label" }, `Models, up to ${MOST} side by side`), chips),
       field("Prompt", prompt),
       h("div", { class: "row knobs" }, heat.node, length.node,
-        h("details", { class: "field" }, h("summary", {}, "More"), h("div", { class: "row" }, topK.node, topP.node, field("Seed", seed, "The same seed writes the same text.")))),
+        more),
       h("div", { class: "actions" }, go, halt, another, h("span", { class: "keys" }, h("kbd", {}, "Ctrl"), " ", h("kbd", {}, "Enter"), " writes"),
         h("span", { class: "right" }, segments("Colour of the tokens", [["surprise", "Surprise"], ["", "Plain"]], view.colour, (value) => {
           view.colour = value;
