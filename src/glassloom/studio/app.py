@@ -21,8 +21,8 @@ from glassloom.errors import GlassloomError, InputError, RunError
 from glassloom.studio import looking, pages, writing
 from glassloom.studio.curves import Curves, points_asked, versions_asked
 from glassloom.studio.facts import run_facts
+from glassloom.studio.folder import RunsFolder
 from glassloom.studio.guard import Guard, Rules, TooLargeError
-from glassloom.studio.library import Library
 from glassloom.studio.shelf import Opened, Purpose, Shelf
 from glassloom.studio.trainings import Trainings, at_hand
 
@@ -40,7 +40,7 @@ class Studio:
     """Everything behind the addresses, over one folder of runs."""
 
     def __init__(self, folder: Path, rules: Rules) -> None:
-        self.library, self.curves, self.shelf = Library(folder), Curves(), Shelf()
+        self.folder, self.curves, self.shelf = RunsFolder(folder), Curves(), Shelf()
         self.trainings, self.writing = Trainings(folder), writing.Counter()
         self._quick, self._slow, self._models = CapacityLimiter(16), CapacityLimiter(2), CapacityLimiter(8)
         rules.larger["/api/train"] = LONGEST_TEXT
@@ -106,7 +106,7 @@ class Studio:
 
     def take(self, name: Any, purpose: Purpose) -> Opened:
         """The open model of a run."""
-        return self.shelf.take(self.library.find(name), purpose)
+        return self.shelf.take(self.folder.find(name), purpose)
 
     # -- what is there
 
@@ -121,19 +121,19 @@ class Studio:
 
     async def runs(self, request: Request) -> Response:
         def all_runs() -> dict[str, Any]:
-            found = self.library.describe()
-            known = self.library.runs()
+            found = self.folder.describe()
+            known = self.folder.runs()
             for facts in found:
                 if facts["state"] == "running" and facts["name"] in known:
                     follower = self.curves.follow(known[facts["name"]])
                     follower.read(0.05)
                     facts["live"] = follower.last
-            return {"folder": str(self.library.root), "runs": found, "trainings": self.trainings.as_dicts()}
+            return {"folder": str(self.folder.root), "runs": found, "trainings": self.trainings.as_dicts()}
 
         return as_json(await self.in_thread(all_runs))
 
     async def run(self, request: Request) -> Response:
-        run = await self.in_thread(self.library.find, request.query_params.get("name"))
+        run = await self.in_thread(self.folder.find, request.query_params.get("name"))
         return as_json(await self.in_thread(run_facts, run))
 
     async def of_curves(self, request: Request) -> Response:
@@ -145,7 +145,7 @@ class Studio:
             there = {}
             for name in names:
                 with suppress(RunError):  # gone, or none of this folder
-                    there[name] = self.library.find(name)
+                    there[name] = self.folder.find(name)
             return self.curves.of(there, most, have)
 
         return as_json({"curves": await self.in_thread(read)})
@@ -219,7 +219,7 @@ class Studio:
     async def report(self, request: Request) -> Response:
         names = request.query_params.getlist("run")[:MOST_RUNS]
         try:
-            runs = [await self.in_thread(self.library.find, name) for name in names]
+            runs = [await self.in_thread(self.folder.find, name) for name in names]
             page = await self.in_thread(looking.report_page, runs, slow=True)
         except GlassloomError as error:  # read by a person, in a page of its own
             return Response(str(error), 400, media_type="text/plain")

@@ -7,7 +7,7 @@ from typing import Literal
 
 from glassloom.errors import RunError
 from glassloom.runs import Run
-from glassloom.studio.library import stamp_of
+from glassloom.studio.folder import stamp_of
 from glassloom.views.subject import Subject
 
 Purpose = Literal["writing", "looking"]

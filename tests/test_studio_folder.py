@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from glassloom.errors import RunError
-from glassloom.studio.library import Library
+from glassloom.studio.folder import RunsFolder
 from studios import Asked, serving
 
 OUTSIDE = [
@@ -37,7 +37,7 @@ def folder(tmp_path: Path, trained: Path) -> Path:
 
 
 def test_what_is_there_is_listed_with_its_state(folder: Path) -> None:
-    found = {facts["name"]: facts for facts in Library(folder).describe()}
+    found = {facts["name"]: facts for facts in RunsFolder(folder).describe()}
     assert {name: facts["state"] for name, facts in found.items()} == {
         "whole": "finished", "comparison/gru": "finished", "damaged": "damaged",
     }  # fmt: skip
@@ -50,29 +50,29 @@ def test_what_is_there_is_listed_with_its_state(folder: Path) -> None:
 @pytest.mark.parametrize("name", OUTSIDE)
 def test_no_name_leads_out_of_the_folder(folder: Path, name: str) -> None:
     with pytest.raises(RunError, match="There is no run"):
-        Library(folder).find(name)
+        RunsFolder(folder).find(name)
 
 
 def test_a_link_that_leads_outside_does_not_exist(folder: Path) -> None:
     (folder / "linked").symlink_to(folder.parent / "secret" / "run")
     (folder / "far").symlink_to(folder.parent / "secret")
-    assert set(Library(folder).runs()) == {"whole", "comparison/gru", "damaged"}
+    assert set(RunsFolder(folder).runs()) == {"whole", "comparison/gru", "damaged"}
     for name in ("linked", "far/run"):
         with pytest.raises(RunError):
-            Library(folder).find(name)
+            RunsFolder(folder).find(name)
     (folder / "inside").symlink_to(folder / "whole")
-    assert Library(folder).find("inside").name == "inside", "within the folder a link may lead anywhere"
+    assert RunsFolder(folder).find("inside").name == "inside", "within the folder a link may lead anywhere"
 
 
 @pytest.mark.parametrize("file", ["metrics.jsonl", "corpus.json", "checkpoints/step-4/model.safetensors"])
 def test_a_file_that_is_a_link_outside_is_not_read(folder: Path, file: str) -> None:
-    library = Library(folder)
+    library = RunsFolder(folder)
     library.find("whole")
     os.replace(folder / "whole" / file, folder.parent / "elsewhere")
     (folder / "whole" / file).symlink_to(folder.parent / "elsewhere")
     with pytest.raises(RunError, match="leads out of the folder"):
         library.find("whole")
-    assert "whole" not in {facts["name"] for facts in Library(folder).describe()}
+    assert "whole" not in {facts["name"] for facts in RunsFolder(folder).describe()}
     with serving(folder) as server:
         for path in ("/api/run?name=whole", "/api/curves?run=whole"):
             assert "nats" not in Asked(server, path).body.decode()
@@ -141,7 +141,7 @@ def test_one_folder_that_holds_what_no_number_is_takes_nothing_from_the_others(f
 def test_a_pipe_in_a_run_folder_is_not_waited_for(folder: Path, file: str) -> None:
     (folder / "whole" / file).unlink()
     os.mkfifo(folder / "whole" / file)
-    library = Library(folder)
+    library = RunsFolder(folder)
     assert "whole" not in [facts["name"] for facts in library.describe()]
     with pytest.raises(RunError):
         library.find("whole")

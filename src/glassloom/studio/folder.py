@@ -22,10 +22,10 @@ DEEP = 3
 """Folders below a run's that are looked through for links: checkpoints/step-N."""
 
 
-class Library:
+class RunsFolder:
     """The runs under `root`, which need not exist yet.
 
-    >>> Library(Path("runs")).find("demo/gru").best().step  # doctest: +SKIP
+    >>> RunsFolder(Path("runs")).find("demo/gru").best().step  # doctest: +SKIP
     """
 
     def __init__(self, root: Path) -> None:
