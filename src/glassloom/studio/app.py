@@ -213,8 +213,9 @@ class Studio:
             return looking.as_file(self._looked_at(asked), asked.get("form"), str(asked.get("run")))
 
         content, kind, name = await self.while_awaited(request, made)
-        named = f"attachment; filename*=UTF-8''{quote(name)}"  # RFC 6266: names may be Hebrew, or hold quotes
-        return Response(content, media_type=kind, headers={"content-disposition": named})
+        # RFC 6266: names may be Hebrew, or hold quotes
+        named = f'filename="{name}"' if quote(name) == name else f"filename*=UTF-8''{quote(name)}"
+        return Response(content, media_type=kind, headers={"content-disposition": f"attachment; {named}"})
 
     async def report(self, request: Request) -> Response:
         names = request.query_params.getlist("run")[:MOST_RUNS]
