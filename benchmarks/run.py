@@ -9,7 +9,11 @@ run by themselves: `defaults.py` (45 trainings of a minute), `search_settings.py
 """
 
 import argparse
+import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from types import ModuleType
 
 import cost_growth
 import data_and_start
@@ -29,17 +33,27 @@ if __name__ == "__main__":
     parser.add_argument("--nanogpt", type=Path, metavar="DIR", help="a clone of nanoGPT")
     parser.add_argument("--text", type=Path, metavar="FILE", help="tinyshakespeare")
     given = parser.parse_args()
-    recurrent_layers.main(rounds=3)
-    output_layer.main(rounds=3)
+    parts: list[tuple[ModuleType, Callable[[], None]]] = [
+        (recurrent_layers, partial(recurrent_layers.main, rounds=3)),
+        (output_layer, partial(output_layer.main, rounds=3)),
+    ]
     if given.nanogpt:
-        decoding.main(rounds=3, folder=given.nanogpt)
-        transformer_step.main(given.nanogpt, rounds=3)
+        parts.append((decoding, partial(decoding.main, rounds=3, folder=given.nanogpt)))
+        parts.append((transformer_step, partial(transformer_step.main, given.nanogpt, rounds=3)))
         if given.text:
-            time_to_quality.main(given.text, given.nanogpt)
-    tokenizing.main()
-    large_file.main(megabytes=200)
-    data_and_start.main(models=("transformer",), rounds=2)
-    cost_growth.main(short=True)
-    spinning_threads.main()
-    studio.main()
-    performance.main()
+            parts.append((time_to_quality, partial(time_to_quality.main, given.text, given.nanogpt)))
+    parts += [
+        (tokenizing, tokenizing.main),
+        (large_file, partial(large_file.main, megabytes=200)),
+        (data_and_start, partial(data_and_start.main, models=("transformer",), rounds=2)),
+        (cost_growth, partial(cost_growth.main, short=True)),
+        (spinning_threads, spinning_threads.main),
+        (studio, studio.main),
+        (performance, performance.main),
+    ]
+    begun = time.perf_counter()
+    for module, measure in parts:
+        started = time.perf_counter()
+        measure()
+        print(f"--- {module.__name__}: {time.perf_counter() - started:.0f} s\n", flush=True)
+    print(f"--- all: {(time.perf_counter() - begun) / 60:.1f} min")

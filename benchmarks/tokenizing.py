@@ -38,13 +38,14 @@ def peer_of(tokenizer: Tokenizer) -> Callable[[str], list[int]]:
     if tokenizer.kind == "word":
         of_word = {word: place for place, word in enumerate(tokenizer.to_json()["words"])}
         return partial(words_to_ids, of_word)
+    from tokenizers import Tokenizer as Peer
     from tokenizers import models, pre_tokenizers
 
     data = tokenizer.to_json()
     vocabulary = {piece: place for place, piece in enumerate(data["pieces"])}
-    library = RunsFolder(models.BPE(vocab=vocabulary, merges=[(a, b) for a, b in data["merges"]]))
-    library.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    return lambda text: list(library.encode(text).ids)
+    peer = Peer(models.BPE(vocab=vocabulary, merges=[(a, b) for a, b in data["merges"]]))
+    peer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    return lambda text: list(peer.encode(text).ids)
 
 
 def words_to_ids(of_word: dict[str, int], text: str) -> list[int]:

@@ -9,12 +9,16 @@ import sysconfig
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 import torch
 from jaxtyping import config, install_import_hook
 
 from commands import TINY, Commands
+
+if TYPE_CHECKING:  # most tests need no browser
+    from playwright.sync_api import Browser
 
 CHECKED = ["glassloom.models", "glassloom.kernels", "glassloom.loss"]
 install_import_hook(CHECKED, "beartype.beartype").__enter__()
@@ -87,3 +91,12 @@ def trained(tmp_path_factory: pytest.TempPathFactory, tiny_text: str) -> Path:
         patch.setenv("GLASSLOOM_CACHE", str(folder / "cache"))
         assert run(["train", str(folder / "text.txt"), "--runs", str(folder), "--name", "whole", *TINY]) == 0
     return folder / "whole"
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator["Browser"]:
+    """A Chromium of a test file's own."""
+    from browsing import chromium
+
+    with chromium() as opened:
+        yield opened

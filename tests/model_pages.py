@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from playwright.sync_api import Browser, Page
 
+from browsing import Heard
 from glassloom.data.tokenizers import CharTokenizer, Tokenizer
 from glassloom.exchange.page import page_as_html
 from glassloom.exchange.telling import Told, about, unit_of
@@ -44,17 +44,8 @@ def halved(model: LanguageModel, type: torch.dtype = torch.float16) -> LanguageM
     return model
 
 
-class Visitor:
-    """A page that is open, what it wrote to the console, and what it asked of any host."""
-
-    def __init__(self, browser: Browser, width: int = 1280, scheme: str = "light") -> None:
-        self.context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)  # type: ignore[arg-type]
-        self.page: Page = self.context.new_page()
-        self.console: list[str] = []
-        self.requests: list[str] = []
-        self.page.on("console", lambda message: self.console.append(f"{message.type}: {message.text}"))
-        self.page.on("pageerror", lambda error: self.console.append(str(error)))
-        self.page.on("request", lambda request: self.requests.append(request.url))
+class Visitor(Heard):
+    """A window for pages with a model in them."""
 
     def open(self, path: Path) -> "Visitor":
         """Open a page, and wait until its model can be asked."""

@@ -12,9 +12,6 @@ from glassloom.data.tokenizers import ByteTokenizer, CharTokenizer, Tokenizer
 from glassloom.models import settings_of
 from glassloom.models.contract import LanguageModel
 from model_pages import Visitor, noisy
-from test_report_browser import browser
-
-__all__ = ["browser"]
 
 WORDS = CharTokenizer("".join(sorted(set(MARKUP + "".join(HEBREW) + "\n\t\x1b abc"))))
 

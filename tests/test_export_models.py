@@ -18,9 +18,6 @@ from glassloom.loss import token_nats
 from glassloom.models import ARCHITECTURES, build, settings_of
 from glassloom.runs.inside import look_inside
 from model_pages import LETTERS, Visitor, halved, noisy
-from test_report_browser import browser
-
-__all__ = ["browser"]
 
 VOCABULARY = LETTERS.size
 RECURRENT: list[dict[str, Any]] = [

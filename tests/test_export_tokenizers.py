@@ -12,9 +12,6 @@ from glassloom.generation import encode_prompt
 from glassloom.generation.decoder import first_tokens
 from glassloom.models import build, settings_of
 from model_pages import Visitor
-from test_report_browser import browser
-
-__all__ = ["browser"]
 
 ODD = (
     "I'll say it's what they've got; we'd 'S 'll don't  two  spaces \n\n\n  indented\t\ttabs\r\n1234 5½ x² ٣٤ 漢字かな"

@@ -9,13 +9,11 @@ from xml.etree import ElementTree
 import pytest
 from playwright.sync_api import Browser
 
+from browsing import Visit, visiting
 from comparisons import HEBREW, MARKUP
 from glassloom.report import write_page
 from glassloom.report.matrices import sign
 from pages import every_kind, matrices, page
-from test_report_browser import Visit, browser
-
-__all__ = ["browser"]
 
 LARGE = {"large.csv": "place,token\n" + "".join(f"{place},אé{MARKUP}\n" for place in range(20_000))}
 """A file that a page holds packed."""
@@ -30,16 +28,9 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def visit(browser: Browser, written: Path) -> Iterator[Callable[..., Visit]]:  # it is the fixture above
-    visits: list[Visit] = []
-
-    def open_page(width: int = 1280, scheme: str = "light") -> Visit:
-        visits.append(Visit(browser, written, width, scheme))
-        return visits[-1]
-
-    yield open_page
-    for one in visits:
-        one.context.close()
+def visit(browser: Browser, written: Path) -> Iterator[Callable[..., Visit]]:
+    with visiting(browser, written) as (open_page, _):
+        yield open_page
 
 
 def test_every_exhibit_is_drawn_offline_without_a_word_on_the_console(visit: Callable[..., Visit]) -> None:
@@ -81,7 +72,7 @@ def test_a_small_matrix_opens_large_and_the_next_one_follows(visit: Callable[...
     page.keyboard.press("ArrowRight")
     assert dialog.locator("h3").inner_text() == "head 1 a"
     page.keyboard.press("Escape")
-    assert page.locator("dialog").count() == 0
+    page.locator("dialog").wait_for(state="detached", timeout=5_000)
 
 
 def test_matrices_and_numbers_can_be_taken_along(visit: Callable[..., Visit], written: Path) -> None:

@@ -7,6 +7,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser
 
+from browsing import Visit, visiting
 from comparisons import HEBREW, MARKUP, made_up
 from glassloom.report import write_page, write_report
 from glassloom.report.viewing import write_view
@@ -14,9 +15,6 @@ from glassloom.views.attended import attended
 from glassloom.views.surprise import surprise
 from models_by_hand import LETTERS, looking_back
 from pages import every_kind, matrices, page
-from test_report_browser import Visit, browser
-
-__all__ = ["browser"]
 
 BIDI = "\u202eevil\u202c \u2067x\u2069 &amp; {{ 7 * 7 }} {% raw %} &#60;b&#62;"
 """Marks of direction, entities, and the syntax of templates."""
@@ -38,15 +36,8 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 @pytest.fixture
 def visit(browser: Browser) -> Iterator[Callable[..., Visit]]:
-    visits: list[Visit] = []
-
-    def open_page(address: Path, width: int = 1280, scheme: str = "light") -> Visit:
-        visits.append(Visit(browser, address, width, scheme))
-        return visits[-1]
-
-    yield open_page
-    for one in visits:
-        one.context.close()
+    with visiting(browser) as (open_page, _):
+        yield open_page
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -1,38 +1,15 @@
 """The report in a real browser: it draws, it sorts, it sends nothing, and it fits a phone."""
 
 import dataclasses
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser
 
+from browsing import Visit, visiting
 from comparisons import ENGLISH, HEBREW, MARKUP, made_up
 from glassloom.report import write_report, write_run_report
-
-NAMES_OF_CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
-QUIET = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    found = next((path for name in NAMES_OF_CHROMIUM if (path := shutil.which(name))), None)
-    if found is None:
-        pytest.fail("No Chromium is installed, and these tests need one: apt-get install chromium", pytrace=False)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found, args=QUIET)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")
@@ -45,34 +22,10 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
 
 
-class Visit:
-    """A page that is open, what it wrote to the console, and what it asked of any host."""
-
-    def __init__(self, browser: Browser, address: Path, width: int, scheme: str) -> None:
-        self.context = browser.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme)  # type: ignore[arg-type]
-        self.page: Page = self.context.new_page()
-        self.console: list[str] = []
-        self.requests: list[str] = []
-        self.page.on("console", lambda message: self.console.append(f"{message.type}: {message.text}"))
-        self.page.on("pageerror", lambda error: self.console.append(str(error)))
-        self.page.on("request", lambda request: self.requests.append(request.url))
-        self.page.goto(address.as_uri())
-        # no wait_for_function: it evaluates a string in the page, which the page's policy forbids
-        last = self.page.locator("figure").count() - 1
-        self.page.locator("figure[data-drawn=yes]").nth(last).wait_for(timeout=60_000)
-
-
 @pytest.fixture
 def visit(browser: Browser, report: Path) -> Iterator[Callable[..., Visit]]:
-    visits: list[Visit] = []
-
-    def open_page(width: int = 1280, scheme: str = "light", address: Path = report) -> Visit:
-        visits.append(Visit(browser, address, width, scheme))
-        return visits[-1]
-
-    yield open_page
-    for one in visits:
-        one.context.close()
+    with visiting(browser, report) as (open_page, _):
+        yield open_page
 
 
 def test_it_draws_every_figure_offline_without_a_word_on_the_console(visit: Callable[..., Visit]) -> None:

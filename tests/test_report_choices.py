@@ -10,12 +10,10 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page
 
+from browsing import Visit, visiting
 from comparisons import made_up
 from glassloom.comparison import Comparison
 from glassloom.report import write_report, write_run_report
-from test_report_browser import Visit, browser
-
-__all__ = ["browser"]
 
 CHART = "Chart.of.get(document.querySelector('#figure-curves-by-epoch'))"
 ROWS = f"{CHART}.view.data('curves')"
@@ -34,17 +32,11 @@ def report(comparison: Comparison, tmp_path_factory: pytest.TempPathFactory) -> 
 
 @pytest.fixture
 def visit(browser: Browser, report: Path) -> Iterator[Callable[..., Visit]]:
-    visits: list[Visit] = []
-
-    def open_page(width: int = 1280, scheme: str = "light", address: Path = report) -> Visit:
-        visits.append(Visit(browser, address, width, scheme))
-        return visits[-1]
-
-    yield open_page
-    for one in visits:
-        assert one.console == []
-        assert [address for address in one.requests if not address.startswith(("file:", "data:", "blob:"))] == []
-        one.context.close()
+    with visiting(browser, report) as (open_page, visits):
+        yield open_page
+        for one in visits:
+            assert one.console == []
+            assert [address for address in one.requests if not address.startswith(("file:", "data:", "blob:"))] == []
 
 
 def settled(page: Page) -> None:

@@ -8,11 +8,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
+from browsing import Heard
 from glassloom.studio import Server
 from studios import TINY, serving
-from test_report_browser import browser
-
-__all__ = ["browser"]
 
 HOSTILE = "<img src=x onerror=window.hacked=1><script>window.hacked=2</script></blockquote>"
 HEBREW = "אני עומדת על גדות הירדן. "
@@ -57,20 +55,18 @@ def server(folder: Path) -> Iterator[Server]:
             yield running
 
 
-class Visit:
-    """A page that is open, what it wrote to the console, and what it asked of any other host."""
+class Visit(Heard):
+    """A page of the studio."""
 
     def __init__(self, browser: Browser, server: Server, at: str, width: int, scheme: str) -> None:
-        self.context = browser.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme)  # type: ignore[arg-type]
-        self.page: Page = self.context.new_page()
-        self.refusals = False
-        self.console: list[str] = []
-        self.foreign: list[str] = []
-        own = (server.address.url, "data:", "blob:")
-        self.page.on("console", lambda message: self.console.append(f"{message.type}: {message.text}"))
-        self.page.on("pageerror", lambda error: self.console.append(str(error)))
-        self.page.on("request", lambda asked: asked.url.startswith(own) or self.foreign.append(asked.url))
+        super().__init__(browser, width, scheme)
+        self.refusals, self.own = False, (server.address.url, "data:", "blob:")
         self.page.goto(f"{server.address.url}#/{at}")
+
+    @property
+    def foreign(self) -> list[str]:
+        """Requests to another host."""
+        return [address for address in self.requests if not address.startswith(self.own)]
 
     def close(self) -> None:
         """No test of this file leaves a word on the console, or a request to another host."""

@@ -59,7 +59,7 @@ def _top_p(left: Float64[np.ndarray, "rows vocab"], p: float) -> Bool[np.ndarray
     return kept
 
 
-def draw(left: Float64[np.ndarray, "rows vocab"], uniforms: Float64[np.ndarray, "rows"]) -> Int[np.ndarray, "rows"]:
+def draw(left: Float64[np.ndarray, "rows vocab"], uniforms: Float64[np.ndarray, " rows"]) -> Int[np.ndarray, " rows"]:
     """The token of each row at which the running sum of weights passes the row's number from [0, 1) times their sum.
 
     A token of weight zero is never drawn.
@@ -96,7 +96,7 @@ class Chooser:
         self._used = BLOCK
 
     def choose(
-        self, logits: Float64[np.ndarray, "rows vocab"], uniforms: Float64[np.ndarray, "rows"]
+        self, logits: Float64[np.ndarray, "rows vocab"], uniforms: Float64[np.ndarray, " rows"]
     ) -> tuple[list[int], list[float]]:
         """A token for each row by its number from [0, 1), and its nats under the model itself.
 
@@ -114,7 +114,7 @@ class Chooser:
         nats = totals - logits[np.arange(len(chosen)), chosen]
         return chosen.tolist(), nats.tolist()
 
-    def choose_one(self, logits: Float[np.ndarray, "vocab"], uniform: float) -> tuple[int, float]:
+    def choose_one(self, logits: Float[np.ndarray, " vocab"], uniform: float) -> tuple[int, float]:
         """The same for a single row, in fewer calls.
 
         Raises:

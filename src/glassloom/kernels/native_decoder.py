@@ -188,13 +188,13 @@ class NativeRow:
             flat = [part for parts in row.parts for part in parts]
         self._state = torch.cat([*(part.detach().reshape(-1).float() for part in flat), torch.zeros(PADDING)])
 
-    def read(self, token: int) -> Float32[np.ndarray, "vocab"]:
+    def read(self, token: int) -> Float32[np.ndarray, " vocab"]:
         """Read a token: the logits after it, overwritten by the next call."""
         if not self.run(token, np.zeros(1), Choice(greedy=True))[0]:
             self.position += 1  # the logits are not finite, but read it is
         return self.logits
 
-    def run(self, token: int, uniforms: Float64[np.ndarray, "time"], choice: Choice) -> tuple[list[int], list[float]]:
+    def run(self, token: int, uniforms: Float64[np.ndarray, " time"], choice: Choice) -> tuple[list[int], list[float]]:
         """Read the token and choose the next, one for each of the numbers from [0, 1); their ids, and nats of each.
 
         Fewer come after the token that ends a sample, and where the model's probabilities are not finite. A position

@@ -129,7 +129,7 @@ class NumpyRecurrentRow:
             self._layers.append(layer)
         self._step = STEPS[weights.cell]
 
-    def read(self, token: int) -> Float32[np.ndarray, "vocab"]:
+    def read(self, token: int) -> Float32[np.ndarray, " vocab"]:
         """Read a token: the logits after it, overwritten by the next call."""
         check_known(token, self.weights.plan)
         weights = self.weights

@@ -81,7 +81,7 @@ class NumpyTransformerRow:
         read = self.position - self.begins
         return np.arange(read - kept, read) % self.weights.plan.context
 
-    def read(self, token: int) -> Float32[np.ndarray, "vocab"]:
+    def read(self, token: int) -> Float32[np.ndarray, " vocab"]:
         """Read a token: the logits after it."""
         check_known(token, self.weights.plan)
         weights, plan = self.weights, self.weights.plan

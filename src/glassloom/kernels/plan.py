@@ -28,15 +28,15 @@ class Map:
     """x W^T + b."""
 
     weight: Float[Tensor, "outputs inputs"]
-    bias: Float[Tensor, "outputs"] | None = None
+    bias: Float[Tensor, " outputs"] | None = None
 
 
 @dataclass(frozen=True)
 class NormPlan:
     """The scale and offset of a norm; a norm without scale is none."""
 
-    weight: Float[Tensor, "width"] | None = None
-    bias: Float[Tensor, "width"] | None = None
+    weight: Float[Tensor, " width"] | None = None
+    bias: Float[Tensor, " width"] | None = None
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ class TransformerPlan:
 
     table: Float[Tensor, "vocab width"]
     positions: Float[Tensor, "context width"] | None
-    frequencies: Float[Tensor, "planes"] | None
+    frequencies: Float[Tensor, " planes"] | None
     heads: int
     context: int
     activation: FeedForwardActivation

@@ -17,7 +17,7 @@ from torch import Tensor
 BASE = 10000.0
 
 
-def frequencies(head_width: int) -> Float[Tensor, "planes"]:
+def frequencies(head_width: int) -> Float[Tensor, " planes"]:
     """The angle by which each plane of a head is turned from one position to the next, in float64."""
     planes = head_width // 2
     return BASE ** (-torch.arange(planes, dtype=torch.float64) / planes)
