@@ -39,15 +39,15 @@ if __name__ == "__main__":
     ]
     if given.nanogpt:
         parts.append((decoding, partial(decoding.main, rounds=3, folder=given.nanogpt)))
-        parts.append((transformer_step, partial(transformer_step.main, given.nanogpt, rounds=3)))
+        parts.append((transformer_step, partial(transformer_step.main, given.nanogpt, rounds=2)))
         if given.text:
-            parts.append((time_to_quality, partial(time_to_quality.main, given.text, given.nanogpt)))
+            parts.append((time_to_quality, partial(time_to_quality.main, given.text, given.nanogpt, longer="")))
     parts += [
-        (tokenizing, tokenizing.main),
+        (tokenizing, partial(tokenizing.main, rounds=3)),
         (large_file, partial(large_file.main, megabytes=200)),
         (data_and_start, partial(data_and_start.main, models=("transformer",), rounds=2)),
         (cost_growth, partial(cost_growth.main, short=True)),
-        (spinning_threads, spinning_threads.main),
+        (spinning_threads, partial(spinning_threads.main, rounds=3)),
         (studio, studio.main),
         (performance, performance.main),
     ]
