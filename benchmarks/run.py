@@ -4,8 +4,9 @@
 
 Peers that are no packages are given by their folder; without nanoGPT its rows stay as they were measured last. The
 large file is a small one here, of 200 MB; `python benchmarks/large_file.py` makes the one of 2 GB. Costs are told at
-fewer points, and a minute is trained of the dearest architecture only; each script alone has the whole. Three scripts
-run by themselves: `defaults.py` (45 trainings of a minute), `search_settings.py`, and `recipe_or_kernel.py`.
+fewer points, a minute is trained of the dearest architecture only, and rounds are few; each script alone has the whole.
+Four scripts run by themselves: `defaults.py` (45 trainings of a minute), `search_settings.py`, `recipe_or_kernel.py`,
+and `spinning_threads.py` (36 trainings, half of them beside a busy process).
 """
 
 import argparse
@@ -22,7 +23,6 @@ import large_file
 import output_layer
 import performance
 import recurrent_layers
-import spinning_threads
 import studio
 import time_to_quality
 import tokenizing
@@ -47,7 +47,6 @@ if __name__ == "__main__":
         (large_file, partial(large_file.main, megabytes=200)),
         (data_and_start, partial(data_and_start.main, models=("transformer",), rounds=2)),
         (cost_growth, partial(cost_growth.main, short=True)),
-        (spinning_threads, partial(spinning_threads.main, rounds=3)),
         (studio, studio.main),
         (performance, performance.main),
     ]
