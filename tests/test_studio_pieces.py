@@ -14,9 +14,12 @@ from glassloom.runs import Run, load_run
 from glassloom.studio import Server
 from glassloom.views.subject import reading
 from glassloom.views.surprise import surprise
-from studios import TINY, Asked, serving
+from studios import Asked, serving
 
 HEBREW = "אני עומדת על גדות הירדן ומביטה במים.\n" * 60
+LEARNT = ("--width", "24", "--layers", "1", "--steps", "300", "--batch-size", "8", "--sequence-length", "32",
+          "--eval-every", "100", "--sample-every", "300", "--threads", "1")  # fmt: skip
+"""For a second: Hebrew letters by then are spelt as such."""
 ALEF = [0xD7, 0x90]
 """The two bytes of the letter alef."""
 
@@ -30,7 +33,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GLASSLOOM_CACHE", str(folder / "cache"))
         asked = ["train", str(folder / "text.txt"), "--runs", str(folder), "--name", "bytes", "--model", "gru"]
-        assert run([*asked, *TINY, "--tokenizer", "byte", "--steps", "40"]) == 0
+        assert run([*asked, *LEARNT, "--tokenizer", "byte"]) == 0
     return folder
 
 

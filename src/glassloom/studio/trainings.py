@@ -1,8 +1,8 @@
 """Trainings begun from the page: each is `glassloom train` in a process of its own, as a user would type it.
 
 Text that was pasted or uploaded is kept under `texts/` in the folder of runs, named by its SHA-256, for the run reads
-it again. A training is stopped by the signal that Ctrl-C sends: it ends its step, saves, and can be gone on with, as any
-run can that has stopped or finished. Trainings that somebody else started are shown, never stopped.
+it again. A training is stopped by the signal that Ctrl-C sends: it ends its step, saves, and can be gone on with, as
+any run can that has stopped or finished. Trainings that somebody else started are shown, never stopped.
 """
 
 import hashlib
