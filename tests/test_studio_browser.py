@@ -182,7 +182,7 @@ def test_it_is_all_within_reach_of_the_keyboard(visit: Callable[..., Page]) -> N
     for _ in range(40):
         page.keyboard.press("Tab")
         reached.add(page.evaluate("document.activeElement.textContent || document.activeElement.ariaLabel"))
-    assert {"Train", "Playground", "lstm", "transformer", "hostile", "Loss", "Train a model"} <= reached
+    assert {"Train", "Playground", "lstm", "transformer", "hostile", "Best loss", "Train a model"} <= reached
 
 
 def test_views_are_switched_and_drawn(visit: Callable[..., Page]) -> None:

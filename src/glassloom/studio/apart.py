@@ -120,11 +120,11 @@ class Apart:
                     "ask for less, or use the command line, which waits",
                 ) from None
             finally:
-                self.busy.remove(process)
                 if whole:
                     self.idle.append(process)
                 else:
                     process.end()
+                self.busy.remove(process)
 
     def warm(self) -> None:
         """Begin a process where none is: someone is about to ask."""

@@ -43,11 +43,11 @@ export async function show(place, asked, signal) {
       on: { click: async (event) => { event.target.disabled = true; await stop(name).catch((error) => say(error.message)); } },
     }, training.stopping ? "Stopping …" : "Stop training") : null;
     fill(head, h("div", {}, h("h1", {}, h("bdi", {}, name)), h("p", { class: "about" }, stateOf(run), ` · ${run.model ?? "?"} on `, h("bdi", {}, run.corpus ?? "?"))),
-      h("div", { class: "actions" }, button, further.button,
+      h("div", { class: "actions" }, button, run.state === "damaged" ? null : [further.button,
         h("a", { class: `button ${going ? "" : "primary"}`, href: address("write", name) }, "Let it write"),
         h("a", { class: "button", href: address("look", name) }, "Look inside"),
         h("a", { class: "button", href: address("compare", name) }, "Compare"),
-        h("a", { class: "button", href: `/report?run=${encodeURIComponent(name)}`, target: "_blank", rel: "noopener" }, "Report")));
+        h("a", { class: "button", href: `/report?run=${encodeURIComponent(name)}`, target: "_blank", rel: "noopener" }, "Report")]));
   }
 
   function drawNumbers() {
@@ -108,7 +108,12 @@ export async function show(place, asked, signal) {
     }
     drawHead(training);
     const now = `${run.changed} ${run.state}`;
-    if (now !== described && run.state !== "damaged") {
+    if (now !== described && run.state === "damaged") {
+      described = now;
+      for (const node of [numbers, more]) fill(node);
+      const why = await ask("/api/run", { name }, signal).then(() => "A part of it cannot be read.", (error) => error.message);
+      if (!signal.aborted) fill(more, trouble(why), h("p", { class: "note" }, "What it measured can still be seen here, if that is whole; nothing can be asked of it. All other runs are as they were."));
+    } else if (now !== described) {
       facts = await ask("/api/run", { name }, signal);
       described = now;
       drawMore();
@@ -116,7 +121,7 @@ export async function show(place, asked, signal) {
     }
     const { curves } = await ask("/api/curves", { run: name, have: String(curve?.version ?? ""), points: 600 }, signal);
     curve = curves[name] ?? curve;
-    drawNumbers();
+    if (run.state !== "damaged") drawNumbers();
     drawChart();
   }, () => (!run || run.state === "running" || (curve && !curve.whole) ? 1000 : 4000), signal);
 }
