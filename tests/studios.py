@@ -17,9 +17,9 @@ TINY = ("--width", "8", "--layers", "1", "--steps", "4", "--batch-size", "4", "-
 
 
 @contextmanager
-def serving(folder: Path, host: str = "127.0.0.1") -> Iterator[Server]:
+def serving(folder: Path, host: str = "127.0.0.1", **more: Any) -> Iterator[Server]:
     """The studio over a folder, on any free port, until the block ends."""
-    server = Server(folder, host, port=0)
+    server = Server(folder, host, port=0, **more)
     listening = threading.Event()
     thread = threading.Thread(target=server.run, args=(lambda address: listening.set(),), daemon=True)
     thread.start()

@@ -1,5 +1,6 @@
 """A model in a page, as a reader meets it: it writes, it reads, it shows its inside, and sends nothing anywhere."""
 
+import math
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -235,3 +236,34 @@ def test_it_fits_phones_and_follows_the_theme(visit: Callable[..., Visitor], wid
     assert visitor.page.evaluate(paper) == ground["light"]
     button.click()
     assert visitor.page.evaluate(paper) == ground["dark"]
+
+
+def test_what_a_sequence_cost_is_said_by_its_tokens_for_its_end_spells_nothing(visit: Callable[..., Visitor]) -> None:
+    """Of six ids the end has 4 of 9 shares and each other one: 1.17 bits, and 3.17, wherever it stands."""
+    tokenizer = CharTokenizer("()", (".pad", ".start", ".end", ".unk"))
+    model = noisy(settings_of("gru")(layers=1, width=4), tokenizer.size)
+    with torch.no_grad():
+        model.output_weight.zero_()
+        model.output.bias.zero_()
+        model.output.bias[tokenizer.specials[".end"]] = math.log(4)
+    visitor = visit((model, tokenizer), prompt="")
+    visitor.finished()
+    visitor.page.locator("#more summary").click()
+    visitor.page.locator("#temperature").fill("0")
+    visitor.page.locator("#write").click()
+    assert visitor.finished() == "The model ended at once, without a character of its own; the end cost it 1.17 bits."
+    visitor.page.locator("#temperature").fill("1")
+    visitor.page.locator("#another").uncheck()
+    several = set()
+    for seed in range(12):
+        visitor.page.locator("#seed").fill(str(seed))
+        visitor.page.locator("#write").click()
+        said = visitor.finished()
+        tokens = visitor.page.evaluate("showing.text.tokens.filter((token) => token.written).length")
+        if tokens > 1:
+            mean = ((tokens - 1) * math.log2(9) + math.log2(9 / 4)) / tokens
+            noun = "character" if tokens == 2 else "characters"
+            assert said.startswith(f"{tokens - 1} {noun}")
+            assert f"{mean:.2f} bits a character, the end counted as one. Here the model ended by itself." in said
+            several.add(tokens)
+    assert len(several) > 1

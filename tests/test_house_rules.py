@@ -29,7 +29,7 @@ LEVELS = [
     ["kernels"],
     ["loss"],
     ["storage"],
-    ["shapes", "units", "exhibits", "errors"],
+    ["shapes", "units", "exhibits", "paper", "errors"],
 ]
 """The rooms from the top down; a room imports only rooms further down."""
 

@@ -9,8 +9,11 @@ import torch
 
 from glassloom.data import DataSettings, load_corpus
 from glassloom.data.languages import END, LANGUAGES, Language
+from glassloom.models import build
 from glassloom.models.contract import LanguageModel, ModelSettings, State
+from glassloom.views.catalogue import held_out_tokens
 from glassloom.views.language import Estimate, divergences, excess, excess_by_length, possible_lengths, string_nats
+from glassloom.views.subject import Subject
 from glassloom.views.written_strings import length_histogram, most_probable, validity
 
 
@@ -146,3 +149,12 @@ def test_the_most_probable_text(name: str, text: str, prompt: str, ended: bool, 
 def test_where_a_text_differs_from_the_most_probable_one() -> None:
     found = most_probable(LANGUAGES["brackets"], "(())", ended=True)
     assert (found.differs_at, found.expected) == (1, (")",))
+
+
+def test_the_held_out_text_that_stands_in_is_a_string_long_enough_to_look_at() -> None:
+    corpus = load_corpus("brackets", DataSettings(samples=2000))
+    lengths = np.diff(corpus.valid.starts[:101])
+    found = held_out_tokens(Subject(build("gru", corpus.tokenizer.size), corpus.tokenizer, text=corpus), 1000)
+    assert len(found) == lengths.max() > lengths[0]
+    text = corpus.tokenizer.decode(found)
+    assert text.count("(") == text.count(")") == len(found) // 2

@@ -6,11 +6,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Page, expect
 
-from browsing import Heard
 from glassloom.studio import Server
+from studio_visits import visit, written
 from studios import TINY, serving
+
+__all__ = ["visit"]
 
 HOSTILE = "<img src=x onerror=window.hacked=1><script>window.hacked=2</script></blockquote>"
 HEBREW = "אני עומדת על גדות הירדן. "
@@ -53,55 +55,6 @@ def server(folder: Path) -> Iterator[Server]:
         patch.setenv("OMP_NUM_THREADS", "1")
         with serving(folder) as running:
             yield running
-
-
-class Visit(Heard):
-    """A page of the studio."""
-
-    def __init__(self, browser: Browser, server: Server, at: str, width: int, scheme: str) -> None:
-        super().__init__(browser, width, scheme)
-        self.refusals, self.own = False, (server.address.url, "data:", "blob:")
-        self.page.goto(f"{server.address.url}#/{at}")
-
-    @property
-    def foreign(self) -> list[str]:
-        """Requests to another host."""
-        return [address for address in self.requests if not address.startswith(self.own)]
-
-    def close(self) -> None:
-        """No test of this file leaves a word on the console, or a request to another host."""
-        hacked = self.page.evaluate("window.hacked")
-        refusal = "the server responded with a status of 400"  # a browser says so of every refusal, however expected
-        self.console = [line for line in self.console if not (self.refusals and refusal in line)]
-        self.context.close()
-        assert (self.console, self.foreign, hacked) == ([], [], None)
-
-
-@pytest.fixture
-def visit(browser: Browser, server: Server) -> Iterator[Callable[..., Page]]:
-    visits: list[Visit] = []
-
-    def open_page(
-        at: str = "", width: int = 1280, scheme: str = "light", of: Server = server, refusals: bool = False
-    ) -> Page:
-        visits.append(Visit(browser, of, at, width, scheme))
-        visits[-1].refusals = refusals
-        return visits[-1].page
-
-    yield open_page
-    for one in visits:
-        one.close()
-
-
-def written(page: Page, prompt: str, length: int = 40) -> Locator:
-    """Let the chosen models continue a prompt, and wait until they have; their lanes."""
-    page.locator("form.playground textarea").fill(prompt)
-    page.locator("input[type=range]").nth(1).fill(str(length))
-    page.get_by_role("button", name="Write", exact=True).click()
-    lanes = page.locator(".lane")
-    for place in range(lanes.count()):
-        expect(lanes.nth(place).locator(".pace")).to_be_visible(timeout=20_000)
-    return lanes
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
@@ -229,7 +182,7 @@ def test_it_is_all_within_reach_of_the_keyboard(visit: Callable[..., Page]) -> N
     for _ in range(40):
         page.keyboard.press("Tab")
         reached.add(page.evaluate("document.activeElement.textContent || document.activeElement.ariaLabel"))
-    assert {"Train", "Playground", "lstm", "transformer", "hostile", "Loss", "Train a model"} <= reached
+    assert {"Train", "Playground", "lstm", "transformer", "hostile", "Best loss", "Train a model"} <= reached
 
 
 def test_views_are_switched_and_drawn(visit: Callable[..., Page]) -> None:
@@ -349,7 +302,7 @@ def test_a_run_that_holds_nothing_out_says_so_and_goes_when_it_is_deleted(
     settings["data"]["split"] = "all"
     config.write_text(json.dumps(settings), encoding="utf-8")
     page = visit("run?name=short-lived")
-    expect(page.locator(".numbers dt").first).to_have_text("Loss on the training text", timeout=20_000)
+    expect(page.locator(".numbers dt").first).to_have_text("Best loss on training text", timeout=20_000)
     shutil.rmtree(folder / "short-lived")
     expect(page.locator(".trouble")).to_contain_text("There is no run short-lived", timeout=20_000)
     expect(page.locator(".numbers dt")).to_have_count(0)

@@ -155,12 +155,3 @@ def test_texts_are_not_written_through_a_link_that_leads_outside(folder: Path) -
         asked = {"text": "to be or not to be " * 50, "name": "own", "model": "gru", "minutes": 0.01}
         assert Asked(server, "/api/train", asked).status == 400
     assert not list(elsewhere.iterdir())
-
-
-def test_a_regular_expression_is_not_taken_from_the_page(folder: Path) -> None:
-    with serving(folder) as server:
-        asked = {"run": "whole", "view": "units", "text": "a" * 40, "options": {"properties": ["/(a|a)*b/"]}}
-        told = Asked(server, "/api/look", asked)
-        assert told.status == 400
-        assert "Regular expressions" in told.json["error"]["sentence"]
-        assert Asked(server, "/api/views").status == 200

@@ -11,7 +11,6 @@ import pytest
 from commands import Commands
 from glassloom.studio import Server
 from glassloom.studio.guard import HEADERS, Rules, is_own_name
-from glassloom.studio.server import Patient
 from studios import Asked, raw, serving, until
 
 
@@ -178,8 +177,8 @@ def test_too_much_is_refused_by_its_length_and_as_it_grows(server: Server) -> No
 )
 def test_a_slow_sender_is_cut_off(server: Server, monkeypatch: pytest.MonkeyPatch, sent: str) -> None:
     """After ten seconds; here after half a one, drop by drop, so that no single wait is long."""
-    assert Patient.patience == 10.0
-    monkeypatch.setattr(Patient, "patience", 0.5)
+    assert server.uvicorn.config.http.patience == 10.0
+    monkeypatch.setattr(server.uvicorn.config.http, "patience", 0.5)
     with socket.create_connection(("127.0.0.1", server.address.port), timeout=20) as connection:
         connection.sendall(sent.format(port=server.address.port).encode())
         connection.settimeout(0.05)
@@ -198,7 +197,7 @@ def test_a_slow_sender_is_cut_off(server: Server, monkeypatch: pytest.MonkeyPatc
 
 
 def test_who_has_sent_all_is_not_cut_off(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Patient, "patience", 0.2)
+    monkeypatch.setattr(server.uvicorn.config.http, "patience", 0.2)
     connection = http.client.HTTPConnection("127.0.0.1", server.address.port, timeout=20)
     connection.connect()
     held = connection.sock

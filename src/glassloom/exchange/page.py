@@ -17,6 +17,7 @@ import jinja2
 import torch
 from markupsafe import Markup
 
+from glassloom import paper
 from glassloom.data.tokenizers import Tokenizer
 from glassloom.errors import InputError, notice
 from glassloom.exchange.rounding import all_rounded
@@ -78,7 +79,7 @@ def page_as_html(model: LanguageModel, tokenizer: Tokenizer, told: Told, type: t
         "unit": told.unit,
         "prompt": told.prompt,
     }
-    script, style = joined(INTERFACE), source("page.css")
+    script, style = joined(INTERFACE), paper.style() + source("page.css")
     policy = [
         "default-src 'none'",
         f"script-src {hashed(script)}",

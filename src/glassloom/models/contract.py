@@ -46,6 +46,10 @@ class LanguageModel(nn.Module):
         """The longest reach into the past, in tokens; None where it has no bound."""
         return None
 
+    def window_start(self, position: int) -> int:
+        """The first token whose trace is left when the one at a position is read; 0 where a row never begins anew."""
+        return 0
+
     def forward(self, tokens: Tokens, state: State | None = None) -> tuple[Logits, State]:
         """Logits for the token after each position, and the state after the last one; no state means a new row."""
         hidden, state = self.hidden(tokens, state)

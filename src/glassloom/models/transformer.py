@@ -108,6 +108,9 @@ class Transformer(LanguageModel):
     def context(self) -> int:
         return self.settings.context
 
+    def window_start(self, position: int) -> int:
+        return window(position, self.context)[0] if self.table_ends else 0
+
     @property
     def stack(self) -> list[Layer]:
         return list(self.layers)  # type: ignore[arg-type]

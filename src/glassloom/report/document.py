@@ -17,6 +17,7 @@ import jinja2
 import vl_convert
 from markupsafe import Markup
 
+from glassloom import paper
 from glassloom.comparison.table import written_setting
 from glassloom.comparison.wording import count, visible
 from glassloom.report.coloured import shade_rules
@@ -40,7 +41,7 @@ def render(template: str, charts: bool = True, **content: Any) -> str:
     Vega is nine tenths of a page: one without `charts` is spared it.
     """
     scripts = [*([_vega()] if charts else []), *map(_own, SCRIPTS)]
-    style = _own("style.css") + as_rules() + shade_rules()
+    style = paper.style() + _own("style.css") + as_rules() + shade_rules()
     policy = "; ".join(
         [
             "default-src 'none'",

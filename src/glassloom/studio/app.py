@@ -2,7 +2,6 @@
 
 import json
 import logging
-import math
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from functools import partial
@@ -18,18 +17,22 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from glassloom.errors import GlassloomError, InputError, RunError
+from glassloom.runs import Following
 from glassloom.studio import looking, pages, writing
+from glassloom.studio.apart import Apart, Made
 from glassloom.studio.curves import Curves, points_asked, versions_asked
 from glassloom.studio.facts import run_facts
 from glassloom.studio.folder import RunsFolder
 from glassloom.studio.guard import Guard, Rules, TooLargeError
 from glassloom.studio.shelf import Opened, Purpose, Shelf
 from glassloom.studio.trainings import Trainings, at_hand
+from glassloom.studio.wire import FAULTS, as_bytes, as_error, json_line, unforeseen
 
 LONGEST_TEXT = 48 * 2**20
 """Bytes of a request that brings a text to train on: 30 MB as JSON."""
+LONGEST_UPLOAD = 30 * 10**6
+"""Bytes of a text, as the page takes it."""
 LONG = 2**16
-LONGEST_VIEW_SECONDS = 120.0
 MOST_RUNS = 60
 """Runs whose curves are asked for at once."""
 
@@ -41,8 +44,9 @@ class Studio:
 
     def __init__(self, folder: Path, rules: Rules) -> None:
         self.folder, self.curves, self.shelf = RunsFolder(folder), Curves(), Shelf()
-        self.trainings, self.writing = Trainings(folder), writing.Counter()
-        self._quick, self._slow, self._models = CapacityLimiter(16), CapacityLimiter(2), CapacityLimiter(8)
+        self.trainings, self.writing, self.apart = Trainings(folder), writing.Counter(), Apart(folder)
+        self._quick, self._models = CapacityLimiter(16), CapacityLimiter(8)
+        self._rules = rules
         rules.larger["/api/train"] = LONGEST_TEXT
         answers: dict[str, dict[str, Answer]] = {
             "GET": {
@@ -52,7 +56,7 @@ class Studio:
             "POST": {
                 "/api/open": self.open, "/api/write": self.write, "/api/alternatives": self.alternatives,
                 "/api/owes": self.owes, "/api/look": self.look, "/api/file": self.file, "/api/train": self.train,
-                "/api/stop": self.stop,
+                "/api/continue": self.go_on, "/api/stop": self.stop,
             },
         }  # fmt: skip
         routes = [Route(at, told(answer), methods=[by]) for by, all in answers.items() for at, answer in all.items()]
@@ -66,26 +70,19 @@ class Studio:
         yield
         with anyio.CancelScope(shield=True):
             await to_thread.run_sync(self.trainings.close)
+            await to_thread.run_sync(self.apart.close)
 
-    async def in_thread(self, work: Callable[..., Any], *given: Any, slow: bool = False, waits: bool = False) -> Any:
-        """Do it in a thread; slow work two at a time, and not for ever. `waits`: for a model that a view may hold."""
-        if not slow:
-            return await to_thread.run_sync(partial(work, *given), limiter=self._models if waits else self._quick)
-        try:
-            with anyio.fail_after(LONGEST_VIEW_SECONDS):
-                return await to_thread.run_sync(partial(work, *given), limiter=self._slow, abandon_on_cancel=True)
-        except TimeoutError:
-            raise InputError(
-                f"This takes more than {LONGEST_VIEW_SECONDS:.0f} seconds", "a shorter text", "use the command line"
-            ) from None
+    async def in_thread(self, work: Callable[..., Any], *given: Any, waits: bool = False) -> Any:
+        """Do it in a thread. `waits`: for a model that another request may hold."""
+        return await to_thread.run_sync(partial(work, *given), limiter=self._models if waits else self._quick)
 
-    async def while_awaited(self, request: Request, work: Callable[[], Any]) -> Any:
-        """Slow work for a reader who may leave: what has not begun by then never begins.
+    async def made(self, request: Request, what: str, asked: dict[str, Any]) -> Made:
+        """A view, a file or a report for a reader who may leave: it is ended then, or where it takes too long.
 
         Raises:
-            InputError: it takes too long, or the reader has left.
+            GlassloomError: it takes too long, or the reader has left.
         """
-        outcome: list[Any] = []
+        outcome: list[Made | GlassloomError] = []
 
         async def watch(scope: anyio.CancelScope) -> None:
             while not await request.is_disconnected():
@@ -95,7 +92,7 @@ class Studio:
         async with anyio.create_task_group() as group:
             group.start_soon(watch, group.cancel_scope)
             try:
-                outcome.append(await self.in_thread(work, slow=True))
+                outcome.append(await self.apart.make(what, asked))
             except GlassloomError as error:  # a group would wrap it
                 outcome.append(error)
             group.cancel_scope.cancel()
@@ -127,7 +124,7 @@ class Studio:
                 if facts["state"] == "running" and facts["name"] in known:
                     follower = self.curves.follow(known[facts["name"]])
                     follower.read(0.05)
-                    facts["live"] = follower.last
+                    facts["live"] = live_facts(follower)
             return {"folder": str(self.folder.root), "runs": found, "trainings": self.trainings.as_dicts()}
 
         return as_json(await self.in_thread(all_runs))
@@ -151,11 +148,18 @@ class Studio:
         return as_json({"curves": await self.in_thread(read)})
 
     async def views(self, request: Request) -> Response:
+        self.apart.warm()
         return as_json({"views": await self.in_thread(looking.views)})
 
     async def corpora(self, request: Request) -> Response:
         rows = await self.in_thread(at_hand)
-        return as_json({"corpora": [{name: row[name] for name in ("name", "what", "bytes", "status")} for row in rows]})
+        limits = {"seconds": self._rules.patience, "bytes": LONGEST_UPLOAD}
+        return as_json(
+            {
+                "limits": limits,
+                "corpora": [{name: row[name] for name in ("name", "what", "bytes", "status")} for row in rows],
+            }
+        )
 
     # -- the playground
 
@@ -179,7 +183,7 @@ class Studio:
             while (line := await self.in_thread(next, lines, None)) is not None:
                 yield json_line(line)
         except GlassloomError as error:
-            yield json_line(writing.as_error(error))
+            yield json_line(as_error(error))
         finally:
             self.writing.add(-1)
 
@@ -191,47 +195,43 @@ class Studio:
     async def owes(self, request: Request) -> Response:
         asked = await body_of(request)
         opened = await self.in_thread(self.take, asked.get("run"), "looking")
-        return as_json(await self.in_thread(writing.debts, opened, asked, waits=True))
+        return as_json(await self.in_thread(writing.owes, opened, asked, waits=True))
 
     # -- views
 
-    def _looked_at(self, asked: dict[str, Any]) -> Any:
-        others = asked.get("beside") or []
-        if not isinstance(others, list) or len(others) > looking.MOST_BESIDE:
-            raise InputError("So many runs do not fit", f"at most {looking.MOST_BESIDE} beside", "choose fewer")
-        beside = [self.take(name, "looking") for name in others]
-        return looking.found_by(self.take(asked.get("run"), "looking"), beside, asked)
-
     async def look(self, request: Request) -> Response:
-        asked = await body_of(request)
-        return as_json(await self.while_awaited(request, lambda: looking.as_shown(self._looked_at(asked))))
+        made = await self.made(request, "look", await body_of(request))
+        return refused(made) or Response(made.content, media_type=made.kind)
 
     async def file(self, request: Request) -> Response:
-        asked = await body_of(request)
-
-        def made() -> tuple[bytes, str, str]:
-            return looking.as_file(self._looked_at(asked), asked.get("form"), str(asked.get("run")))
-
-        content, kind, name = await self.while_awaited(request, made)
+        made = await self.made(request, "file", await body_of(request))
         # RFC 6266: names may be Hebrew, or hold quotes
-        named = f'filename="{name}"' if quote(name) == name else f"filename*=UTF-8''{quote(name)}"
-        return Response(content, media_type=kind, headers={"content-disposition": f"attachment; {named}"})
+        named = f'filename="{made.name}"' if quote(made.name) == made.name else f"filename*=UTF-8''{quote(made.name)}"
+        headers = {"content-disposition": f"attachment; {named}"}
+        return refused(made) or Response(made.content, media_type=made.kind, headers=headers)
 
     async def report(self, request: Request) -> Response:
         names = request.query_params.getlist("run")[:MOST_RUNS]
         try:
-            runs = [await self.in_thread(self.folder.find, name) for name in names]
-            page = await self.in_thread(looking.report_page, runs, slow=True)
-        except GlassloomError as error:  # read by a person, in a page of its own
-            return Response(str(error), 400, media_type="text/plain")
+            made = await self.made(request, "report", {"runs": names})
+            wrong = made.error["sentence"] if made.error is not None else ""
+        except GlassloomError as error:
+            wrong = str(error)
+        if wrong:  # read by a person, in a page of its own
+            return Response(wrong, 400, media_type="text/plain")
         # the page's own scripts run by their hashes, from an origin of its own: nothing of the studio is in its reach
         policy = "sandbox allow-scripts allow-downloads; frame-ancestors 'none'"
-        return Response(page, media_type="text/html", headers={"content-security-policy": policy})
+        return Response(made.content, media_type="text/html", headers={"content-security-policy": policy})
 
     # -- training
 
     async def train(self, request: Request) -> Response:
         return as_json({"training": await self.in_thread(self.trainings.start, await body_of(request))})
+
+    async def go_on(self, request: Request) -> Response:
+        asked = await body_of(request)
+        run = await self.in_thread(self.folder.find, asked.get("name"))
+        return as_json({"training": await self.in_thread(self.trainings.go_on, run, asked)})
 
     async def stop(self, request: Request) -> Response:
         asked = await body_of(request)
@@ -246,14 +246,10 @@ def told(answer: Answer) -> Answer:
         try:
             return await answer(request)
         except GlassloomError as error:
-            return as_json(writing.as_error(error), 400)
-        except (ArithmeticError, AttributeError, LookupError, OSError, TypeError, ValueError) as error:
+            return as_json(as_error(error), 400)
+        except FAULTS as error:
             logging.getLogger(__name__).exception("%s could not be answered", request.url.path)
-            reason = RunError(
-                f"This could not be answered ({type(error).__name__})", "a run folder that is whole",
-                "look whether a file in it is damaged; the terminal has more",
-            )  # fmt: skip
-            return as_json(writing.as_error(reason), 500)
+            return as_json(as_error(unforeseen(error)), 500)
 
     return answered
 
@@ -279,32 +275,18 @@ async def too_large(request: Request, error: Exception) -> Response:
     return Response("That is too much at once.", 413, media_type="text/plain", headers={"connection": "close"})
 
 
+def live_facts(follower: Following) -> dict[str, Any]:
+    """What a training measured last, and `best_nats`, the lowest loss so far."""
+    with follower.lock:
+        nats = follower.curves["valid"].columns["nats"]
+        return {**follower.last, **({"best_nats": min(nats)} if nats else {})}
+
+
 def as_json(value: Any, status: int = 200) -> Response:
     """Plain data as an answer."""
-    try:
-        content = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    except ValueError:  # a run folder may hold anything
-        content = json.dumps(finite(value), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    return Response(content.encode("utf-8", "replace"), status, media_type="application/json")
+    return Response(as_bytes(value), status, media_type="application/json")
 
 
-def finite(value: Any) -> Any:
-    """The same with None for every number that JSON, or a browser, has not.
-
-    >>> finite({"a": [1.5, float("nan")], "b": 10**400})
-    {'a': [1.5, None], 'b': None}
-    """
-    if isinstance(value, dict):
-        return {name: finite(one) for name, one in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [finite(one) for one in value]
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    return None if isinstance(value, int) and abs(value) >= 2**63 else value
-
-
-def json_line(value: Any) -> bytes:
-    """Plain data as one line."""
-    return (
-        json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode("utf-8", "replace") + b"\n"
-    )
+def refused(made: Made) -> Response | None:
+    """What is answered where the other process told of an error."""
+    return None if made.error is None else as_json({"error": made.error}, made.status)

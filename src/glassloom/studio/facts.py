@@ -6,6 +6,7 @@ from typing import Any
 from glassloom.comparison.seeds import flat
 from glassloom.errors import GlassloomError
 from glassloom.runs import Run
+from glassloom.studio.trainings import budget_of
 from glassloom.views.labelled import plain
 
 SAMPLES = 6
@@ -21,6 +22,7 @@ def run_facts(run: Run) -> dict[str, Any]:
     config = run.config.as_dict()
     told: dict[str, Any] = {"model": run.config.architecture, "settings": {name: config[name] for name in config}}
     told |= {"problem": "", "corpus": {}, "environment": {}, "result": None, "checkpoints": [], "samples": []}
+    told |= {"budget": None, "memorises": run.config.data.memorises}
     try:
         told["corpus"] = {key: value for key, value in run.corpus.items() if key != "fingerprint"}
         told["state"] = run.state()
@@ -28,6 +30,7 @@ def run_facts(run: Run) -> dict[str, Any]:
         told["checkpoints"] = [{"step": one.step, **progress_of(one)} for one in run.checkpoints()]
         told["samples"] = run.samples()[-SAMPLES:][::-1]
         told["environment"] = run.environment
+        told["budget"] = budget_of(run)
     except (GlassloomError, OSError, KeyError, TypeError, ValueError) as error:
         told["problem"] = str(error)
     told["settings"] = flat(told["settings"])

@@ -93,11 +93,18 @@ class RunsFolder:
 
 
 def facts_of(name: str, path: Path, root: Path, stamp: tuple[int, ...]) -> dict[str, Any]:
-    """A run's facts; of one that vanishes or is damaged meanwhile, that it is damaged."""
+    """A run's facts; of one that vanishes or is damaged meanwhile, that it is damaged.
+
+    Beside what `describe_run` says: `newest_nats`, the loss when it was measured last, for `valid_nats_per_token` is
+    the best; and `memorises`, whether both are of the very text that it was trained on.
+    """
     facts: dict[str, Any] = dict.fromkeys(("model", "corpus", "step", "valid_nats_per_token", "bytes"))
-    facts |= {"state": "damaged"}
+    facts |= {"state": "damaged", "newest_nats": None, "memorises": False}
     with suppress(GlassloomError, OSError, ValueError, KeyError, TypeError, AttributeError, IndexError):
-        facts = describe_run(Run(path), root)
+        run = Run(path)
+        facts |= describe_run(run, root)
+        facts["memorises"] = run.config.data.memorises
+        facts["newest_nats"] = run.checkpoints()[0].progress().get("valid_nats")
     facts.pop("path", None)
     return facts | {"name": name, "changed": max(stamp) / 1e9}
 

@@ -46,18 +46,22 @@ HEADERS = {
 """What every answer carries that has none of its own."""
 LARGEST = 256 * 2**10
 """Bytes of a request, unless its address takes more."""
+PATIENCE_SECONDS = 10.0
+"""So long a request may take to arrive, headers and body together."""
 OWN_SITE = ("same-origin", "none")
 """What a browser says of a request that comes from the page itself, or from the address bar."""
 
 
 @dataclass(frozen=True)
 class Rules:
-    """Whom the guard lets in. `larger` are addresses whose bodies may be larger, with their bytes."""
+    """Whom the guard lets in. `larger` are addresses whose bodies may be larger, with their bytes; `patience`
+    are the seconds that a request may take to arrive."""
 
     host: str
     port: int
     token: str | None = None
     larger: dict[str, int] = field(default_factory=dict)
+    patience: float = PATIENCE_SECONDS
 
     @property
     def cookie(self) -> str:

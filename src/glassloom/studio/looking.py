@@ -96,10 +96,6 @@ def options_of(given: Any) -> dict[str, Any]:
             value = [value] if isinstance(value, str) else value
             if not isinstance(value, list) or not all(isinstance(one, str) and len(one) < 500 for one in value):
                 raise SettingError(f"{name} cannot be read", "words", "give them anew")
-            if name == "properties" and any(one.startswith("/") for one in value):  # one can take for ever, unstoppably
-                raise SettingError(
-                    "Regular expressions are not taken from the page", "listed properties", "use glassloom view"
-                )
         elif not isinstance(value, str) or len(value) > MOST_CHARACTERS:
             raise SettingError(f"{name} cannot be read", "a text", "give it anew")
         found[name] = value
@@ -145,15 +141,24 @@ CONTENT: dict[str, Callable[[Shown], dict[str, Any]]] = {
 """By the kind of what is shown: what the page draws it from."""
 
 
+def check_form(form: Any) -> None:
+    """Whether a view can be written in a form.
+
+    Raises:
+        InputError: there is no such form.
+    """
+    if f".{form}" not in WRITERS:
+        raise InputError(f"A view cannot be written as {form}", ", ".join(WRITERS), "choose one of these")
+
+
 def as_file(found: View, form: Any, run: str) -> tuple[bytes, str, str]:
     """A view as `glassloom view --out` writes it: content, type, name of the file.
 
     Raises:
         InputError: there is no such form, or nothing in the view that could be drawn.
     """
+    check_form(form)
     ending = f".{form}"
-    if ending not in WRITERS:
-        raise InputError(f"A view cannot be written as {form}", ", ".join(WRITERS), "choose one of these")
     command = shlex.join(["glassloom", "view", run, found.view, "--out", f"{found.view}{ending}"])
     content = WRITERS[ending](found, f"{run}: {found.view}", command)
     name = f"{run.replace('/', '-')}-{found.view}{ending}"

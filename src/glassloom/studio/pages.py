@@ -7,6 +7,7 @@ from importlib import resources
 
 import vl_convert
 
+from glassloom.paper import style
 from glassloom.report.coloured import shade_rules
 from glassloom.report.colours import as_rules
 
@@ -35,6 +36,7 @@ def files() -> dict[str, File]:
         if ending in KINDS:
             found[f"/{entry.name}"] = File(entry.read_bytes(), KINDS[ending])
     found["/"] = found.pop("/index.html")
+    found["/paper.css"] = File(style().encode(), KINDS[".css"])
     found["/figures.css"] = File((as_rules() + shade_rules()).encode(), KINDS[".css"])
     return found
 

@@ -14,10 +14,8 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from glassloom.errors import InputError
 from glassloom.studio.app import Studio
-from glassloom.studio.guard import Rules, is_loopback
+from glassloom.studio.guard import PATIENCE_SECONDS, Rules, is_loopback
 
-PATIENCE_SECONDS = 10.0
-"""So long a request may take to arrive, headers and body together."""
 CONNECTIONS = 200
 """More at once are answered with 503."""
 
@@ -89,16 +87,18 @@ class Server:
         InputError: the address cannot be listened on.
     """
 
-    def __init__(self, folder: Path, host: str = "127.0.0.1", port: int = 8765) -> None:
+    def __init__(
+        self, folder: Path, host: str = "127.0.0.1", port: int = 8765, patience: float = PATIENCE_SECONDS
+    ) -> None:
         self.socket = listening(host, port)
         bound = int(self.socket.getsockname()[1])
         token = None if is_loopback(host) else secrets.token_urlsafe(24)
         self.address = Address(host, bound, token)
-        self.studio = Studio(folder, Rules(host, bound, token))
+        self.studio = Studio(folder, Rules(host, bound, token, patience=patience))
         config = uvicorn.Config(
-            self.studio.app, http=Patient, ws="none", lifespan="on", proxy_headers=False, server_header=False,
-            log_config=None, log_level="error", access_log=False, limit_concurrency=CONNECTIONS,
-            timeout_graceful_shutdown=2,
+            self.studio.app, http=type("Patient", (Patient,), {"patience": patience}), ws="none", lifespan="on",
+            proxy_headers=False, server_header=False, log_config=None, log_level="error", access_log=False,
+            limit_concurrency=CONNECTIONS, timeout_graceful_shutdown=2,
         )  # fmt: skip
         self.uvicorn = uvicorn.Server(config)
 

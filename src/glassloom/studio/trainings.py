@@ -1,8 +1,8 @@
 """Trainings begun from the page: each is `glassloom train` in a process of its own, as a user would type it.
 
 Text that was pasted or uploaded is kept under `texts/` in the folder of runs, named by its SHA-256, for the run reads
-it again. A training is stopped by the signal that Ctrl-C sends: it ends its step, saves, and can be resumed. Trainings
-that somebody else started are shown, never stopped.
+it again. A training is stopped by the signal that Ctrl-C sends: it ends its step, saves, and can be gone on with, as
+any run can that has stopped or finished. Trainings that somebody else started are shown, never stopped.
 """
 
 import hashlib
@@ -24,11 +24,14 @@ from glassloom.data.corpora import listing
 from glassloom.errors import InputError, RunError, SettingError, nearest
 from glassloom.models import ARCHITECTURES
 from glassloom.report.files import write_whole
-from glassloom.runs import check_free, check_name
+from glassloom.runs import Run, check_free, check_name
+from glassloom.training.continuing import used
 
 TEXTS = "texts"
 MOST_AT_ONCE = 4
 LONGEST_MINUTES = 24 * 60.0
+MOST_MORE = 1e12
+"""Steps, tokens or epochs that are asked for at once."""
 KEPT_SECONDS = 600.0
 """So long the page is told how a training ended that left no run."""
 SAVING_SECONDS = 30.0
@@ -70,6 +73,7 @@ class Trainings:
         self._lock = threading.Lock()
         self._trainings: dict[str, Training] = {}
         self._outputs: Path | None = None
+        self._begun = 0
 
     def start(self, asked: dict[str, Any]) -> dict[str, Any]:
         """Begin one: `text` or the name of a listed `corpus`; `name`, `model` (none: chosen), `minutes`.
@@ -85,8 +89,27 @@ class Trainings:
             )
         with self._lock:
             self._check_room(name)
+            check_free(self.root, name)
             arguments = ["train", self._source(asked), "--runs", str(self.root), "--name", name]
             arguments += ["--minutes", f"{minutes:g}", *(["--model", model] if model else [])]
+            return self._begin(name, arguments).as_dict()
+
+    def go_on(self, run: Run, asked: dict[str, Any]) -> dict[str, Any]:
+        """Go on with a run of the folder that has stopped or finished: `more` of its own budget, whose kind it keeps.
+
+        Raises:
+            InputError: what is asked cannot be done. RunError: it is being trained, has diverged, or its text is gone.
+        """
+        name, state = str(asked.get("name")), run.state()
+        with self._lock:
+            self._check_room(name)
+            if state not in ("interrupted", "finished"):
+                doing = "is being trained" if state == "running" else f"has {state}"
+                raise RunError(f"{name} {doing}", "a run that has stopped or finished", "choose another run")
+            budget = budget_of(run)
+            total = budget["used"] + checked_amount(asked.get("more"), budget["name"])
+            arguments = ["train", text_of(run), "--runs", str(run.path.parent), "--name", run.path.name, "--resume"]
+            arguments += [f"--{budget['name'].replace('_', '-')}", written(total, budget["name"])]
             return self._begin(name, arguments).as_dict()
 
     def stop(self, name: Any) -> None:
@@ -140,7 +163,6 @@ class Trainings:
             raise InputError(
                 f"{len(going)} models are being trained", f"at most {MOST_AT_ONCE} at once", "stop one first"
             )
-        check_free(self.root, name)
 
     def _source(self, asked: dict[str, Any]) -> str:
         """The file of the text, or a listed name that needs no download."""
@@ -162,7 +184,8 @@ class Trainings:
 
     def _begin(self, name: str, arguments: list[str]) -> Training:
         self._outputs = self._outputs or Path(tempfile.mkdtemp(prefix="glassloom-studio-"))
-        output = self._outputs / f"{name}.txt"
+        self._begun += 1
+        output = self._outputs / f"{self._begun}.txt"
         with open(output, "wb") as file:
             process = subprocess.Popen(
                 [sys.executable, "-m", "glassloom", *arguments],
@@ -202,6 +225,57 @@ def checked_minutes(given: Any) -> float:
     if isinstance(given, (int, float)) and not isinstance(given, bool) and 0 < given <= LONGEST_MINUTES:
         return float(given)
     raise SettingError(f"minutes cannot be {given!r}", f"above 0, at most {LONGEST_MINUTES:g}", "choose another time")
+
+
+def checked_amount(given: Any, budget: str) -> float:
+    """How much more of a budget.
+
+    Raises:
+        SettingError: no number, or out of bounds.
+    """
+    if budget == "minutes":
+        return checked_minutes(given)
+    number = isinstance(given, (int, float)) and not isinstance(given, bool) and 0 < given <= MOST_MORE
+    if not number or (budget != "epochs" and given != int(given)):
+        whole = "" if budget == "epochs" else "a whole number "
+        raise SettingError(f"{given!r} more {budget.replace('_', ' ')} cannot be", f"{whole}above 0", "choose another")
+    return float(given)
+
+
+def budget_of(run: Run) -> dict[str, Any]:
+    """The kind of a run's budget, how much of it there is, and how much is used.
+
+    Raises:
+        RunError: the run is damaged.
+    """
+    name, amount = run.config.train.budget()
+    return {"name": name, "amount": amount, "used": used(run, name)}
+
+
+def written(amount: float, budget: str) -> str:
+    """An amount of a budget as the command line takes it.
+
+    >>> written(1200.0, "steps"), written(0.5, "minutes")
+    ('1200', '0.5')
+    """
+    return f"{amount:.8g}" if budget in ("minutes", "epochs") else str(round(amount))
+
+
+def text_of(run: Run) -> str:
+    """The text of a run, as its command named it; never what a command would take for a flag, nor what must be fetched.
+
+    Raises:
+        RunError: it is not on this machine.
+    """
+    source = str(run.corpus.get("language") or run.corpus["source"])
+    path = Path(source)
+    there = source in [row["name"] for row in at_hand()] or path.is_file() or path.is_dir()
+    if source.startswith("-") or not there:
+        raise RunError(
+            f"The text of {run.name} is not at hand ({source})", "the text that it was begun with, where it was",
+            "put it back, or go on in a terminal",
+        )  # fmt: skip
+    return source
 
 
 def at_hand() -> list[dict[str, Any]]:

@@ -1,20 +1,19 @@
 """The playground: a continuation token by token, what else might have come at a place, and what a token owes."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from glassloom.config import checked
-from glassloom.data.tokenizers import Tokenizer
-from glassloom.errors import GlassloomError, InputError
+from glassloom.data.tokenizers import Streamer, Tokenizer
+from glassloom.errors import InputError
 from glassloom.generation import DecodingSettings, encode_prompt
 from glassloom.generation.decoder import Written, decode_in_rounds, first_tokens
 from glassloom.studio.shelf import Opened
-from glassloom.views.attention import attention
-from glassloom.views.attribution import attribution
 from glassloom.views.choices import choices
+from glassloom.views.debts import debts
 from glassloom.views.labelled import plain
 from glassloom.views.subject import reading
 
@@ -22,7 +21,10 @@ LONGEST = 5_000
 """Tokens of one continuation, and characters of a prompt times ten."""
 SEEN = 256
 """So many tokens before a place are asked what it owes to them; what stands before is left out."""
-SETTINGS = ("greedy", "temperature", "top_k", "top_p", "min_p", "seed", "length")
+CHOOSING = ("greedy", "temperature", "top_k", "top_p", "min_p")
+SETTINGS = (*CHOOSING, "seed", "length")
+BEFORE = 8
+"""So many tokens before one decide how it is spelt: a character's bytes, a word before a word."""
 
 
 def ids_of(tokenizer: Tokenizer, asked: dict[str, Any]) -> list[int]:
@@ -67,18 +69,23 @@ def decoding_of(asked: dict[str, Any]) -> DecodingSettings:
     Raises:
         SettingError: a value out of its bounds.
     """
-    given = {name: asked[name] for name in SETTINGS if asked.get(name) is not None}
-    settings: DecodingSettings = checked(DecodingSettings, given)
+    settings: DecodingSettings = checked(DecodingSettings, given_of(asked, SETTINGS))
     if settings.length > LONGEST:
         raise InputError(f"{settings.length:,} tokens are too many", f"at most {LONGEST:,} at once", "go on afterwards")
     return settings
+
+
+def given_of(asked: dict[str, Any], names: Sequence[str]) -> dict[str, Any]:
+    """The settings among what a request says."""
+    return {name: asked[name] for name in names if asked.get(name) is not None}
 
 
 class Continuation:
     """One continuation on its way: an iterator of plain objects, which the page draws as they come.
 
     First `{"prompt": [[id, text, label], ...]}`, then `{"tokens": [[id, text, label, nats], ...]}` again and again, at
-    last `{"end": why}`. The model is held only while it runs, so several continuations go on side by side.
+    last `{"end": why}`. The text of a token that only begins a character is empty: the token that ends it has it, and
+    where none does, there is none. The model is held only while it runs, so several continuations go on side by side.
     """
 
     def __init__(self, opened: Opened, asked: dict[str, Any]) -> None:
@@ -88,6 +95,7 @@ class Continuation:
         self._labels = tokenizer.labels()
         self._prompt = reading(tokenizer, ids, at_least=0) if ids else None
         whole = [*led_by(tokenizer, asked), *ids]
+        self._streamer = streamer_after(tokenizer, whole)
         self._rounds = decode_in_rounds(opened.subject.model, whole, settings, tokenizer=tokenizer)
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
@@ -104,57 +112,83 @@ class Continuation:
         yield {"end": stopped}
 
     def _told(self, written: Written) -> list[list[Any]]:
-        columns = zip(written.ids, written.texts, written.nats, strict=True)
-        return [[index, text, self._labels[index], round(nats, 5)] for index, text, nats in columns]
+        push, labels = self._streamer.push, self._labels
+        columns = zip(written.ids, written.nats, strict=True)
+        return [[index, push(index), labels[index], round(nats, 5)] for index, nats in columns]
+
+
+def streamer_after(tokenizer: Tokenizer, ids: Sequence[int]) -> Streamer:
+    """What spells the tokens that come after some others."""
+    streamer = tokenizer.streamer()
+    for index in ids[-BEFORE:]:
+        streamer.push(index)
+    return streamer
 
 
 def alternatives(opened: Opened, asked: dict[str, Any]) -> dict[str, Any]:
     """What else might stand at `place` of `ids`, with probabilities, and what does stand there.
 
+    Each is `[id, label, probability, drawn, text]`, of what stands there with its rank in front of the last two: the
+    probability at temperature 1, and the one it is drawn with under the request's temperature, top-k, top-p and min-p
+    (None where that is the same); `text` is the character that it would end, if it is a piece of one.
+
     Raises:
-        InputError: there is no such place.
+        InputError: there is no such place. SettingError: a value out of its bounds.
     """
     ids, place = ids_of(opened.subject.tokenizer, asked), place_of(asked)
     if not 0 <= place <= len(ids):
         raise InputError(f"The text has no place {place}", f"0 to {len(ids)}", "choose another place")
     led = led_by(opened.subject.tokenizer, asked)
+    settings: DecodingSettings = checked(DecodingSettings, given_of(asked, CHOOSING))
+    otherwise = settings != DecodingSettings()
     with opened.lock:
-        found = choices(opened.subject, [*led, *ids], len(led) + place, top=12)
-    tokens = zip(found.ids, found.labels, found.shares.tolist(), strict=True)
-    return {"alternatives": [list(token) for token in tokens], "rest": found.rest, "taken": found.taken}
+        found = choices(opened.subject, [*led, *ids], len(led) + place, top=12, settings=settings)
+    tokenizer = opened.subject.tokenizer
+
+    def ended(index: int, label: str) -> str:
+        text = streamer_after(tokenizer, ids[:place]).push(index) if label.startswith("0x") else ""
+        return "" if "\N{REPLACEMENT CHARACTER}" in text else text
+
+    columns = zip(found.ids, found.labels, found.shares.tolist(), found.drawn.tolist(), strict=True)
+    tokens = [
+        [index, label, share, drawn if otherwise else None, ended(index, label)]
+        for index, label, share, drawn in columns
+    ]
+    told = {"alternatives": tokens, "rest": found.rest, "taken": None, "rest_drawn": None}
+    if otherwise:
+        told["rest_drawn"] = max(0.0, 1.0 - float(found.drawn.sum()))
+    if found.taken is not None:
+        index, label = found.taken[:2]
+        told["taken"] = [*found.taken, found.taken_drawn if otherwise else None, ended(index, label)]
+    return told
 
 
-def debts(opened: Opened, asked: dict[str, Any]) -> dict[str, Any]:
-    """What the token at `place` of `ids` owes to each token before it.
+def owes(opened: Opened, asked: dict[str, Any]) -> dict[str, Any]:
+    """What the token at `place` of `ids` owes to each token before it, in the window that it was written from.
 
-    `gradient` is a share for each token from `first` on (see `glassloom.views.attribution`); `attention`, of a model
-    that has it, each head's row at the place before, from which this token was predicted. The shares of `.start`, and
-    of what is read where there is no prompt, are left out.
+    `gradient` is a share for each token from `first` on (see `glassloom.views.debts`); `attention`, of a model that has
+    it, each head's row at the place before, from which this token was predicted. The shares of `.start`, and of what is
+    read where there is no prompt, are left out.
     """
     ids, place = ids_of(opened.subject.tokenizer, asked), place_of(asked)
     if not 0 <= place < len(ids):
         raise InputError(f"The text has no place {place}", f"0 to {len(ids) - 1}", "choose another token")
     tokenizer = opened.subject.tokenizer
-    first = max(0, place - SEEN)
-    given = 1 if ".start" in tokenizer.specials else 0
-    led = led_by(tokenizer, asked) if first == 0 else []
-    unseen = given + len(led)
-    if place - first + unseen < 1:
-        return {"first": first, "gradient": [], "attention": []}
-    part = [*led, *ids[first : place + 1]]
+    given = [tokenizer.specials[".start"]] if ".start" in tokenizer.specials else []
+    lead = [*given, *led_by(tokenizer, asked)]
+    inputs = [*lead, *ids[: place + 1]]
+    if len(inputs) < 2:
+        return {"first": 0, "gradient": [], "attention": []}
     with opened.lock:
-        owed = attribution(opened.subject, part, at=given + len(part))
-        heads: list[dict[str, Any]] = []
-        if part[:-1]:
-            try:
-                seen = attention(opened.subject, part[:-1])
-                titles = [head.title(seen.sublayers) for head in seen.heads]
-                rows = np.round(seen.weights[:, -1, unseen:], 4).tolist()
-                heads = [{"head": title, "weights": row} for title, row in zip(titles, rows, strict=True)]
-            except InputError:  # an architecture without attention
-                heads = []
-    shares = np.round(owed.shares[0][unseen : given + len(part) - 1], 4).tolist()
-    return plain({"first": first, "gradient": shares, "attention": heads, "nats": float(owed.nats[0])})
+        found = debts(opened.subject.model, inputs, back=SEEN)
+    unseen = max(0, len(lead) - found.first)
+    sublayers = max((head.sublayer for head in found.heads), default=1)
+    rows = np.round(found.weights[:, unseen:], 4).tolist()
+    heads = [{"head": head.title(sublayers), "weights": row} for head, row in zip(found.heads, rows, strict=True)]
+    first = max(0, found.first - len(lead))
+    return plain({"first": first, "gradient": np.round(found.shares[unseen:], 4).tolist(), "attention": heads,
+                  "nats": found.nats, "window": first > 0 and found.first == opened.subject.model.window_start(
+                      len(inputs) - 2)})  # fmt: skip
 
 
 def place_of(asked: dict[str, Any]) -> int:
@@ -180,8 +214,3 @@ class Counter:
         """One more, or one less."""
         with self._lock:
             self.now += by
-
-
-def as_error(error: GlassloomError) -> dict[str, Any]:
-    """An error as the page is told it: one sentence, and its parts."""
-    return {"error": {**error.as_dict(), "sentence": str(error)}}

@@ -10,6 +10,7 @@ dataclass. Those that `glassloom view` lists (`catalogue`) are `View`s: arrays w
     flows            gradient_flow of one text, of several models          every architecture
     attribution      what each token owes to earlier ones              every architecture
     choices          what may come at one place, as the decoder sees   every architecture
+    debts            what one token owes, in the window that wrote it  every architecture
     memory           how far back a change matters, what context is worth  every architecture
     units            which units track a property (properties)             every architecture
     gates            how open, how many saturated                          a GRU, an LSTM

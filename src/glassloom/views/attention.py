@@ -5,11 +5,12 @@ what stands before it, never what comes after. Each row sums to 1. What heads do
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
 
 from glassloom.errors import InputError
 from glassloom.exhibits import Exhibit, Matrices, Matrix
@@ -60,19 +61,25 @@ def attention(source: Source, text: str | Sequence[int]) -> Attention:
     model, read = of.model, reading(of.tokenizer, text)
     with looking(model), recording(model) as values:
         model.hidden(as_tokens(model, [read.inputs]))
-    heads, weights = [], []
-    for name, value in values.items():
-        if found := WEIGHTS.match(name):
-            layer, sublayer = int(found[1]) + 1, int(found[2]) + 1
-            heads += [Head(layer, sublayer, head + 1) for head in range(value.shape[1])]
-            weights.append(value[0].double().cpu().numpy())
+    heads, weights = heads_of(values)
     if not heads:
         raise InputError(
             f"A model of architecture {model.settings.architecture} has no attention",
             "a transformer",
             "look at its gradient flow, which every architecture has",
         )
-    return Attention(read.inputs, read.input_labels, tuple(heads), np.concatenate(weights))
+    return Attention(read.inputs, read.input_labels, heads, weights)
+
+
+def heads_of(values: Mapping[str, Tensor]) -> tuple[tuple[Head, ...], Floats]:
+    """The heads among recorded inner values of one row, and their weights, `heads time keys`; none where none is."""
+    heads, weights = [], []
+    for name, value in values.items():
+        if found := WEIGHTS.match(name):
+            layer, sublayer = int(found[1]) + 1, int(found[2]) + 1
+            heads += [Head(layer, sublayer, head + 1) for head in range(value.shape[1])]
+            weights.append(value[0].detach().double().cpu().numpy())
+    return tuple(heads), np.concatenate(weights) if weights else np.empty((0, 0, 0))
 
 
 def attention_exhibits(found: Attention) -> list[Exhibit]:

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from glassloom.errors import SettingError
 from glassloom.exhibits import Axis, Coloured, Exhibit, Lines, Matrices, Matrix, Piece, Series
-from glassloom.models.contract import LanguageModel
+from glassloom.models.contract import LanguageModel, State
 from glassloom.models.inside import probing
 from glassloom.views.labelled import Floats, Labelled, View
 from glassloom.views.subject import Source, as_tokens, looking, reading, subject
@@ -90,8 +90,10 @@ def attribution(source: Source, text: str | Sequence[int], *, at: int | None = N
     return Attribution(of.name or "model", read.input_labels, places, norms, products, nats)
 
 
-def owed(model: LanguageModel, inputs: Sequence[int], places: Sequence[int]) -> tuple[Floats, Floats, Floats]:
-    """Norms and products, `target source`, and the nats of each target."""
+def owed(
+    model: LanguageModel, inputs: Sequence[int], places: Sequence[int], state: State | None = None
+) -> tuple[Floats, Floats, Floats]:
+    """Norms and products, `target source`, and the nats of each target; `state`: what was read before the inputs."""
     pieces: list[tuple[int, Tensor]] = []
     seen = 0
 
@@ -108,7 +110,7 @@ def owed(model: LanguageModel, inputs: Sequence[int], places: Sequence[int]) -> 
     norms, products, nats = np.full(shape, np.nan), np.full(shape, np.nan), np.full(len(places), np.nan)
     end = max(places)
     with looking(model, gradients=True), probing(model, watch):
-        logits, _ = model(as_tokens(model, [inputs[:end]]))
+        logits, _ = model(as_tokens(model, [inputs[:end]]), state)
         logs = logits[0].log_softmax(-1)
         for row, place in enumerate(places):
             own = logs[place - 1, inputs[place]]

@@ -4,11 +4,15 @@ import importlib
 import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Literal
 
 from glassloom.errors import InputError, SettingError, nearest
 from glassloom.views.labelled import View
 from glassloom.views.subject import Source, Subject, subject
+
+SEQUENCES = 100
+"""Among so many held-out sequences the longest is looked at: the first may be too short to show anything."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +109,7 @@ def entry_of(view: str) -> Entry:
 
 
 def held_out_tokens(of: Subject, tokens: int) -> list[int]:
-    """The first so many ids of the held-out text; of sequences, the first one (cut to as many).
+    """The first so many ids of the held-out text; of sequences, the longest of the first hundred (cut to as many).
 
     Raises:
         InputError: there is no such text.
@@ -114,5 +118,10 @@ def held_out_tokens(of: Subject, tokens: int) -> list[int]:
     part = None if corpus is None else corpus.valid if corpus.valid.tokens else corpus.train
     if part is None or not part.tokens:
         raise InputError("There is no text to look at", "a text, as none of the run's is at hand", "give --text")
-    end = part.tokens if part.starts is None or len(part.starts) < 2 else int(part.starts[1])
-    return [int(index) for index in part.ids[: min(end, tokens)]]
+    begin, end = 0, part.tokens
+    if part.starts is not None:
+        edges = [*(int(start) for start in part.starts[:SEQUENCES]), part.tokens]
+        if len(part.starts) > SEQUENCES:
+            edges[-1] = int(part.starts[SEQUENCES])
+        begin, end = max(pairwise(edges), key=lambda edge: edge[1] - edge[0])
+    return [int(index) for index in part.ids[begin : min(end, begin + tokens)]]

@@ -82,7 +82,7 @@ class Reading:
     """A text as a model reads it: `given` (`.start` or nothing) and `ids`.
 
     The first of the ids is predicted only where something stands before it. `labels` are printable, one an id;
-    `pieces` are what each id adds to the text.
+    `pieces` are what each id adds to the text: nothing where it only begins a character that a later one ends.
     """
 
     given: tuple[int, ...]
@@ -128,11 +128,27 @@ def reading(tokenizer: Tokenizer, text: str | Sequence[int], at_least: int = 1) 
         what = "There is no text to look at" if not ids else f"The text has only {len(ids)} token{'s'[: len(ids) > 1]}"
         raise InputError(what, wanted, "give a longer text" if ids else "give some text")
     names, streamer = tokenizer.labels(), tokenizer.streamer()
-    pieces = [streamer.push(index) for index in ids]
-    if pieces:
-        pieces[-1] += streamer.flush()
+    pieces = [streamer.push(index) for index in ids]  # never flushed: what is cut within a character adds no sign to it
     given = (tokenizer.specials[".start"],) if ".start" in tokenizer.specials else ()
     return Reading(given, tuple(ids), tuple(names[index] for index in ids), tuple(pieces))
+
+
+def characters(pieces: Sequence[str], labels: Sequence[str]) -> list[tuple[range, str]]:
+    """Which tokens are shown together, and as what: those that spell one character between them.
+
+    Of such tokens only the last has a piece. A character that nothing ends is shown by the labels of its bytes.
+
+    >>> characters(["a", "", "é", ""], ["a", "0xC3", "0xA9", "0xC3"])
+    [(range(0, 1), 'a'), (range(1, 3), 'é'), (range(3, 4), '0xC3')]
+    """
+    found, begun = [], 0
+    for place, (piece, label) in enumerate(zip(pieces, labels, strict=True)):
+        if piece or not label.startswith("0x"):
+            found.append((range(begun, place + 1), piece))
+            begun = place + 1
+    if begun < len(pieces):
+        found.append((range(begun, len(pieces)), " ".join(labels[begun:])))
+    return found
 
 
 def decoding(length: int, temperature: float, seed: int) -> DecodingSettings:

@@ -18,12 +18,13 @@ from numpy.typing import NDArray
 from glassloom.data.baselines import baseline_nats
 from glassloom.exhibits import Axis, Coloured, Column, Exhibit, Lines, Piece, Series, Table
 from glassloom.views.labelled import Floats, Labelled, View
-from glassloom.views.subject import Source, hidden_over, looking, reading, subject
+from glassloom.views.subject import Source, characters, hidden_over, looking, reading, subject
 
 AT_ONCE = 2**22
 """So many logits are held at once."""
 WORST = 20
 """So many of the most surprising tokens are listed."""
+TOGETHER = " Tokens that spell one character together have the colour of their sum."
 
 
 @dataclass(frozen=True)
@@ -142,12 +143,21 @@ def said(found: Surprise, place: int) -> str:
     return f"{found.labels[place]}: {found.bits[place]:.2f} bits (expected {found.entropy[place]:.2f}); {instead}"
 
 
+def cost(bits: Floats) -> float | None:
+    """The bits of tokens that are shown together; None where none of them was predicted.
+
+    >>> cost(np.array([np.nan, 1.5, 0.25])), cost(np.array([np.nan]))
+    (1.75, None)
+    """
+    return None if np.isnan(bits).all() else float(np.nansum(bits))
+
+
 def surprise_exhibits(found: Surprise) -> list[Exhibit]:
     """The text in colours, the running mean beside the baselines, and the most surprising tokens."""
     uniform = float(np.nanmax(found.baselines["uniform"]))
     pieces = tuple(
-        Piece(text=text, value=None if np.isnan(bits) else float(bits), note=said(found, place))
-        for place, (text, bits) in enumerate(zip(found.pieces, found.bits, strict=True))
+        Piece(text=text, value=cost(found.bits[places]), note="; then ".join(said(found, place) for place in places))
+        for places, text in characters(found.pieces, found.labels)
     )
     places = range(1, len(found.bits) + 1)
     series = tuple(
@@ -171,7 +181,8 @@ def surprise_exhibits(found: Surprise) -> list[Exhibit]:
     return [
         Coloured(name="surprise-text", title=f"Surprise of {found.name}", unit="bits", high=uniform,
                  caption=f"Each token by what it costs in bits given all before it; the scale "
-                 f"ends at {uniform:.2f}, a uniform guess. Mean: {found.mean_bits:.3f} bits a token.",
+                 f"ends at {uniform:.2f}, a uniform guess. Mean: {found.mean_bits:.3f} bits a token."
+                 f"{TOGETHER if '' in found.pieces else ''}",
                  texts={found.name: pieces}),
         Lines(name="surprise-mean", title="Mean surprise so far", x=Axis("token"), y=Axis("bits a token"),
               caption="The mean over all tokens up to here, of the model (solid) and of simple methods, counted on the "

@@ -22,7 +22,7 @@ from glassloom.exhibits import Coloured, Column, Exhibit, Piece, Table
 from glassloom.models.inside import recording
 from glassloom.views.labelled import Floats, Labelled, View
 from glassloom.views.properties import PROPERTIES, Property, property_of_tokens
-from glassloom.views.subject import Source, as_tokens, looking, reading, subject
+from glassloom.views.subject import Source, as_tokens, characters, looking, reading, subject
 
 UNIT = re.compile(r"layers\.\d+\.(hidden|cell|residual|feedforward\.inner)\Z")
 LEAST = 8
@@ -181,9 +181,11 @@ def units_exhibits(found: Units) -> list[Exhibit]:
         values = found.activations[best]
         most = float(np.abs(values).max()) or 1.0
         texts[f"{each.property}: {found.units[best]}"] = tuple(
-            Piece(text=piece, value=float(value / most), note=f"{label}: {value:.3f}; {each.property} {truth:g}")
-            for piece, label, value, truth in zip(found.pieces, found.labels, values, each.values, strict=True)
-        )
+            Piece(text=text, value=float(values[places[-1]] / most), note="; then ".join(
+                f"{found.labels[at]}: {values[at]:.3f}; {each.property} {each.values[at]:g}" for at in places
+            ))
+            for places, text in characters(found.pieces, found.labels)
+        )  # fmt: skip
     columns = (
         Column("property", numeric=False), Column("rank", ","), Column("unit", numeric=False), Column("score", ".3f"),
         Column("measure", numeric=False),

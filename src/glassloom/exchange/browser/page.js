@@ -64,20 +64,21 @@ function stop() {
   say(report());
 }
 
-/** What it cost, and how long it took. */
+/** What it cost, and how long it took. What ends a sequence spells nothing: where it came, tokens are counted. */
 function report(seconds) {
   const scored = showing.text.tokens.filter((token) => token.bits !== undefined && (reads || token.written));
   if (!scored.length) return reads && showing.text.element.textContent ? `One ${unit} alone says nothing: go on.` : "";
   const bits = scored.reduce((total, token) => total + token.bits, 0);
   const characters = [...scored.map((token) => token.text).join("")].length;
-  const words = data.tokenizer.kind === "word"; // an unknown word has no characters to be counted
-  const mean = bits / Math.max(1, words ? scored.length : characters);
-  const cost = `${mean.toFixed(2)} bits a ${words ? "word" : "character"}`;
-  if (reads) return `${counted(scored.length)} of your text cost the model ${cost}.`;
   const ended = data.tokenizer.marks.includes(".end") && scored.at(-1).label === ".end";
-  const speed = ` in ${seconds?.toFixed(1)} s, ${Math.round(characters / seconds)} characters a second`;
-  const whole = counted(scored.length - ended) + (seconds > 0.1 ? speed : "");
-  return `${whole}; ${cost}.${ended ? " Here the model ended by itself." : ""}`;
+  if (ended && scored.length === 1) return `The model ended at once, without a ${unit} of its own; the end cost it ${bits.toFixed(2)} bits.`;
+  const words = data.tokenizer.kind === "word"; // an unknown word has no characters to be counted
+  const whole = words || ended || !characters;
+  const cost = `${(bits / (whole ? scored.length : characters)).toFixed(2)} bits a ${whole ? unit : "character"}`;
+  if (reads) return `${counted(scored.length)} of your text cost the model ${cost}.`;
+  const pace = characters ? `, ${Math.round(characters / seconds)} characters a second` : "";
+  const written = counted(scored.length - ended) + (seconds > 0.1 ? ` in ${seconds.toFixed(1)} s${pace}` : "");
+  return `${written}; ${cost}${ended ? ", the end counted as one. Here the model ended by itself" : ""}.`;
 }
 
 // -- the controls

@@ -4,7 +4,7 @@ async function answered(response) {
   if (response.ok) return response;
   const kind = response.headers.get("content-type") ?? "";
   const said = kind.startsWith("application/json") ? (await response.json()).error?.sentence : await response.text();
-  throw new Error(said || `The studio answered ${response.status}.`);
+  throw Object.assign(new Error(said || `The studio answered ${response.status}.`), { answered: true });
 }
 
 async function sent(path, options) {
@@ -32,6 +32,19 @@ export async function ask(path, given = {}, signal = undefined) {
 
 // Something is to be done.
 export const tell = async (path, body, signal) => (await answered(await sent(path, posted(body, signal)))).json();
+
+// The same, with what may be much: where it does not arrive in the time that the server waits, the connection is closed
+// without a word, so the word is said here. `otherwise` is what else can be done.
+export async function tellMuch(path, body, seconds, otherwise, signal) {
+  const began = performance.now();
+  try {
+    return await tell(path, body, signal);
+  } catch (error) {
+    const waited = (performance.now() - began) / 1000;
+    if (error.name === "AbortError" || error.answered || waited < 0.9 * seconds) throw error;
+    throw new Error(`This did not reach the studio within ${seconds} seconds, the longest that it waits for a request. ${otherwise}`);
+  }
+}
 
 // The same, for a file: its content and its name.
 export async function fetchFile(path, body) {

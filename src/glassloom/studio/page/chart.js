@@ -66,7 +66,7 @@ export function lineChart({ height = 320 } = {}) {
   function draw() {
     if (!now || !canvas.clientWidth) return;
     const { series: all, options } = now;
-    const series = all.filter((one) => !hidden.has(one.name)).map((one) => ({ ...one, y: smoothed(one.y, options.smooth) }));
+    const series = all.filter((one) => !hidden.has(one.name)).map((one) => ({ ...one, raw: one.y, y: smoothed(one.y, options.smooth) }));
     const drawn = series.filter((one) => one.x.length);
     const marks = options.marks ?? [];
     const box = { left: 52, right: 14, top: 10, bottom: 40, width: canvas.clientWidth, height };
@@ -115,7 +115,9 @@ export function lineChart({ height = 320 } = {}) {
       cross.setAttribute("x2", X(at));
       cross.setAttribute("visibility", "visible");
       fill(tip, h("strong", {}, `${options.xTitle ?? ""} ${(options.xFormat ?? short)(at)}`),
-        near.map(({ one, place }) => h("div", {}, h("i", { class: "dot", style: { background: one.colour } }), h("bdi", {}, one.name), h("b", {}, one.y[place].toFixed(3)))));
+        options.smooth ? h("div", { class: "heads" }, h("span", {}, options.yTitle ?? ""), h("b", {}, "measured"), h("b", {}, "smoothed")) : null,
+        near.map(({ one, place }) => h("div", {}, h("i", { class: "dot", style: { background: one.colour } }), h("bdi", {}, one.name),
+          h("b", { class: "raw" }, one.raw[place].toFixed(3)), options.smooth ? h("b", { class: "smoothed" }, one.y[place].toFixed(3)) : null)));
       tip.hidden = false;
       const x = event.clientX - node.getBoundingClientRect().left;
       tip.style.left = `${Math.max(0, Math.min(x + 16, node.clientWidth - tip.offsetWidth))}px`;

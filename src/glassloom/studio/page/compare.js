@@ -2,9 +2,10 @@
 import { ask, repeat } from "/api.js";
 import { colour, lineChart } from "/chart.js";
 import { empty, field, fill, h, segments } from "/dom.js";
-import { duration, loss, whole } from "/format.js";
-import { AXES, axisOptions, nothingHeldOut } from "/run.js";
-import { lossOf, stateOf } from "/runs.js";
+import { duration, whole } from "/format.js";
+import { AXES, axisOptions } from "/run.js";
+import { lossesOf, scoredOn, stateOf } from "/runs.js";
+import { UNIT, bits, loss, unitNote } from "/unit.js";
 
 const MOST = 30;
 
@@ -34,7 +35,7 @@ export async function show(place, asked, signal) {
   const smoothing = h("input", { type: "range", min: 0, max: 0.98, step: 0.02, value: "0", on: { input: () => { smooth = Number(smoothing.value); draw(); } } });
   place.append(h("div", { class: "field" }, h("span", { class: "label" }, "Runs"), chips),
     h("div", { class: "tools" }, segments("Along the axis", AXES, over, (value) => { over = value; draw(); }), check("Logarithmic loss", (on) => { log = on; }), check("Training loss too", (on) => { training = on; }), field("Smoothing", smoothing)),
-    chart.node, h("p", { class: "note" }, "Loss on held-out text (of runs that hold nothing out, on their training text) in nats a token, lower is better; dashed: on the training text. Runs on different texts or tokenizers cannot be ranked by it."),
+    chart.node, h("p", { class: "note" }, `Loss on held-out text (of runs that hold nothing out, on their training text) in ${UNIT}, lower is better; dashed: on the training text. Runs on different texts or tokenizers cannot be ranked by it.`), unitNote(),
     h("h2", {}, "Side by side"), table, h("p", { class: "actions" }, report));
 
   function drawChosen() {
@@ -51,11 +52,11 @@ export async function show(place, asked, signal) {
     const series = chosen.filter((name) => curves.has(name)).flatMap((name) => {
       const curve = curves.get(name);
       const own = { colour: colour(chosen.indexOf(name)), live: known.find((run) => run.name === name)?.state === "running" };
-      const valid = { ...own, name, x: curve.valid[over], y: curve.valid.nats };
-      const train = { ...own, name: `${name} · training`, x: curve.train[over], y: curve.train.nats, dashed: true };
+      const valid = { ...own, name, x: curve.valid[over], y: curve.valid.nats.map(bits) };
+      const train = { ...own, name: `${name} · training`, x: curve.train[over], y: curve.train.nats.map(bits), dashed: true };
       return training || !valid.x.length ? [valid, train].filter((one) => one.x.length) : [valid];
     });
-    chart.show(series, { ...axisOptions(over), yTitle: "nats a token", log, smooth, title: "Learning curves", waiting: chosen.length ? "Reading the curves …" : "Add a run above." });
+    chart.show(series, { ...axisOptions(over), yTitle: UNIT, log, smooth, title: "Learning curves", waiting: chosen.length ? "Reading the curves …" : "Add a run above." });
   }
 
   // Only the settings in which the runs differ.
@@ -63,14 +64,15 @@ export async function show(place, asked, signal) {
     const shown = chosen.map((name) => ({ name, run: known.find((one) => one.name === name), facts: details.get(name) })).filter((one) => one.run);
     const settings = [...new Set(shown.flatMap(({ facts }) => Object.keys(facts?.settings ?? {})))]
       .filter((key) => new Set(shown.filter(({ facts }) => facts).map(({ facts }) => JSON.stringify(facts.settings[key] ?? null))).size > 1);
-    const best = Math.min(...shown.map(({ run }) => lossOf(run) ?? Infinity));
-    const sameText = new Set(shown.map(({ facts }) => `${facts?.corpus?.sha256} ${facts?.corpus?.tokenizer} ${nothingHeldOut(facts)}`)).size === 1;
+    const best = Math.min(...shown.map(({ run }) => lossesOf(run).best ?? Infinity));
+    const sameText = new Set(shown.map(({ run, facts }) => `${facts?.corpus?.sha256} ${facts?.corpus?.tokenizer} ${run.memorises}`)).size === 1;
     const rows = [
       ["Model", ({ run }) => run.model],
       ["Text", ({ run }) => h("bdi", {}, run.corpus ?? "–")],
       ["State", ({ run }) => stateOf(run)],
-      ["Scored on", ({ facts }) => (facts ? (nothingHeldOut(facts) ? "training text" : "held-out text") : "–")],
-      ["Loss", ({ run }) => (sameText && lossOf(run) === best ? h("strong", {}, loss(lossOf(run))) : loss(lossOf(run)))],
+      ["Scored on", ({ run }) => scoredOn(run)],
+      ["Best loss, bits a token", ({ run }) => (sameText && lossesOf(run).best === best ? h("strong", {}, loss(best)) : loss(lossesOf(run).best))],
+      ["Newest loss", ({ run }) => loss(lossesOf(run).newest)],
       ["Bits a character", ({ facts }) => facts?.result?.best?.bits_per_character?.toFixed(3) ?? "–"],
       ["Step", ({ run }) => whole(run.live?.step ?? run.step)],
       ["Trained for", ({ run, facts }) => duration(facts?.result?.seconds ?? run.live?.seconds)],

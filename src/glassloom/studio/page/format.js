@@ -6,10 +6,8 @@ export const minus = (text) => text.replace("-", MINUS);
 
 export const whole = (value) => (value === null || value === undefined ? "–" : Math.round(value).toLocaleString("en"));
 
-export const loss = (value) => (value === null || value === undefined ? "–" : minus(value.toFixed(3)));
-
 export const percent = (share) =>
-  share >= 0.1 ? `${(100 * share).toFixed(0)}%` : share >= 0.001 ? `${(100 * share).toFixed(1)}%` : "<0.1%";
+  share <= 0 ? "0%" : share >= 0.1 ? `${(100 * share).toFixed(0)}%` : share >= 0.001 ? `${(100 * share).toFixed(1)}%` : "<0.1%";
 
 export function bytes(value) {
   if (value === null || value === undefined) return "–";

@@ -1,18 +1,21 @@
 // One model's text in the playground: its tokens as they come, what each owes to others, and what else might stand there.
+import { alternativesMenu } from "/alternatives.js";
 import { stream, tell } from "/api.js";
 import { fill, h, trouble } from "/dom.js";
 import { percent } from "/format.js";
+import { bits } from "/unit.js";
 
 const PAUSE = 60; // milliseconds that the pointer rests before a token is asked about
 
-const bits = (nats) => nats / Math.LN2;
+// A token that only begins a character: the one that ends it has the text.
+const isBegun = (token) => token.text === "" && token.label.startsWith("0x");
 
 // Code is set in letters of one width, prose is not.
 const isCode = (text) => /^( {4}|\t)|[{};]\s*$|^\s*(def|class|import|return|function)\b/m.test(text);
 
 export function lane(name, { settings, view, signal, changed }) {
-  let tokens = []; // { id, text, label, nats }, nats null where it was given
-  let spans = [];
+  let tokens = []; // { id, text, label, nats, how }, nats null where it was given, how: the settings it was drawn with
+  let spans = []; // the node of each token; tokens that spell one character together share theirs
   let writing = null;
   let lens = "gradient";
   let heads = [];
@@ -26,8 +29,11 @@ export function lane(name, { settings, view, signal, changed }) {
   const lenses = h("select", { "aria-label": `What pointing at a token of ${name} shows`, on: { change: () => { lens = lenses.value; } } });
   const goOn = h("button", { type: "button", class: "quiet", hidden: true, on: { click: () => write({ ids: withoutEnd().map((one) => one.id), prompted }) } }, "Go on");
   const look = h("a", { class: "quiet", hidden: true }, "Look inside");
-  const menu = h("div", { class: "menu", role: "dialog", "aria-label": "What else might stand here", hidden: true });
-  const node = h("section", { class: "lane", "aria-label": name }, h("header", {}, h("h2", {}, h("bdi", {}, name)), about, lenses), h("div", { class: "page" }, text, menu), told, h("footer", {}, goOn, look));
+  const menu = alternativesMenu({
+    ask, take, look: light, howOf: (place) => tokens[place].how, back: (place) => spans[place]?.focus(),
+    pieces: (place) => placesOf(spans[place]).map((at) => ({ place: at, label: tokens[at].label })),
+  });
+  const node = h("section", { class: "lane", "aria-label": name }, h("header", {}, h("h2", {}, h("bdi", {}, name)), about, lenses), h("div", { class: "page" }, text, menu.node), told, h("footer", {}, goOn, look));
 
   function drawLenses() {
     const options = [["gradient", "owes: input gradient"], ...(heads.length ? [["all", "attends to: all heads"]] : []), ...heads.map((head) => [head, `attends to: ${head}`])];
@@ -53,23 +59,42 @@ export function lane(name, { settings, view, signal, changed }) {
   const ended = (one) => one && one.label === ".end" && one.text === "";
   const withoutEnd = () => (ended(tokens.at(-1)) ? tokens.slice(0, -1) : tokens);
 
-  function span(token, place) {
-    const given = token.nats === null;
-    const made = h("span", { class: `token ${given ? "given" : ""} ${token.text.includes("\n") ? "break" : ""}`, data: { place: String(place) }, tabindex: "-1" }, ended(token) ? h("i", { class: "end" }, "end") : token.text);
-    if (!given) shade(made, token);
-    return made;
+  const placesOf = (node) => {
+    const [first, last] = [Number(node.dataset.first), Number(node.dataset.place)];
+    return Array.from({ length: last - first + 1 }, (_, at) => first + at);
+  };
+
+  // One token, or all tokens of one character; one that has not ended is shown by the names of its bytes.
+  function draw(made) {
+    const own = placesOf(made).map((at) => tokens[at]);
+    const last = own.at(-1);
+    made.className = "token";
+    made.classList.toggle("given", own.every((one) => one.nats === null));
+    made.classList.toggle("break", last.text.includes("\n"));
+    made.classList.toggle("begun", isBegun(last));
+    fill(made, ended(last) ? h("i", { class: "end" }, "end") : isBegun(last) ? own.map((one) => one.label).join(" ") : last.text);
+    shade(made);
   }
 
-  // The more bits a token cost, the stronger its colour: 8 bits and more have the strongest.
-  function shade(made, token) {
-    made.classList.toggle("surprising", Boolean(view.colour));
-    made.style.setProperty("--bits", Math.min(1, bits(token.nats ?? 0) / 8).toFixed(3));
+  // The more bits it cost, the stronger its colour: 8 bits and more have the strongest.
+  function shade(made) {
+    const costs = placesOf(made).map((at) => tokens[at].nats).filter((nats) => nats !== null);
+    made.classList.toggle("surprising", Boolean(view.colour) && costs.length > 0);
+    made.style.setProperty("--bits", Math.min(1, bits(costs.reduce((sum, nats) => sum + nats, 0)) / 8).toFixed(3));
   }
 
   function append(more) {
-    const made = more.map((token, at) => span(token, tokens.length + at));
-    tokens = [...tokens, ...more];
-    spans.push(...made);
+    const made = [];
+    for (const token of more) {
+      const at = tokens.length;
+      const before = at && isBegun(tokens[at - 1]) ? spans[at - 1] : null;
+      const one = before ?? h("span", { data: { first: String(at) }, tabindex: "-1" });
+      one.dataset.place = String(at);
+      tokens.push(token);
+      spans.push(one);
+      if (!before) made.push(one);
+      draw(one);
+    }
     text.append(...made);
   }
 
@@ -79,9 +104,10 @@ export function lane(name, { settings, view, signal, changed }) {
 
   async function write(asked, kept = []) {
     stop();
-    closeMenu();
+    menu.close();
     dim();
     owed = new Map();
+    const how = settings();
     const own = new AbortController();
     writing = own;
     const leave = () => own.abort();
@@ -93,20 +119,19 @@ export function lane(name, { settings, view, signal, changed }) {
     const began = performance.now();
     let first = null;
     let count = 0;
-    const before = new Map(kept.map((token, at) => [at, token.nats]));
-    if (asked.ids && !kept.length) tokens.forEach((token, at) => before.set(at, token.nats));
+    const before = kept.length ? kept : asked.ids ? tokens : [];
     try {
-      for await (const line of stream("/api/write", { ...settings(), ...asked, run: name }, own.signal)) {
+      for await (const line of stream("/api/write", { ...how, ...asked, run: name }, own.signal)) {
         if (line.prompt) {
           prompted = asked.prompted ?? line.prompt.length;
           tokens = [];
           spans = [];
           fill(text);
-          append(line.prompt.map(([id, piece, label], at) => ({ id, text: piece, label, nats: before.get(at) ?? null })));
+          append(line.prompt.map(([id, piece, label], at) => ({ id, text: piece, label, nats: before[at]?.nats ?? null, how: before[at]?.how ?? null })));
         } else if (line.tokens) {
           first ??= performance.now() - began;
           count += line.tokens.length;
-          append(line.tokens.map(([id, piece, label, nats]) => ({ id, text: piece, label, nats })));
+          append(line.tokens.map(([id, piece, label, nats]) => ({ id, text: piece, label, nats, how })));
           text.classList.toggle("code", isCode(text.textContent));
         }
       }
@@ -169,15 +194,19 @@ export function lane(name, { settings, view, signal, changed }) {
       lenses.value = lens;
     }
     const shares = sharesOf(found);
-    const even = 1 / shares.length; // what has more than an even share lights up
-    const most = Math.max(...shares) - even;
-    text.classList.add("lighting");
+    const sums = new Map(); // of tokens that are shown together, together
     shares.forEach((share, at) => {
-      const lit = spans[found.first + at];
-      if (!lit || (shares.length > 1 && !(share - even > most * 0.02))) return;
-      lit.classList.add("lit");
-      lit.style.setProperty("--share", shares.length > 1 ? ((share - even) / most).toFixed(3) : "1");
+      const node = spans[found.first + at];
+      if (node && node !== spans[place]) sums.set(node, (sums.get(node) ?? 0) + share);
     });
+    const even = 1 / sums.size; // what has more than an even share lights up
+    const most = Math.max(...sums.values()) - even;
+    text.classList.add("lighting");
+    for (const [lit, share] of sums) {
+      if (sums.size > 1 && !(share - even > most * 0.02)) continue;
+      lit.classList.add("lit");
+      lit.style.setProperty("--share", sums.size > 1 ? ((share - even) / most).toFixed(3) : "1");
+    }
     explain(place, found, shares);
   }
 
@@ -190,45 +219,26 @@ export function lane(name, { settings, view, signal, changed }) {
 
   function explain(place, found, shares) {
     const token = tokens[place];
+    const together = placesOf(spans[place]);
+    const piece = together.length > 1 ? [`, piece ${together.indexOf(place) + 1} of ${together.length} of `, h("bdi", { class: "label" }, spans[place].textContent), ":"] : null;
     const order = shares.map((share, at) => [share, at]).sort((a, b) => b[0] - a[0]).slice(0, 3).filter(([share]) => share > 0);
     const cost = token.nats === null ? "given" : `${bits(token.nats).toFixed(2)} bits (${percent(Math.exp(-token.nats))})`;
     const what = lens === "gradient" || !found.attention.length ? "owes most to" : "was written looking at";
-    fill(told, h("bdi", { class: "label" }, token.label), ` ${cost}`, order.length > 0 && [`; ${what} `, order.map(([share, at], rank) => [rank ? ", " : "", h("bdi", { class: "label" }, tokens[found.first + at].label), ` ${percent(share)}`])],
-      found.first > 0 && `; of the last ${place - found.first} tokens only`);
+    fill(told, h("bdi", { class: "label" }, token.label), piece, ` ${cost}`, order.length > 0 && [`; ${what} `, order.map(([share, at], rank) => [rank ? ", " : "", h("bdi", { class: "label" }, tokens[found.first + at].label), ` ${percent(share)}`])],
+      found.first > 0 && (found.window ? `; the ${place - found.first} tokens before it are all that the model had at hand` : `; of the last ${place - found.first} tokens only`));
   }
 
   // -- what else might stand there
 
-  async function openMenu(place) {
+  async function ask(place) {
     if (writing) stop();
-    const ids = tokens.map((one) => one.id);
-    let found;
+    const { temperature, top_k, top_p } = tokens[place].how ?? {};
     try {
-      found = await tell("/api/alternatives", { run: name, ids, place, prompted }, signal);
+      return await tell("/api/alternatives", { run: name, ids: tokens.map((one) => one.id), place, prompted, temperature, top_k, top_p }, signal);
     } catch (error) {
       if (!signal.aborted) fill(told, trouble(error));
-      return;
+      return null;
     }
-    const own = found.taken?.[0];
-    const line = ([id, label, share]) => h("button", { type: "button", class: id === own ? "own" : "", data: { id: String(id) }, on: { click: () => take(place, id, share) } },
-      h("bdi", { class: "label" }, label), h("i", { class: "bar", style: { "--share": share.toFixed(4) } }), h("span", {}, percent(share)));
-    const listed = found.alternatives.some(([id]) => id === own);
-    fill(menu, h("p", {}, "What might stand here"), found.alternatives.map(line),
-      found.taken && !listed && [h("p", {}, `It took the ${found.taken[3].toLocaleString("en")}. most probable`), line(found.taken)],
-      h("p", {}, `All others together ${percent(found.rest)}`));
-    menu.hidden = false;
-    const at = spans[place].getBoundingClientRect();
-    const frame = menu.parentElement.getBoundingClientRect();
-    menu.style.left = `${Math.max(0, Math.min(at.left - frame.left, frame.width - menu.offsetWidth))}px`;
-    menu.style.top = `${at.bottom - frame.top + 6}px`;
-    menu.dataset.place = String(place);
-    (menu.querySelector(".own") ?? menu.querySelector("button")).focus();
-  }
-
-  function closeMenu(back = false) {
-    if (menu.hidden) return;
-    menu.hidden = true;
-    if (back) spans[Number(menu.dataset.place)]?.focus();
   }
 
   function take(place, id, share) {
@@ -243,14 +253,14 @@ export function lane(name, { settings, view, signal, changed }) {
   };
   text.addEventListener("pointerover", (event) => {
     const place = placeOf(event);
-    if (place !== null && event.pointerType !== "touch" && menu.hidden) light(place);
+    if (place !== null && event.pointerType !== "touch" && menu.node.hidden) light(place);
   });
-  text.addEventListener("pointerleave", () => { if (menu.hidden) dim(); });
+  text.addEventListener("pointerleave", () => { if (menu.node.hidden) dim(); });
   text.addEventListener("click", (event) => {
     const place = placeOf(event);
     if (place === null) return;
     light(place);
-    openMenu(place);
+    menu.open(place, spans[place]);
   });
   text.addEventListener("keydown", (event) => {
     const at = document.activeElement?.classList.contains("token") ? Number(document.activeElement.dataset.place) : -1;
@@ -258,28 +268,22 @@ export function lane(name, { settings, view, signal, changed }) {
     const step = { ArrowRight: rightwards, ArrowLeft: -rightwards }[event.key];
     if (step) {
       event.preventDefault();
-      const next = at < 0 ? tokens.findIndex((one) => one.nats !== null) : Math.max(0, Math.min(spans.length - 1, at + step));
-      spans[next]?.focus();
-      if (spans[next]) light(next);
+      const own = at < 0 ? [] : placesOf(spans[at]); // from character to character, where several tokens spell one
+      const to = at < 0 ? tokens.findIndex((one) => one.nats !== null) : step > 0 ? own.at(-1) + 1 : own[0] - 1;
+      const next = spans[Math.max(0, Math.min(spans.length - 1, to))];
+      next?.focus();
+      if (next) light(Number(next.dataset.place));
     } else if ((event.key === "Enter" || event.key === " ") && at >= 0) {
       event.preventDefault();
-      openMenu(at);
+      menu.open(at, spans[at]);
     }
   });
-  menu.addEventListener("keydown", (event) => {
-    if (event.key === "Escape") closeMenu(true);
-    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
-    if (!step) return;
-    event.preventDefault();
-    const buttons = [...menu.querySelectorAll("button")];
-    buttons[(buttons.indexOf(document.activeElement) + step + buttons.length) % buttons.length].focus();
-  });
-  document.addEventListener("pointerdown", (event) => { if (!menu.contains(event.target)) closeMenu(); }, { signal });
+  document.addEventListener("pointerdown", (event) => { if (!menu.node.contains(event.target)) menu.close(); }, { signal });
 
   drawLenses();
   open();
   return {
     node, begin, stop, busy: () => writing !== null,
-    paint: () => spans.forEach((made, at) => tokens[at].nats !== null && shade(made, tokens[at])),
+    paint: () => new Set(spans).forEach(shade),
   };
 }

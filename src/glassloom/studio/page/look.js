@@ -3,6 +3,7 @@ import { ask, fetchFile, tell } from "/api.js";
 import { empty, field, fill, h, trouble } from "/dom.js";
 import { drawExhibit } from "/exhibits.js";
 import { minus } from "/format.js";
+import { unitNote } from "/unit.js";
 
 const FORMS = ["html", "svg", "png", "csv", "json"];
 const OPTIONS = {
@@ -14,7 +15,7 @@ const OPTIONS = {
   most: ["Tokens shown", "number", ""],
   seed: ["Seed", "number", ""],
   temperature: ["Temperature", "decimal", "0 takes the most probable."],
-  properties: ["Property", "list", "bracket-depth, inside-quotes, vowel; several with commas."],
+  properties: ["Property", "list", "bracket-depth, quotes, vowel or a regular expression, /[A-Z]\\w+/; several with commas."],
   kinds: ["Parts", "list", "head, attention, feedforward, layer, gate or unit."],
   by: ["Switched off by", "text", "mean or zero."],
   other: ["The other text", "long", "Values are put from this one into it; as many tokens."],
@@ -23,6 +24,9 @@ const OPTIONS = {
 const TITLES = { "gradient-flow": "Gradient flow", ablate: "Ablation", steer: "Steering", patch: "Patching" };
 
 const titleOf = (name) => TITLES[name] ?? name[0].toUpperCase() + name.slice(1);
+
+// What stands between commas; those within a regular expression part nothing.
+const listOf = (text) => (text.match(/\s*\/(?:[^/\\]|\\.)*\/|[^,]+/g) ?? []).map((one) => one.trim()).filter(Boolean);
 
 function said(value) {
   if (value === null) return "none";
@@ -83,7 +87,7 @@ export async function show(place, asked, signal) {
     for (const [name, input] of Object.entries(inputs)) {
       if (input.value.trim() === "") continue;
       const kind = OPTIONS[name][1];
-      given[name] = kind === "number" || kind === "decimal" ? Number(input.value) : kind === "list" ? input.value.split(",").map((one) => one.trim()).filter(Boolean) : input.value;
+      given[name] = kind === "number" || kind === "decimal" ? Number(input.value) : kind === "list" ? listOf(input.value) : input.value;
     }
     return { run: run.value, view: view.name, text: view.text === "none" ? null : text.value || null, options: given, beside: view.several && beside.value ? [beside.value] : [] };
   }
@@ -124,7 +128,7 @@ export async function show(place, asked, signal) {
   }
 
   place.append(h("div", { class: "looking" }, list,
-    h("div", {}, about, h("form", { on: { submit: start } }, h("div", { class: "row" }, field("Run", run)), textField, options, h("p", { class: "actions" }, go)), answer)));
+    h("div", {}, about, h("form", { on: { submit: start } }, h("div", { class: "row" }, field("Run", run)), textField, options, h("p", { class: "actions" }, go)), unitNote(), answer)));
   // What the browser finds wrong must be in sight, else it refuses without a word.
   options.addEventListener("invalid", () => { options.open = true; }, { capture: true, signal });
   choose(view);

@@ -2,14 +2,13 @@
 import { ask, repeat } from "/api.js";
 import { colour, lineChart } from "/chart.js";
 import { fill, h, say, segments, trouble } from "/dom.js";
-import { bytes, duration, loss, short, whole } from "/format.js";
-import { address, startingNote, stateOf, stop } from "/runs.js";
+import { bytes, duration, short, whole } from "/format.js";
+import { goingOn } from "/goingon.js";
+import { address, lossesOf, mark, scoredOn, startingNote, stateOf, stop } from "/runs.js";
+import { UNIT, bits, loss, unitNote } from "/unit.js";
 
 export const AXES = [["step", "Step"], ["seconds", "Time"], ["epoch", "Epoch"], ["tokens", "Tokens"]];
 export const axisOptions = (over) => ({ xTitle: { step: "step", seconds: "time", epoch: "epoch", tokens: "tokens" }[over], xFormat: over === "seconds" ? duration : short });
-
-// Whether a run is scored on the very text that it was trained on.
-export const nothingHeldOut = (facts) => facts?.settings?.["data.split"] === "all";
 
 export async function show(place, asked, signal) {
   const name = asked.get("name") ?? asked.get("run") ?? "";
@@ -27,48 +26,54 @@ export async function show(place, asked, signal) {
   const tools = h("div", { class: "tools" }, segments("Along the axis", AXES, over, (value) => { over = value; drawChart(); }),
     h("label", { class: "check" }, h("input", { type: "checkbox", on: { change: (event) => { log = event.target.checked; drawChart(); } } }), "Logarithmic loss"));
   const axesNote = h("p", { class: "note" });
+  const further = goingOn(name, signal);
   const learning = h("section", { "aria-labelledby": "h-learning" }, h("h2", { id: "h-learning" }, "How it learns"), tools, chart.node,
-    axesNote);
-  place.append(h("p", { class: "crumb" }, h("a", { href: "#/" }, "Runs"), " / ", h("bdi", {}, name)), head, notes, numbers, learning, more);
+    axesNote, unitNote());
+  place.append(h("p", { class: "crumb" }, h("a", { href: "#/" }, "Runs"), " / ", h("bdi", {}, name)), head, further.node, notes, numbers, learning, more);
 
+  let drawn = "";
   function drawHead(training) {
+    further.offer(run, facts, training);
+    const now = JSON.stringify([run.state, run.live?.progress, run.model, run.corpus, training?.running, training?.stopping]);
+    if (now === drawn) return; // what is pressed or has the focus stays
+    drawn = now;
     const going = run.state === "running";
     const button = training?.running ? h("button", {
       type: "button", class: "button", disabled: training.stopping,
       on: { click: async (event) => { event.target.disabled = true; await stop(name).catch((error) => say(error.message)); } },
     }, training.stopping ? "Stopping …" : "Stop training") : null;
     fill(head, h("div", {}, h("h1", {}, h("bdi", {}, name)), h("p", { class: "about" }, stateOf(run), ` · ${run.model ?? "?"} on `, h("bdi", {}, run.corpus ?? "?"))),
-      h("div", { class: "actions" }, button,
+      h("div", { class: "actions" }, button, run.state === "damaged" ? null : [further.button,
         h("a", { class: `button ${going ? "" : "primary"}`, href: address("write", name) }, "Let it write"),
         h("a", { class: "button", href: address("look", name) }, "Look inside"),
         h("a", { class: "button", href: address("compare", name) }, "Compare"),
-        h("a", { class: "button", href: `/report?run=${encodeURIComponent(name)}`, target: "_blank", rel: "noopener" }, "Report")));
+        h("a", { class: "button", href: `/report?run=${encodeURIComponent(name)}`, target: "_blank", rel: "noopener" }, "Report")]));
   }
 
   function drawNumbers() {
-    const memorises = nothingHeldOut(facts);
-    const scored = memorises ? "the training text" : "held-out text";
-    axesNote.textContent = `Solid: loss on ${scored}${memorises ? ", as nothing was held out" : ""}. Dashed: on the training text, since the point before. Thin lines: what simple methods reach on the same ${memorises ? "text" : "held-out text"}. In nats a token, lower is better.`;
+    const losses = lossesOf(run);
+    axesNote.textContent = `Solid: loss on ${run.memorises ? "the training text, as nothing was held out" : "held-out text"}. Dashed: on the training text, since the point before. Thin lines: what simple methods reach on the same ${run.memorises ? "text" : "held-out text"}. In ${UNIT}, lower is better.`;
     const best = facts?.result?.best;
     const live = run.live ?? curve?.last ?? {};
     const shown = [
-      [`Loss on ${scored}`, loss(best?.nats_per_token ?? run.valid_nats_per_token ?? live.valid_nats), "nats a token"],
-      ["Bits a character", best?.bits_per_character ? best.bits_per_character.toFixed(3) : "–", ""],
+      [["Best loss on ", scoredOn(run)], loss(losses.best), UNIT],
+      ["Newest loss", loss(losses.newest), UNIT],
+      ["Bits a character", best?.bits_per_character ? best.bits_per_character.toFixed(3) : "–", "at best"],
       ["Step", whole(live.step ?? run.step), ""],
       ["Trained for", duration(facts?.result?.seconds ?? live.seconds), ""],
       ["On disk", bytes(run.bytes), ""],
     ];
-    fill(numbers, shown.map(([title, value, unit]) => h("div", {}, h("dt", {}, title), h("dd", {}, value, unit && h("small", {}, ` ${unit}`)))));
+    fill(numbers, shown.map(([title, value, unit]) => h("div", {}, h("dt", {}, title), h("dd", {}, value, unit && value !== "–" && h("small", {}, ` ${unit}`)))));
   }
 
   function drawChart() {
     if (!curve) return;
     const live = run?.state === "running";
-    const baselines = Object.entries(facts?.corpus?.baselines ?? {}).map(([title, each]) => ({ name: title, y: each.nats_per_token }));
+    const baselines = Object.entries(facts?.corpus?.baselines ?? {}).map(([title, each]) => ({ name: title, y: bits(each.nats_per_token) }));
     chart.show([
-      { name: nothingHeldOut(facts) ? "training text" : "held-out", x: curve.valid[over], y: curve.valid.nats, colour: colour(0), live },
-      { name: "training", x: curve.train[over], y: curve.train.nats, colour: colour(0), dashed: true, live: live && !curve.valid.step.length },
-    ], { ...axisOptions(over), yTitle: "nats a token", log, marks: baselines, title: `Learning curves of ${name}`, waiting: live ? "The first steps are on their way …" : undefined });
+      { name: scoredOn(run ?? {}), x: curve.valid[over], y: curve.valid.nats.map(bits), colour: colour(0), live },
+      { name: "while training", x: curve.train[over], y: curve.train.nats.map(bits), colour: colour(0), dashed: true, live: live && !curve.valid.step.length },
+    ], { ...axisOptions(over), yTitle: UNIT, log, marks: baselines, title: `Learning curves of ${name}`, waiting: live ? "The first steps are on their way …" : undefined });
   }
 
   function drawMore() {
@@ -83,8 +88,8 @@ export async function show(place, asked, signal) {
       facts.result?.reason && h("p", { class: "note" }, `It ended: ${facts.result.reason}.`),
       samples.length > 0 && h("section", {}, h("h2", {}, "What it wrote on the way"), h("div", { class: "samples" }, samples)),
       h("section", {}, h("h2", {}, "How it was made"),
-        command && [h("p", {}, "The command, to repeat it", facts.state === "interrupted" ? h("span", {}, "; with ", h("code", {}, "--resume"), " and its name it goes on:") : ":"), h("pre", { class: "command" }, command)],
-        checkpoints.length > 0 && h("details", {}, h("summary", {}, `${checkpoints.length} checkpoints`), h("table", {}, h("thead", {}, h("tr", {}, ["Step", "Loss", "After"].map((title) => h("th", { scope: "col", class: "number" }, title)))), h("tbody", {}, checkpoints))),
+        command && [h("p", {}, "The command, to repeat it", facts.state === "interrupted" ? h("span", {}, "; with ", h("code", {}, "--resume"), " and its name it goes on, as by the button above:") : ":"), h("pre", { class: "command" }, command)],
+        checkpoints.length > 0 && h("details", {}, h("summary", {}, `${checkpoints.length} checkpoints`), h("table", {}, h("thead", {}, h("tr", {}, ["Step", "Loss, bits a token", "After"].map((title) => h("th", { scope: "col", class: "number" }, title)))), h("tbody", {}, checkpoints))),
         h("details", {}, h("summary", {}, "Every setting"), h("dl", { class: "settings" }, settings))));
   }
 
@@ -96,21 +101,27 @@ export async function show(place, asked, signal) {
     learning.hidden = !run;
     if (!run) {
       for (const node of [numbers, more]) fill(node); // what was told of it before it was deleted
-      [curve, facts, described] = [null, null, ""];
+      [curve, facts, described, drawn] = [null, null, "", ""];
       if (!training) fill(notes, trouble(`There is no run ${name} here (any more).`));
       fill(head, h("h1", {}, h("bdi", {}, name)), training?.running && h("div", { class: "actions" }, h("button", { type: "button", class: "button", on: { click: () => stop(name).catch((error) => say(error.message)) } }, "Stop")));
       return;
     }
     drawHead(training);
     const now = `${run.changed} ${run.state}`;
-    if (now !== described && run.state !== "damaged") {
+    if (now !== described && run.state === "damaged") {
+      described = now;
+      for (const node of [numbers, more]) fill(node);
+      const why = await ask("/api/run", { name }, signal).then(() => "A part of it cannot be read.", (error) => error.message);
+      if (!signal.aborted) fill(more, trouble(why), h("p", { class: "note" }, "What it measured can still be seen here, if that is whole; nothing can be asked of it. All other runs are as they were."));
+    } else if (now !== described) {
       facts = await ask("/api/run", { name }, signal);
       described = now;
       drawMore();
+      further.offer(run, facts, training);
     }
     const { curves } = await ask("/api/curves", { run: name, have: String(curve?.version ?? ""), points: 600 }, signal);
     curve = curves[name] ?? curve;
-    drawNumbers();
+    if (run.state !== "damaged") drawNumbers();
     drawChart();
   }, () => (!run || run.state === "running" || (curve && !curve.whole) ? 1000 : 4000), signal);
 }

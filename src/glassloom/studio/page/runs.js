@@ -2,23 +2,34 @@
 import { ask, repeat, tell } from "/api.js";
 import { sparkline } from "/chart.js";
 import { empty, fill, h, say } from "/dom.js";
-import { ago, loss, percent, whole } from "/format.js";
+import { ago, percent, whole } from "/format.js";
+import { UNIT, loss, unitNote } from "/unit.js";
 
 const COLUMNS = [
   ["name", "Run", (run) => run.name.toLowerCase()],
   ["model", "Model", (run) => run.model],
   ["corpus", "Text", (run) => run.corpus],
   ["curve", "Learning", null],
-  ["loss", "Loss", (run) => lossOf(run)],
+  ["best", "Best loss", (run) => lossesOf(run).best],
+  ["newest", "Newest", (run) => lossesOf(run).newest],
   ["step", "Step", (run) => run.live?.step ?? run.step],
   ["state", "State", (run) => run.state],
   ["changed", "Changed", (run) => -run.changed],
 ];
-const NUMBERS = ["loss", "step"];
+const NUMBERS = ["best", "newest", "step"];
 const STATES = [["", "All"], ["running", "Training"], ["finished", "Finished"], ["interrupted", "Stopped"]];
 const POINTS = 48;
 
-export const lossOf = (run) => run.live?.valid_nats ?? run.valid_nats_per_token ?? run.live?.train_nats ?? null;
+// The lowest loss so far and the one measured last, in nats; the same wherever they stand.
+export function lossesOf(run) {
+  const found = [run.live?.best_nats, run.valid_nats_per_token].filter((nats) => Number.isFinite(nats));
+  return { best: found.length ? Math.min(...found) : null, newest: run.live?.valid_nats ?? run.newest_nats ?? null };
+}
+
+export const scoredOn = (run) => (run.memorises ? "training text" : "held-out text");
+
+// A loss on the text that was learnt is no loss on another: whoever sees the figure is told.
+export const mark = (run) => run.memorises && h("span", { class: "tag", title: "Nothing was held out: this is its loss on the very text that it was trained on." }, "on training text");
 
 export const address = (page, name) => `#/${page}?run=${encodeURIComponent(name)}`;
 
@@ -91,7 +102,8 @@ export async function show(place, asked, signal) {
     row.told = told;
     fill(row.cells.model, run.model ?? "–");
     fill(row.cells.corpus, h("bdi", {}, run.corpus ?? "–"));
-    fill(row.cells.loss, loss(lossOf(run)));
+    fill(row.cells.best, loss(lossesOf(run).best), mark(run));
+    fill(row.cells.newest, loss(lossesOf(run).newest));
     fill(row.cells.step, whole(run.live?.step ?? run.step));
     fill(row.cells.state, stateOf(run));
     fill(row.cells.changed, ago(run.changed));
@@ -108,7 +120,7 @@ export async function show(place, asked, signal) {
       }
     } else if (!table.isConnected) {
       fill(listed, h("div", { class: "head" }, h("h1", {}, "Runs"), h("a", { class: "button primary", href: "#/train" }, "Train a model")), count,
-        h("div", { class: "tools" }, filter, states), notes, h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Runs" }, table), bar);
+        unitNote(), h("div", { class: "tools" }, filter, states), notes, h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Runs" }, table), bar);
     }
     const there = new Set(known.runs.map((run) => run.name));
     fill(notes, known.trainings.filter((one) => !there.has(one.name)).map(startingNote));
@@ -125,7 +137,7 @@ export async function show(place, asked, signal) {
     if (nodes.length !== body.children.length || nodes.some((node, at) => body.children[at] !== node)) body.replaceChildren(...nodes);
     for (const head of heads) head.dataset.key === sorting.by ? head.setAttribute("aria-sort", sorting.up ? "ascending" : "descending") : head.removeAttribute("aria-sort");
     const training = known.runs.filter((run) => run.state === "running").length;
-    count.textContent = `${shown.length === known.runs.length ? known.runs.length : `${shown.length} of ${known.runs.length}`} in ${known.folder}${training ? `, ${training} training` : ""}. Loss is in nats a token on held-out text, of runs that hold nothing out on their training text; lower is better.`;
+    count.textContent = `${shown.length === known.runs.length ? known.runs.length : `${shown.length} of ${known.runs.length}`} in ${known.folder}${training ? `, ${training} training` : ""}. Loss is in ${UNIT} on held-out text, of marked runs on their training text; lower is better. The best is the lowest so far, of a finished run over the whole held-out text; the newest was measured last, on the way.`;
   }
 
   // Curves of the lines in sight only, a few at a time, and again only where they have changed.

@@ -1,5 +1,5 @@
 // A training begun from the page: a text, a model, a time.
-import { ask, tell } from "/api.js";
+import { ask, tellMuch } from "/api.js";
 import { field, fill, h, segments, trouble } from "/dom.js";
 import { bytes, whole } from "/format.js";
 
@@ -10,7 +10,7 @@ const MODELS = [
   ["lstm", "LSTM", "Three gates and a cell that remembers long."],
   ["transformer", "Transformer", "Attention: each token looks at all before it."],
 ];
-const LARGEST = 30e6;
+const TERMINAL = "Choose a shorter text, or train on the file in a terminal, which has no such limits: glassloom train FILE.";
 
 // A name that no run has yet.
 function freeName(stem, taken) {
@@ -22,7 +22,7 @@ function freeName(stem, taken) {
 }
 
 export async function show(place, asked, signal) {
-  const [{ runs }, { corpora }] = await Promise.all([ask("/api/runs", {}, signal), ask("/api/corpora", {}, signal)]);
+  const [{ runs }, { corpora, limits }] = await Promise.all([ask("/api/runs", {}, signal), ask("/api/corpora", {}, signal)]);
   const taken = new Set(runs.map((run) => run.name));
   let source = "paste";
   let uploaded = null;
@@ -41,6 +41,8 @@ export async function show(place, asked, signal) {
   const start = h("button", { type: "submit", class: "button primary" }, "Start training");
   const wrong = h("div");
 
+  const tooLarge = (size) => `The text has ${bytes(size)}; the page takes ${bytes(limits.bytes)}. ${TERMINAL}`;
+
   function suggest() {
     if (named) return;
     const stem = source === "listed" ? listed.value : source === "upload" && uploaded ? uploaded.name.replace(/\.[^.]*$/, "") : "text";
@@ -58,7 +60,7 @@ export async function show(place, asked, signal) {
     fill(wrong);
     uploaded = null;
     const chosen = file.files[0];
-    if (chosen && chosen.size > LARGEST) fill(wrong, trouble(`The file has ${bytes(chosen.size)}; the page takes ${bytes(LARGEST)}. Train on it in a terminal: glassloom train FILE.`));
+    if (chosen && chosen.size > limits.bytes) fill(wrong, trouble(tooLarge(chosen.size)));
     else if (chosen) {
       try {
         uploaded = { name: chosen.name, text: new TextDecoder("utf-8", { fatal: true }).decode(await chosen.arrayBuffer()) };
@@ -81,10 +83,14 @@ export async function show(place, asked, signal) {
     start.disabled = true;
     const body = { name: name.value.trim(), model: model() || null, minutes: Number(minutes.value) };
     body[source === "listed" ? "corpus" : "text"] = source === "listed" ? listed.value : source === "upload" ? uploaded?.text ?? "" : text.value;
+    const length = new Blob([body.text ?? ""]).size;
+    if (length > 1e6) fill(size, `Sending ${bytes(length)} …`);
     try {
-      const { training } = await tell("/api/train", body, signal);
+      if (length > limits.bytes) throw new Error(tooLarge(length));
+      const { training } = await tellMuch("/api/train", body, limits.seconds, TERMINAL, signal);
       location.hash = `#/run?name=${encodeURIComponent(training.name)}`;
     } catch (error) {
+      measure();
       fill(wrong, trouble(error));
       wrong.scrollIntoView({ block: "nearest" });
       start.disabled = false;

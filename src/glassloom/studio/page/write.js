@@ -2,6 +2,7 @@
 import { ask } from "/api.js";
 import { empty, field, fill, h, segments, trouble } from "/dom.js";
 import { lane } from "/lane.js";
+import { unitNote } from "/unit.js";
 
 const MOST = 4;
 
@@ -108,7 +109,7 @@ export async function show(place, asked, signal) {
           sessionStorage.setItem("glassloom-colour", value);
           for (const one of lanes.values()) one.paint();
         })))),
-    h("p", { class: "note" }, "Point at a token: what it owes to the tokens before it lights up, where that is more than an even share. Click it (or press Enter on it): what else might have stood there. Choose that, and the text goes on from it."),
+    h("p", { class: "note" }, "Point at a token: what it owes to the tokens before it lights up, where that is more than an even share. Click it (or press Enter on it): what else might have stood there. Choose that, and the text goes on from it."), unitNote(),
     wrong, board);
   const first = asked.getAll("run").filter((name) => there.has(name));
   const before = JSON.parse(remembered("lanes", "[]")).filter((name) => there.has(name));
