@@ -36,16 +36,16 @@ class Flows(View):
                 "step": flow.step,
                 "loss of the token": self.targets[name],
                 "below 1% from so many steps back": {
-                    f"layer {each.layer} {each.value}": each.reach() for each in flow.layers
+                    each.name: each.reach() for each in flow.layers
                 },
-                "halves in steps": {f"layer {each.layer} {each.value}": each.half_life for each in flow.layers},
+                "halves in steps": {each.name: each.half_life for each in flow.layers},
             }
         return found
 
     def arrays(self) -> Sequence[Labelled]:
         found = []
         for name, flow in self.flows.items():
-            states = tuple(f"layer {each.layer} {each.value}" for each in flow.layers)
+            states = tuple(each.name for each in flow.layers)
             labels = {"state": states, "step": self.labels[name]}
             for what, rows in (("norm", [each.norms for each in flow.layers]),
                                ("scaled", [each.scaled for each in flow.layers])):  # fmt: skip
