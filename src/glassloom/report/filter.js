@@ -71,6 +71,33 @@ class Filter {
     this.shown = shown.length === all.length ? null : new Set(shown);
     for (const part of document.querySelectorAll("[data-of]")) part.hidden = !this.isShown(JSON.parse(part.dataset.of));
     this.form.querySelector("output").value = `${shown.length} of ${all.length}`;
-    for (const chart of Chart.of.values()) if (chart.filtered) chart.draw();
+    for (const table of document.querySelectorAll("table.sortable")) this.emptied(table, table.closest(".scroll"));
+    for (const samples of document.querySelectorAll(".samples")) {
+      if (samples.querySelector("[data-of]")) this.emptied(samples, samples.closest("details") ?? samples);
+    }
+    for (const chart of Chart.of.values()) {
+      if (!chart.filtered) continue;
+      chart.figure.classList.toggle("nothing", this.say(chart.box, shown.length === 0));
+      if (shown.length > 0) chart.draw();
+    }
+  }
+
+  // What all of whose runs are hidden is a sentence instead of a bare frame.
+  emptied(whole, frame) {
+    const parts = [...whole.querySelectorAll("[data-of]")];
+    frame.hidden = this.say(frame, parts.length > 0 && parts.every((part) => part.hidden));
+  }
+
+  say(frame, empty) {
+    const before = frame.previousElementSibling?.matches(".none") ? frame.previousElementSibling : null;
+    if (!empty) {
+      before?.remove();
+      return false;
+    }
+    const sentence = before ?? document.createElement("p");
+    sentence.className = "note none";
+    sentence.textContent = `Nothing here fits “${this.form.elements.pattern.value.trim()}”: change the pattern above, or empty it.`;
+    if (!before) frame.before(sentence);
+    return true;
   }
 }

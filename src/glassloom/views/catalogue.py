@@ -105,7 +105,7 @@ def entry_of(view: str) -> Entry:
 
 
 def held_out_tokens(of: Subject, tokens: int) -> list[int]:
-    """The first so many ids of the held-out text; of sequences, the first one (cut to as many).
+    """The first so many ids of the held-out text; of sequences, those of the longest (the first of equals).
 
     Raises:
         InputError: there is no such text.
@@ -114,5 +114,10 @@ def held_out_tokens(of: Subject, tokens: int) -> list[int]:
     part = None if corpus is None else corpus.valid if corpus.valid.tokens else corpus.train
     if part is None or not part.tokens:
         raise InputError("There is no text to look at", "a text, as none of the run's is at hand", "give --text")
-    end = part.tokens if part.starts is None or len(part.starts) < 2 else int(part.starts[1])
-    return [int(index) for index in part.ids[: min(end, tokens)]]
+    begin, end = 0, part.tokens
+    if part.starts is not None and len(part.starts) > 1:
+        ends = [*map(int, part.starts[1:]), part.tokens]
+        lengths = [last - int(first) for first, last in zip(part.starts, ends, strict=True)]
+        longest = lengths.index(max(lengths))
+        begin, end = int(part.starts[longest]), ends[longest]
+    return [int(index) for index in part.ids[begin : min(end, begin + tokens)]]

@@ -16,7 +16,7 @@ from glassloom.errors import SettingError
 from glassloom.exhibits import Exhibit
 from glassloom.views.gradient_flow import GradientFlow, gradient_flow, gradient_flow_exhibits
 from glassloom.views.labelled import Labelled, View
-from glassloom.views.subject import Source, Subject, as_tokens, reading, subject
+from glassloom.views.subject import ONE_PASS, Source, Subject, as_tokens, reading, subject
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,7 @@ class Flows(View):
         for name, flow in self.flows.items():
             found[name] = {
                 "step": flow.step,
+                "read": ONE_PASS,
                 "loss of the token": self.targets[name],
                 "below 1% from so many steps back": {
                     each.name: each.reach() for each in flow.layers

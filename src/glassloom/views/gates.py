@@ -124,8 +124,8 @@ def gates_exhibits(found: Gates) -> list[Exhibit]:
     return [
         Table(name="gates-table", title="Gates, and how many are saturated", columns=columns, rows=rows,
               caption="Means over units and tokens."),
-        Lines(name="gates-openness", title="How open each gate is along the text", x=Axis("token"),
-              y=Axis("mean over units"), series=series, caption="A gate's value, from 0 (closed) to 1 (open)."),
+        Lines(name="gates-openness", title="How open each gate is along the text", x=Axis("token (place in the text, from 1)"),
+              y=Axis("openness, 0 to 1, mean over units"), series=series, caption="A gate's value, from 0 (closed) to 1 (open)."),
         Points(name="gates-saturation", title="Each gate unit by how often it is saturated",
                x=Axis(f"share of tokens above {RIGHT}"), y=Axis(f"share of tokens below {LEFT}"),
                points=points[:MOST_POINTS],

@@ -176,11 +176,19 @@ def memorised_exhibits(texts: Mapping[str, str], found: Memorised) -> list[Exhib
         for stretch in sample.stretches
         for span in [span_of(text, stretch, found.unit)]
     ]
+    none = ""
+    if not rows:
+        rows = [
+            (label, text[slice(*span_of(text, best, found.unit))], best.end - best.start, best.place + 1)
+            for (label, text), sample in pairs
+            if (best := sample.longest) is not None
+        ]
+        none = " There is none: the longest that stands there is shown." if rows else " Nothing of it stands there."
     choice = f"Stretches of at least {found.at_least} {found.unit} that stand word for word in {found.searched}."
     return [
         Texts(name="copied-texts", title="What stands in the training text", caption=choice,
               texts=tuple(beside(label, text, sample, found.unit) for (label, text), sample in pairs)),
-        Table(name="copied-stretches", title="Copied stretches", caption=f"{choice} Where: the first place in train.",
+        Table(name="copied-stretches", title="Copied stretches", caption=f"{choice}{none} Where: the first place in train.",
               columns=(Column("text", numeric=False), Column("stretch", numeric=False), Column(found.unit, ","),
                        Column(f"from {found.unit[:-1]}", ",")), rows=tuple(rows)),
     ]  # fmt: skip

@@ -22,7 +22,7 @@ from glassloom.exhibits import Exhibit, Matrices, Matrix
 from glassloom.models.inside import recording
 from glassloom.models.replacing import replacing
 from glassloom.views.labelled import Floats, Labelled, View
-from glassloom.views.subject import Source, as_tokens, looking, reading, subject
+from glassloom.views.subject import ONE_PASS, Source, as_tokens, looking, reading, subject
 
 PATCHED = re.compile(r"embedding\Z|layers\.\d+\.(hidden|cell|residual|feedforward|attention\.\d+)\Z")
 SAME = 1e-6
@@ -55,6 +55,7 @@ class Patching(View):
             "against": self.against,
             "log-odds on the first text": self.log_odds[0],
             "log-odds on the other": self.log_odds[1],
+            "read": ONE_PASS,
             "most effect": f"{self.values[value]} at place {int(place) + 1} ({self.other[place]})",
         }
 

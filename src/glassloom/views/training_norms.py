@@ -163,7 +163,7 @@ def training_norms_exhibits(found: TrainingNorms) -> list[Exhibit]:
         lines("training-weights", "Weights of each layer", "norm of the weights", found.of_layers["weight"], taken),
         whole,
         Matrices(name="training-histograms", title="How the weights are spread", row_axis="step",
-                 column_axis="share of the largest weight", matrices=matrices, high=float(shares.max()) or 1.0,
+                 column_axis="share of the largest weight", unit="share of the entries", matrices=matrices, high=float(shares.max()) or 1.0,
                  caption="Of each parameter, the share of its entries by size, from minus its largest to its largest."),
         Table(name="training-table", title="The last update recorded", columns=columns, rows=rows, caption=taken),
     ]  # fmt: skip
