@@ -193,7 +193,8 @@ def time_of(finished: Sequence[Setting], reached: Mapping[str, Spread]) -> Time:
 
 def minutes_given(settings: Iterable[Setting]) -> float | None:
     """The minutes that each of several settings was given, where all were given the same."""
-    found = [flat(row.settings).get("train.minutes") for setting in settings for row in setting.rows]
+    found = [flat(row.settings).get("train.minutes") for setting in settings for row in setting.rows
+             if row.status == "finished"]  # fmt: skip
     return found[0] if len(found) > 1 and found[0] is not None and len(set(found)) == 1 else None
 
 def front(points: Iterable[Candidate]) -> list[Candidate]:

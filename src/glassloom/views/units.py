@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from glassloom.errors import InputError
-from glassloom.exhibits import Coloured, Column, Exhibit, Piece, Table
+from glassloom.exhibits import Coloured, Column, Exhibit, Matrices, Matrix, Piece, Table
 from glassloom.views.labelled import Floats, Labelled, View
 from glassloom.views.properties import PROPERTIES, Property, property_of_tokens
 from glassloom.views.subject import Source, how_read, looking, reading, recorded_over, subject
@@ -26,6 +26,8 @@ from glassloom.views.subject import Source, how_read, looking, reading, recorded
 UNIT = re.compile(r"layers\.\d+\.(hidden|cell|residual|feedforward\.inner)\Z")
 MOST_VALUES = 2**26
 """Units times tokens that are held at once: 64 million, 512 MB."""
+DRAWN_TOKENS, DRAWN_UNITS = 100, 128
+"""So much of what every unit does is drawn."""
 LEAST = 8
 """Tokens of a text that can be halved."""
 
@@ -212,4 +214,24 @@ def units_exhibits(found: Units) -> list[Exhibit]:
         Coloured(name="units-text", title="The text by the best unit of each property", unit="of the unit's most",
                  low=-1.0, high=1.0, texts=texts,
                  caption="Each unit's value after each token, as a share of its largest."),
+        every_unit(found),
     ]  # fmt: skip
+
+
+def every_unit(found: Units) -> Matrices:
+    """Each inner value as a matrix, its units one below the other, over the beginning of the text."""
+    columns = tuple(f"{place} {label}" for place, label in enumerate(found.labels[:DRAWN_TOKENS], start=1))
+    matrices, most = [], 0.0
+    for name in dict.fromkeys(unit.rpartition(":")[0] for unit in found.units):
+        chosen = [place for place, unit in enumerate(found.units) if unit.rpartition(":")[0] == name][:DRAWN_UNITS]
+        values = found.activations[chosen, :DRAWN_TOKENS]
+        most = max(most, float(np.abs(values).max()))
+        cells = tuple(tuple(round(float(each), 4) + 0.0 for each in row) for row in values)
+        rows = tuple(found.units[place].rpartition(":")[2] for place in chosen)
+        matrices.append(Matrix(title=name, rows=rows, columns=columns, values=cells))
+    return Matrices(
+        name="units-all", title="Every unit along the text", row_axis="unit, from 0", column_axis="token",
+        low=-(most or 1.0), high=most or 1.0, unit="value of the unit", matrices=tuple(matrices),
+        caption=f"The first {len(columns):,} of {len(found.labels):,} tokens, at most {DRAWN_UNITS} units of each inner "
+        "value.",
+    )  # fmt: skip
