@@ -169,7 +169,8 @@ def test_a_report_is_written_in_the_form_asked_for(commands: Commands, runs: Pat
     alone = commands.done("report", "gru-1", "--runs", runs, "--to", "markdown").out.strip()
     assert Path(alone) == runs / "gru-1" / "report.md"
     shutil.rmtree(runs / "gru-1" / "figures")
-    single = Path(commands.done("report", "gru-1", "--runs", runs, "--to", "latex", "--out", tmp_path / "one").out.strip())
+    asked = ["report", "gru-1", "--runs", runs, "--to", "latex", "--out", tmp_path / "one"]
+    single = Path(commands.done(*asked).out.strip())
     text = single.read_text(encoding="utf-8")
     assert r"\section{What it reached}" in text
     for figure in re.findall(r"\\includegraphics\[width=\\linewidth\]\{(.+?)\}", text):

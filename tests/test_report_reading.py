@@ -66,8 +66,12 @@ def test_where_no_run_fits_a_sentence_stands_instead_of_bare_frames(visit: Calla
     sentences = page.locator(".none").locator("visible=true").all_inner_texts()
     assert len(sentences) >= 6
     assert set(sentences) == {"Nothing here fits “no such run”: change the pattern above, or empty it."}
+    filtered(page, "lr=1")  # of a run that diverged there is a row, and nothing to draw
+    assert page.locator("table.sortable:has([data-of])").locator("visible=true").count() >= 1
+    assert page.locator("#figure-time-and-quality .chart").is_hidden()
+    assert page.locator("#figure-time-and-quality .none").is_visible()
     filtered(page, "gru")
-    assert page.locator(".none").count() < len(sentences)
+    assert page.locator(".none").locator("visible=true").count() < len(sentences)
     filtered(page, "")
     assert page.locator(".none").count() == 0
     assert page.locator(bare).locator("visible=true").count() == shown
@@ -103,7 +107,8 @@ def test_no_name_beside_a_point_lies_on_another(visit: Callable[..., Visit], cou
     page = visit(count, width).page
     boxes = page.evaluate(
         "[...document.querySelectorAll('#figure-time-and-quality [class*=\" labels_\"] text')].map(text => {"
-        "const { left, top, right, bottom } = text.getBoundingClientRect(); return [left, top + 3, right, bottom - 3]; })"
+        "const { left, top, right, bottom } = text.getBoundingClientRect();"
+        "return [left, top + 3, right, bottom - 3]; })"
     )
     assert len(boxes) >= (3 if width > 500 else 1)
     assert len(boxes) <= count

@@ -36,14 +36,18 @@ def view(
     context: Annotated[int | None, option("Of memory: how far back is measured.", "N")] = None,
     properties: Annotated[
         list[str] | None,
-        Parameter.combine(option("Of units: what is tracked, by name, as /REGEX/ or NAME=REGEX.", "NAME", name="--property"), WORDS),
+        Parameter.combine(
+            option("Of units: what is tracked, by name, as /REGEX/ or NAME=REGEX.", "NAME", name="--property"), WORDS
+        ),
     ] = None,
     property_files: Annotated[
         list[str] | None,
         Parameter.combine(
             option(
                 "Of units: a function of your own, which gives one number a character of a text. The file is run: "
-                "name only one that you trust.", "FILE.py:NAME", name="--property-file",
+                "name only one that you trust.",
+                "FILE.py:NAME",
+                name="--property-file",
             ),
             WORDS,
         ),
@@ -101,9 +105,9 @@ def view(
     else:
         own = []
     asked = {
-        "beside": beside, "top": top, "at": at, "context": context, "properties": [*(properties or ()), *own] or None, "kinds": kinds, "by": by,
-        "other": other, "changes": changes, "at_least": at_least, "length": length, "temperature": temperature,
-        "most": most, "seed": seed,
+        "beside": beside, "top": top, "at": at, "context": context,
+        "properties": [*(properties or ()), *own] or None, "kinds": kinds, "by": by, "other": other,
+        "changes": changes, "at_least": at_least, "length": length, "temperature": temperature, "most": most, "seed": seed,
     }  # fmt: skip
     given: dict[str, Any] = {name: value for name, value in asked.items() if value is not None}
     found = look(run, name, None if text is None else read_prompt(text), step=step, root=runs, **given)

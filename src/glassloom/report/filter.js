@@ -50,6 +50,8 @@ class Filter {
     if (!curves && !data.some(named)) return;
     chart.filtered = true;
     if (curves) curves.shown = (run) => this.isShown([run]);
+    const drawn = curves ? curves.data.runs.map(({ run }) => [run]) : data.map(named).filter(Boolean);
+    chart.hasRuns = () => drawn.some((ids) => this.isShown(ids));
     chart.changes.push((spec) => {
       if (curves || this.shown === null) return;
       for (const [name, rows] of Object.entries(spec.datasets)) {
@@ -77,8 +79,8 @@ class Filter {
     }
     for (const chart of Chart.of.values()) {
       if (!chart.filtered) continue;
-      chart.figure.classList.toggle("nothing", this.say(chart.box, shown.length === 0));
-      if (shown.length > 0) chart.draw();
+      chart.figure.classList.toggle("nothing", this.say(chart.box, !chart.hasRuns()));
+      if (chart.hasRuns()) chart.draw();
     }
   }
 

@@ -126,9 +126,8 @@ def lines_chart(lines: Lines, frame: Frame, about: str) -> Specification:
         for number, stretch in enumerate(stretches):
             alone = len(stretch) == 1
             part = f"{one.series.name} {number}"
-            data += [
-                {"x": short(x), "y": short(y), "part": part, "dot": 2 if alone else int(dots), **fields} for x, y in stretch
-            ]
+            dot = 2 if alone else int(dots)
+            data += [{"x": short(x), "y": short(y), "part": part, "dot": dot, **fields} for x, y in stretch]
             points = tuple((_along(x, first, last, lines.x.log), y) for x, y in stretch)
             placed.append(curves.Series(one.series.name, one.entry, "valid", points))
         bands += [{**band, **fields} for band in _band(one.series, lines)]

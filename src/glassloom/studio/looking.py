@@ -96,7 +96,8 @@ def options_of(given: Any) -> dict[str, Any]:
             value = [value] if isinstance(value, str) else value
             if not isinstance(value, list) or not all(isinstance(one, str) and len(one) < 500 for one in value):
                 raise SettingError(f"{name} cannot be read", "words", "give them anew")
-            if name == "properties" and any(one.startswith("/") or "=" in one for one in value):  # one can take for ever, unstoppably
+            # a pattern can take for ever, unstoppably
+            if name == "properties" and any(one.startswith("/") or "=" in one for one in value):
                 raise SettingError(
                     "Regular expressions are not taken from the page", "listed properties", "use glassloom view"
                 )

@@ -237,7 +237,7 @@ def switch(seen: Tensor, which: Sequence[tuple[int, int | None]], by: str) -> Sw
 def bits_with(
     model: LanguageModel, read: Reading, values: dict[str, Tensor], parts: Sequence[Part], by: str
 ) -> list[float]:
-    """The mean bits of the text's tokens, all but the first input, with each part off; with none, of the model as is."""
+    """The mean bits of all inputs but the first with each part off; with none, of the model as it is."""
     rows = max(1, len(parts))
     total, done = torch.zeros(rows, dtype=torch.float64), 0
     with replacing(model, switched_off(values, parts, by)):

@@ -98,8 +98,8 @@ def attention_exhibits(found: Attention) -> list[Exhibit]:
             name="attention",
             title="Attention of every layer and head",
             caption="Rows are queries (the position that takes), columns are keys (the position that is taken from); "
-            "each row sums to 1. What lies right of the diagonal is hidden by the causal mask and left blank. Layers and "
-            "heads count from 0, as in layers.0.attention.0.mixed:0; the text is read in one pass." + beyond,
+            "each row sums to 1. What lies right of the diagonal is hidden by the causal mask and left blank. Layers "
+            "and heads count from 0, as in layers.0.attention.0.mixed:0; the text is read in one pass." + beyond,
             row_axis="query",
             column_axis="key",
             matrices=matrices,

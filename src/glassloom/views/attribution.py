@@ -144,8 +144,8 @@ def attribution_exhibits(found: Attribution) -> list[Exhibit]:
     rows = tuple(numbered[place] for place in found.places)
     about = (
         f"Each row is one token of the text, each column what {found.name} had read before it: the norm of the "
-        "gradient of the token's log-probability with respect to the earlier token's vector, as a share of its row. The "
-        "text is read in one pass."
+        "gradient of the token's log-probability with respect to the earlier token's vector, as a share of its row. "
+        "The text is read in one pass."
     )
     last = found.places[-1]
     pieces = tuple(
@@ -165,7 +165,8 @@ def attribution_exhibits(found: Attribution) -> list[Exhibit]:
         means = tuple(float(np.nanmean(shares[back == distance])) for distance in distances)
         made.append(
             Lines(name="attribution-distance", title="What is owed, by distance", x=Axis("distance, in tokens"),
-                  y=Axis("mean share of the gradient's norm"), series=(Series(name=found.name, x=tuple(distances), y=means),),
+                  y=Axis("mean share of the gradient's norm"),
+                  series=(Series(name=found.name, x=tuple(distances), y=means),),
                   caption="The mean of the shares over all tokens that have one so far before them.")
         )  # fmt: skip
     return made

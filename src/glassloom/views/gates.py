@@ -129,10 +129,11 @@ def gates_exhibits(found: Gates) -> list[Exhibit]:
     return [
         Table(name="gates-table", title="Gates, and how many are saturated", columns=columns, rows=rows,
               caption="Means over units and tokens."),
-        Lines(name="gates-openness", title="How open each gate is along the text", x=Axis("token (place in the text, from 1)"),
-              y=Axis("openness, 0 to 1, mean over units"), series=series, caption="A gate's value, from 0 (closed) to 1 (open)."),
+        Lines(name="gates-openness", title="How open each gate is along the text", x=Axis("token, from 1"),
+              y=Axis("openness, 0 to 1, mean over units"), series=series,
+              caption="A gate's value, from 0 (closed) to 1 (open)."),
         Lines(name="gates-saturated", title="How many of each gate's units are saturated along the text",
-              x=Axis("token (place in the text, from 1)"), y=Axis("share of units"), series=saturated,
+              x=Axis("token, from 1"), y=Axis("share of units"), series=saturated,
               caption=f"Solid: the share of units above {RIGHT} (right-saturated: open); dashed: below {LEFT} "
               "(left-saturated: closed). Layers count from 0."),
         Points(name="gates-saturation", title="Each gate unit by how often it is saturated",

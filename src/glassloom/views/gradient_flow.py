@@ -215,8 +215,8 @@ def gradient_flow_exhibits(flows: Mapping[str, GradientFlow], layer: int | None 
     once = [label for label, each in shown.items() if each.read_once]
     if once:
         caption += (
-            f" Of {'; '.join(once)} the last step alone has a gradient, drawn as one dot: of a transformer's last layer "
-            "no earlier state is read again."
+            f" Of {'; '.join(once)} the last step alone has a gradient, drawn as one dot: of a transformer's last "
+            "layer no earlier state is read again."
         )
 
     def lines(name: str, title: str, norms: dict[str, tuple[float, ...]], y: Axis, more: str) -> Lines:
@@ -229,7 +229,8 @@ def gradient_flow_exhibits(flows: Mapping[str, GradientFlow], layer: int | None 
             )
             for label, values in norms.items()
         )
-        return Lines(name=name, title=title, caption=f"{caption} {more}", x=Axis("step (token of the text, from 1)"), y=y, series=series)
+        x = Axis("step, from 1")
+        return Lines(name=name, title=title, caption=f"{caption} {more}", x=x, y=y, series=series)
 
     places = [0, 1, 5, 10, 20, 30]
     columns = [

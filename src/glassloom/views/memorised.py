@@ -191,7 +191,8 @@ def memorised_exhibits(texts: Mapping[str, str], found: Memorised) -> list[Exhib
     return [
         Texts(name="copied-texts", title="What stands in the training text", caption=choice,
               texts=tuple(beside(label, text, sample, found.unit) for (label, text), sample in pairs)),
-        Table(name="copied-stretches", title="Copied stretches", caption=f"{choice}{none} Where: the first place in train.",
+        Table(name="copied-stretches", title="Copied stretches",
+              caption=f"{choice}{none} Where: the first place in train.",
               columns=(Column("text", numeric=False), Column("stretch", numeric=False), Column(found.unit, ","),
                        Column(f"from {found.unit[:-1]}", ",")), rows=tuple(rows)),
     ]  # fmt: skip

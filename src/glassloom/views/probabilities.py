@@ -167,9 +167,10 @@ def probabilities_exhibits(found: Probabilities) -> list[Exhibit]:
         Table(name="lens-tokens", title="The most probable next token, layer by layer",
               columns=(Column("layer", numeric=False), *(Column(name, numeric=False) for name in numbered)),
               rows=tuple(best), caption="What the output layer says of each layer's vector (the logit lens)."),
-        Lines(name="lens-bits", title="Bits of the token that comes next, layer by layer", x=Axis("token (place in the text, from 1)"),
+        Lines(name="lens-bits", title="Bits of the token that comes next, layer by layer", x=Axis("token, from 1"),
               y=Axis("bits"), series=series, caption="By the logit lens; the output is the model itself."),
         Matrices(name="lens-divergence", title="How far each layer is from the output", row_axis="layer",
-                 column_axis="prefix ends with", unit="bits", high=high, matrices=(grid("KL in bits", found.divergence),),
+                 column_axis="prefix ends with", unit="bits", high=high,
+                 matrices=(grid("KL in bits", found.divergence),),
                  caption="Kullback-Leibler divergence of the model's distribution from the layer's; 0: they agree."),
     ]  # fmt: skip

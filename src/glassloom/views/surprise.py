@@ -173,7 +173,7 @@ def surprise_exhibits(found: Surprise) -> list[Exhibit]:
                  caption=f"Each token by what it costs in bits given all before it; the scale "
                  f"ends at {uniform:.2f}, a uniform guess. Mean: {found.mean_bits:.3f} bits a token.",
                  texts={found.name: pieces}),
-        Lines(name="surprise-mean", title="Mean surprise so far", x=Axis("token (place in the text, from 1)"), y=Axis("bits a token"),
+        Lines(name="surprise-mean", title="Mean surprise so far", x=Axis("token, from 1"), y=Axis("bits a token"),
               caption="The mean over all tokens up to here, of the model (solid) and of simple methods, counted on the "
               "training text (dashed).", series=series),
         Table(name="surprise-worst", title="The most surprising tokens", columns=columns, rows=rows,

@@ -208,8 +208,8 @@ def units_exhibits(found: Units) -> list[Exhibit]:
     absent = f" Nothing can be said of {', '.join(found.absent)}." if found.absent else ""
     return [
         Table(name="units-best", title="Units by what they track", columns=columns, rows=tuple(rows),
-              caption=f"Fitted on the first half of the text, scored on the second; read {found.read}. Units count from "
-              "0, as in the names of inner values. Balanced accuracy: a half is "
+              caption=f"Fitted on the first half of the text, scored on the second; read {found.read}. Units count "
+              "from 0, as in the names of inner values. Balanced accuracy: a half is "
               f"chance; R²: 0 is chance; 1 is perfect.{absent}"),
         Coloured(name="units-text", title="The text by the best unit of each property", unit="of the unit's most",
                  low=-1.0, high=1.0, texts=texts,
@@ -232,6 +232,6 @@ def every_unit(found: Units) -> Matrices:
     return Matrices(
         name="units-all", title="Every unit along the text", row_axis="unit, from 0", column_axis="token",
         low=-(most or 1.0), high=most or 1.0, unit="value of the unit", matrices=tuple(matrices),
-        caption=f"The first {len(columns):,} of {len(found.labels):,} tokens, at most {DRAWN_UNITS} units of each inner "
-        "value.",
+        caption=f"The first {len(columns):,} of {len(found.labels):,} tokens, at most {DRAWN_UNITS} units of each "
+        "inner value.",
     )  # fmt: skip
