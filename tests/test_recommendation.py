@@ -131,7 +131,7 @@ def test_runs_that_took_the_same_time_are_not_told_apart_by_fractions_of_a_secon
     found = recommend(rows, WORDS)
     assert found.front == ("gru",)
     assert found.time == found.generalization == "gru"
-    assert "all took the same time to their best (21.0 s to 21.8 s)" in " ".join(found.sentences)
+    assert "All took the same time to their best (21.0 s to 21.8 s)" in " ".join(found.sentences)
 
 
 def test_a_moment_sooner_does_not_make_up_for_a_worse_loss() -> None:

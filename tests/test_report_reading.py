@@ -61,7 +61,7 @@ def test_where_no_run_fits_a_sentence_stands_instead_of_bare_frames(visit: Calla
     shown = page.locator(bare).locator("visible=true").count()
     assert shown >= 6
     filtered(page, "no such run")
-    assert page.locator("#filter output").input_value() == "0 of 9"
+    assert page.locator("#filter output").inner_text() == "0 of 9"
     assert page.locator(bare).locator("visible=true").count() == 0
     sentences = page.locator(".none").locator("visible=true").all_inner_texts()
     assert len(sentences) >= 6

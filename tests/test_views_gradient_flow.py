@@ -183,7 +183,7 @@ def test_of_a_transformer_s_last_layer_nothing_is_read_again_so_the_one_below_is
     assert flow.layer(1) == flow.layer(0) == (below,)
     assert gradient_flow(model("gru"), batch()).layer(1)[0].layer == 1
     assert "the one below is shown" in gradient_flow_exhibits({"transformer": flow}, layer=1)[0].caption
-    _, raw, table = gradient_flow_exhibits({"transformer": flow})
+    _, raw, _ = gradient_flow_exhibits({"transformer": flow})
     assert isinstance(raw, Lines)
     alone = raw.series[1]
     assert alone.name == "transformer, layers.1.residual"

@@ -51,5 +51,5 @@ def test_what_cannot_be_run_is_refused_in_a_sentence(
 
 
 def test_the_file_is_said_to_be_run(commands: Commands) -> None:
-    shown = " ".join(commands.done("view", "--help").out.split())
+    shown = " ".join(commands.done("view", "--help").out.replace("│", " ").split())
     assert "The file is run" in shown

@@ -107,7 +107,8 @@ def view(
     asked = {
         "beside": beside, "top": top, "at": at, "context": context,
         "properties": [*(properties or ()), *own] or None, "kinds": kinds, "by": by, "other": other,
-        "changes": changes, "at_least": at_least, "length": length, "temperature": temperature, "most": most, "seed": seed,
+        "changes": changes, "at_least": at_least, "length": length, "temperature": temperature,
+        "most": most, "seed": seed,
     }  # fmt: skip
     given: dict[str, Any] = {name: value for name, value in asked.items() if value is not None}
     found = look(run, name, None if text is None else read_prompt(text), step=step, root=runs, **given)

@@ -98,8 +98,8 @@ def time_in_words(found: Time, unit: Unit) -> list[str]:
         ]
     if found.same_time:
         return [
-            f"All took the same time to their best ({seconds(times[0])} to {seconds(times[-1])}), so time does not "
-            f"tell them apart: for that time {listed(names)} {_are(names)} the best."
+            f"All took the same time to their best ({seconds(times[0])} to {seconds(times[-1])}), so time ranks "
+            f"nothing: for that time {listed(names)} {_are(names)} the best."
         ]
     written = [f"{point.name} ({seconds(point.seconds)}, {quality(point.loss, unit)})" for point in found.front]
     if len(names) == 1:

@@ -197,6 +197,7 @@ def minutes_given(settings: Iterable[Setting]) -> float | None:
              if row.status == "finished"]  # fmt: skip
     return found[0] if len(found) > 1 and found[0] is not None and len(set(found)) == 1 else None
 
+
 def front(points: Iterable[Candidate]) -> list[Candidate]:
     """The points that no other beats, the fastest first.
 

@@ -36,9 +36,7 @@ class Flows(View):
                 "step": flow.step,
                 "read": ONE_PASS,
                 "loss of the token": self.targets[name],
-                "below 1% from so many steps back": {
-                    each.name: each.reach() for each in flow.layers
-                },
+                "below 1% from so many steps back": {each.name: each.reach() for each in flow.layers},
                 "halves in steps": {each.name: each.half_life for each in flow.layers},
             }
         return found
