@@ -51,7 +51,7 @@ def trade_off(
 ) -> Specification:
     """Every setting by its time and its validation loss, and the front of those that nothing beats on both."""
     names = {point.name for point in on_front}
-    data = [
+    data: list[dict[str, Any]] = [
         {
             "seconds": short(point.seconds), "loss": short(point.loss), "setting": point.name,
             "front": "on the front" if point.name in names else "beaten on both",
