@@ -13,8 +13,10 @@ from playwright.sync_api import Browser, Page
 from browsing import Visit, visiting
 from comparisons import made_up
 from glassloom.comparison import Comparison, recommend
-from glassloom.report import write_run_report
+from glassloom.report import exhibition_as_html, write_run_report
 from glassloom.report.placing import box_of, overlap, placed
+from pages import matrices
+from pages import page as made_page
 
 
 def many(count: int) -> Comparison:
@@ -121,7 +123,7 @@ def test_names_take_the_first_free_place_and_what_fits_nowhere_has_none() -> Non
     found = placed(["abc"] * 12, points, 400, 300)
     known = [place for place in found if place is not None]
     assert known[0] == "right-above"
-    assert len(set(known)) == len(known) < 12
+    assert len(set(known)) == len(known) < 12, "each place once"
     boxes = [box_of("abc", 200, 150, place) for place in known]
     assert not any(overlap(one, other) for one, other in itertools.combinations(boxes, 2))
     assert placed(["a long name at the edge"], [(0.95, 0.5)], 400, 300) == ["left-above"]
@@ -143,3 +145,17 @@ def test_a_saved_figure_carries_its_title(visit: Callable[..., Visit], kind: str
     assert words[0] == "Time against quality"
     assert "wall-clock seconds to the best validation loss" in words
     assert "bits per character" in words
+
+
+def test_saved_matrices_say_what_they_are_and_how_far_their_scale_goes(browser: Browser, tmp_path: Path) -> None:
+    path = tmp_path / "page.html"
+    path.write_text(exhibition_as_html(made_page(matrices(count=3, unit="share"))), encoding="utf-8")
+    with visiting(browser, path) as (open_page, visits):
+        page = open_page().page
+        with page.expect_download() as download:
+            page.locator("#figure-attention .save button[data-kind=svg]").click()
+        root = ElementTree.fromstring(Path(download.value.path()).read_bytes())
+        words = ["".join(one.itertext()) for one in root.iter("{http://www.w3.org/2000/svg}text")]
+        assert words[0] == "Attention a"
+        assert " ".join(words).endswith("0 to 1 share. Rows: query a. Columns: key.")
+        assert visits[0].console == []

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from glassloom.errors import InputError
-from glassloom.exhibits import Matrices
+from glassloom.exhibits import Bars, Matrices
 from glassloom.models import architecture, build
 from glassloom.models.contract import LanguageModel
 from glassloom.report.writing import written
@@ -47,7 +47,7 @@ def test_a_text_longer_than_the_context_costs_the_same_in_every_view(positions: 
     assert off.plain == pytest.approx(told.mean_bits, rel=1e-12)
     how = f"in windows of {CONTEXT} tokens, each {CONTEXT // 2} further on, as evaluate does (fair)"
     expected = how if positions else "in one pass"
-    assert (lens.facts()["read"], off.facts()["read"]) == (expected, expected)
+    assert [found.facts()["read"] for found in (told, lens, off)] == [expected] * 3
     assert f"read {expected}" in lens.exhibits()[0].caption
     assert f"read {expected}" in off.exhibits()[0].caption
 
@@ -100,8 +100,9 @@ def test_a_share_above_one_is_explained_and_nothing_is_minus_nothing() -> None:
     [exhibit] = found.exhibits()
     assert isinstance(exhibit, Matrices)
     assert "Above 1: more than comes back" in exhibit.caption
-    assert f"1: as on the first ({found.log_odds[1]:.2f})" not in exhibit.caption
-    assert f"as on the first ({found.log_odds[0]:.2f})" in exhibit.caption
+    first, other = (f"{odds:.2f}".replace("-", "−") for odds in found.log_odds)
+    assert f"as on the other text ({other} nats); 1: as on the first ({first})" in exhibit.caption
+    assert other.startswith("−")
     cells = [value for row in exhibit.matrices[0].values for value in row if value is not None]
     assert not [value for value in cells if str(value) == "-0.0"]
     assert (written(-0.0), written(0.0), written(-1e-9)) == ("0", "0", "−1e−09")
@@ -118,6 +119,12 @@ def test_a_text_that_is_too_long_is_refused_before_it_is_looked_at(monkeypatch: 
     with pytest.raises(InputError, match=f"16 units over {len(TEXT)} tokens.*at most {len(TEXT) - 1} tokens"):
         units((made, LETTERS), TEXT)
     assert len(units((made, LETTERS), TEXT[:-1]).labels) == len(TEXT) - 1
+
+
+def test_a_whole_layer_has_a_name_that_fits_a_figure() -> None:
+    bars = ablate((model("transformer"), LETTERS), TEXT, kinds=["layer"]).exhibits()[0]
+    assert isinstance(bars, Bars)
+    assert {bar.label for bar in bars.bars} == {"layers.0", "layers.1"}
 
 
 def test_kinds_that_were_left_out_are_explained(monkeypatch: pytest.MonkeyPatch) -> None:

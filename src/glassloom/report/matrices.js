@@ -162,7 +162,8 @@ function together(figure) {
   const wide = Math.max(perLine * (width + 10) + 10, 380);
   const title = linesOf(figure.querySelector("h3 bdi").textContent, wide);
   const head = TITLE_LINE * title.length + 8;
-  const foot = linesOf(figure.querySelector(".scale").textContent.replace(/ A click opens one\./, "").replace(/\s+/g, " ").trim(), wide * 1.3);
+  const [low, high, axes] = [...figure.querySelectorAll(".scale > span")].map((one) => one.textContent.replace(/\s+/g, " ").trim());
+  const foot = linesOf(`${low} to ${high}. ${axes.replace(" A click opens one.", "")}`, wide * 1.3);
   const below = head + Math.ceil(parts.length / perLine) * (height + 10) + 10;
   const size = { width: wide, height: below + 34 + 16 * foot.length };
   const whole = element("svg", { xmlns: SVG, ...size, "font-family": "Georgia, serif" });

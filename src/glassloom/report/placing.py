@@ -1,6 +1,7 @@
 """Where the names of points go so that none lies on another, on a point, or beyond the frame: greedy, the first first.
 
-Eight places around a point are tried, the nearest to reading first; a name that fits nowhere is left to the tooltip.
+Six places right beside a point are tried, so that nobody asks whose name it is; one that fits nowhere is left to the
+tooltip.
 Point-feature labelling by rule (Christensen, Marks and Shieber 1995, section 3.1).
 """
 
@@ -11,8 +12,7 @@ LETTER, HEIGHT, DOT = 6.6, 14.0, 7.0
 
 PLACES = {
     "right-above": (1, -9.0), "right-below": (1, 13.0), "left-above": (-1, -9.0), "left-below": (-1, 13.0),
-    "right": (1, 2.0), "left": (-1, 2.0), "right-far-above": (1, -23.0), "right-far-below": (1, 27.0),
-    "left-far-above": (-1, -23.0), "left-far-below": (-1, 27.0),
+    "right": (1, 2.0), "left": (-1, 2.0),
 }  # fmt: skip
 """By name: the side of the point on which the text begins (1) or ends (-1), and how far below its middle stands."""
 

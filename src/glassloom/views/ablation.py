@@ -61,6 +61,11 @@ class Part:
         """As a change of `steer` names it: `layers.0.hidden:3`."""
         return " + ".join(self.values) + ("" if self.entry is None else f":{self.entry}")
 
+    @property
+    def label(self) -> str:
+        """The same, short enough for a figure: a whole layer by its own name."""
+        return ".".join(self.values[0].split(".")[:2]) if self.kind == "layer" else self.name
+
 
 @dataclass(frozen=True)
 class Ablation(View):
@@ -108,7 +113,7 @@ class Ablation(View):
             for rank, (part, bits) in enumerate(zip(self.parts, self.bits, strict=True), start=1)
         )
         shown = list(zip(self.parts, self.bits, strict=True))[: self.top]
-        bars = tuple(Bar(label=part.name, value=float(bits - self.plain), group=part.kind) for part, bits in shown)
+        bars = tuple(Bar(label=part.label, value=float(bits - self.plain), group=part.kind) for part, bits in shown)
         how = "its mean over the text" if self.by == "mean" else "zero"
         more = "".join(
             f" Its {count:,} parts of the kind {kind} were not tried, as they are more than {MOST_UNITS:,}: "

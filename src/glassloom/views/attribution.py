@@ -24,7 +24,7 @@ from glassloom.models.inside import probing
 from glassloom.views.labelled import Floats, Labelled, View
 from glassloom.views.subject import ONE_PASS, Source, as_tokens, looking, reading, subject
 
-MOST_TOKENS = 512
+MOST_TOKENS = 256
 """Each token asks for a backward pass through all before it, so twice the tokens take four times as long."""
 
 

@@ -72,6 +72,7 @@ class Patching(View):
     def exhibits(self) -> list[Exhibit]:
         columns = tuple(f"{place} {label}" for place, label in enumerate(self.places(), start=1))
         values = tuple(tuple(round(float(each), 4) + 0.0 for each in row) for row in self.effect)  # no -0
+        first, other = (f"{odds:.2f}".replace("-", "−") for odds in self.log_odds)
         matrix = Matrix(title=f"{self.towards} instead of {self.against}", rows=self.values, columns=columns,
                         values=values)  # fmt: skip
         return [
@@ -81,7 +82,7 @@ class Patching(View):
                 matrices=(matrix,), unit="share that comes back",
                 caption="The model runs on the other text with one inner value at one place as on the first; the share "
                 f"of the log-odds of {self.towards} against {self.against} at the end that comes back. 0: the end is "
-                f"as on the other text ({self.log_odds[1]:.2f} nats); 1: as on the first ({self.log_odds[0]:.2f}). "
+                f"as on the other text ({other} nats); 1: as on the first ({first}). "
                 "Above 1: more than comes back, as elsewhere the first text itself works against its end, or as values "
                 "that never met are combined; below 0: the end is driven further away. The colours end at −1 and 1. "
                 "Both texts are read in one pass.",

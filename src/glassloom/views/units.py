@@ -24,8 +24,8 @@ from glassloom.views.properties import PROPERTIES, Property, property_of_tokens
 from glassloom.views.subject import Source, how_read, looking, reading, recorded_over, subject
 
 UNIT = re.compile(r"layers\.\d+\.(hidden|cell|residual|feedforward\.inner)\Z")
-MOST_VALUES = 2**26
-"""Units times tokens that are held at once: 64 million, 512 MB."""
+MOST_VALUES = 2**24
+"""Units times tokens that are held at once: 16 million, 128 MB."""
 DRAWN_TOKENS, DRAWN_UNITS = 100, 128
 """So much of what every unit does is drawn."""
 LEAST = 8
