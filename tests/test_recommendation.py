@@ -131,9 +131,22 @@ def test_runs_that_took_the_same_time_are_not_told_apart_by_fractions_of_a_secon
     found = recommend(rows, WORDS)
     assert found.front == ("gru",)
     assert found.time == found.generalization == "gru"
-    assert "all took the same time to their best (21.0 s to 21.8 s)" in " ".join(found.sentences)
+    assert "All took the same time to their best (21.0 s to 21.8 s)" in " ".join(found.sentences)
 
 
 def test_a_moment_sooner_does_not_make_up_for_a_worse_loss() -> None:
     found = front([Candidate("a", 54.0, 3.46), Candidate("b", 54.011, 3.33), Candidate("c", 60.0, 3.2)])
     assert [point.name for point in found] == ["b", "c"]
+
+
+def test_where_all_were_given_the_same_minutes_the_time_to_the_best_ranks_nothing() -> None:
+    given = {"settings": {"train": {"minutes": 1.0}}}
+    rows = [row("gru", 58.0, 5.0, **given), row("rnn", 20.0, 11.0, **given)]
+    found = recommend(rows, WORDS)
+    told = " ".join(found.sentences)
+    assert "Every run was given the same time, 60.0 s, so the time that it took to its best (20.0 s to 58.0 s)" in told
+    assert "for that time gru is the best" in told
+    assert "Best for time" not in told
+    assert (found.time, found.front) == ("gru", ("gru",))
+    other = [rows[0], row("rnn", 20.0, 11.0, settings={"train": {"minutes": 0.5}})]
+    assert recommend(other, WORDS).front == ("rnn", "gru"), "unlike budgets: a front"

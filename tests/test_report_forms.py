@@ -14,6 +14,7 @@ from comparisons import HEBREW, MARKUP, made_up
 from glassloom.comparison import Comparison
 from glassloom.errors import InputError
 from glassloom.report import FORMS, write_form
+from glassloom.report.blocks import Quote
 from glassloom.report.markdown import fenced
 from glassloom.report.tables import NAMES, baselines_table, effects_table, runs_table, sizes_table
 
@@ -168,9 +169,31 @@ def test_a_report_is_written_in_the_form_asked_for(commands: Commands, runs: Pat
     alone = commands.done("report", "gru-1", "--runs", runs, "--to", "markdown").out.strip()
     assert Path(alone) == runs / "gru-1" / "report.md"
     shutil.rmtree(runs / "gru-1" / "figures")
+    asked = ["report", "gru-1", "--runs", runs, "--to", "latex", "--out", tmp_path / "one"]
+    single = Path(commands.done(*asked).out.strip())
+    text = single.read_text(encoding="utf-8")
+    assert r"\section{What it reached}" in text
+    for figure in re.findall(r"\\includegraphics\[width=\\linewidth\]\{(.+?)\}", text):
+        assert (single.parent / figure).read_bytes().startswith(b"%PDF-")
+    printed = Path(commands.done("report", "gru-1", "--runs", runs, "--to", "pdf").out.strip())
+    assert printed == runs / "gru-1" / "report.pdf"
+    assert printed.read_bytes().startswith(b"%PDF-")
     both = commands.done("report", "gru*", "--runs", runs, "--to", "latex", "--out", tmp_path, "--json").json
     assert both == {"report": str(tmp_path / "report.tex")}
     assert "did you mean html" in commands.refused("report", "gru-1", "--runs", runs, "--to", "htm")
+
+
+def test_what_runs_leftwards_is_set_so_as_a_whole_with_what_runs_rightwards_in_it() -> None:
+    from glassloom.comparison.formats import latex
+    from glassloom.report.latex import _block
+
+    assert latex("שלום, עולם.") == r"\RL{שלום, עולם.}", "the full stop is at the left end"
+    assert latex("שלום (gru-2, 12.5) סוף!") == r"\RL{שלום (\LR{gru-2, 12.5}) סוף!}"
+    assert latex("gru: שלום.") == r"gru: \RL{שלום}."
+    assert latex("50% שלום") == r"\RL{\LR{50}\% שלום}"
+    quote = _block(Quote("gru", "שלום", ", עולם."))
+    assert r"\begin{quote}\raggedleft" in quote
+    assert r"\raggedleft" not in _block(Quote("gru", "Hello", " שלום"))
 
 
 def test_a_line_keeps_its_indentation_and_the_blank_before_a_continuation() -> None:

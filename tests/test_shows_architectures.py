@@ -69,7 +69,7 @@ def test_the_meaning_of_the_gradients_is_computed_from_their_flow(made: Experime
     found = memories(made, ["3.1d", "3.2a", "3.4b"])
     assert [(one.id, one.model) for one in found] == [("3.1d", "rnn"), ("3.2a", "gru")]
     for one in found:
-        [flow] = run_gradient_flow(made.runs[one.id], made.corpus(one.id), made.runs[one.id].best()).layer(2)
+        [flow] = run_gradient_flow(made.runs[one.id], made.corpus(one.id), made.runs[one.id].best()).layer(1)
         assert one.half_life == pytest.approx(flow.half_life)
         assert one.first_to_last == pytest.approx(flow.first_to_last)
     shown = SHOWS["architecture-questions"](made, file="ptb")
@@ -80,16 +80,16 @@ def test_the_meaning_of_the_gradients_is_computed_from_their_flow(made: Experime
 
 
 def test_the_words_about_gradients_carry_their_figures() -> None:
-    rnn = Memory("3.1a", "rnn", "layer 2 hidden", 35, 1.85, 3e-6)
-    gru = Memory("3.2a", "gru", "layer 2 hidden", 35, 18.0, 0.27)
+    rnn = Memory("3.1a", "rnn", "layers.1.hidden", 35, 1.85, 3e-6)
+    gru = Memory("3.2a", "gru", "layers.1.hidden", 35, 18.0, 0.27)
     first, second = gradients_in_words([rnn, gru])
-    assert "3.1a (rnn, layer 2 hidden) halves every 1.9 steps" in first
+    assert "3.1a (rnn, layers.1.hidden) halves every 1.9 steps" in first
     assert "the first of 35 steps has 3e-06 times the last step's" in first
     assert "across 34 steps 3.2a (gru) keeps 9e+04 times the share that 3.1a (rnn) keeps" in second
     assert "less than 1% is too little for 3.1a to learn from" in second
-    milder = Memory("3.1d", "rnn", "layer 2 hidden", 35, 9.0, 0.09)
+    milder = Memory("3.1d", "rnn", "layers.1.hidden", 35, 9.0, 0.09)
     assert gradients_in_words([milder, gru])[1].endswith("3.2a (gru) keeps 3 times the share that 3.1d (rnn) keeps.")
-    grows = gradients_in_words([Memory("a", "gru", "layer 1 hidden", 9, None, 1.2)])
+    grows = gradients_in_words([Memory("a", "gru", "layers.0.hidden", 9, None, 1.2)])
     assert len(grows) == 1
-    assert "a (gru, layer 1 hidden) does not fall" in grows[0]
+    assert "a (gru, layers.0.hidden) does not fall" in grows[0]
     assert gradients_in_words([]) == ("Not yet run.",)

@@ -82,12 +82,12 @@ def test_the_gradient_through_time_of_every_architecture_beside_the_report(words
     _, corpus, runs = words
     made = experiment(tmp_path, corpus, runs)
     told = {"rnn": {"1": 3e-6, "8": 1.0, "25": 0.0062}}
-    shown = SHOWS["gradient-flow"](made, runs=[*MODELS, "3.1a"], layer=2, reported=told)
+    shown = SHOWS["gradient-flow"](made, runs=[*MODELS, "3.1a"], layer=1, reported=told)
     check(shown)
     scaled, _raw, _table, beside, absent = shown
     assert isinstance(scaled, Lines)
-    flow = run_gradient_flow(runs["rnn"], corpus).layer(2)[0]
-    assert scaled.series[0].name == "rnn, layer 2 hidden"
+    flow = run_gradient_flow(runs["rnn"], corpus).layer(1)[0]
+    assert scaled.series[0].name == "rnn, layers.1.hidden"
     assert scaled.series[0].y == pytest.approx(flow.scaled)
     assert made.figures["gradient at the first step rnn"] == pytest.approx(flow.scaled[0])
     assert isinstance(beside, Table)
@@ -110,7 +110,7 @@ def test_what_was_measured_is_kept_and_a_page_is_written_again_without_the_weigh
         assert again.figures == first.figures
     finally:
         weights.write_bytes(before)
-    assert SHOWS["gradient-flow"](again, runs=["gru"], layer=1) != shown
+    assert SHOWS["gradient-flow"](again, runs=["gru"], layer=0) != shown
 
 
 def test_attention_over_what_the_model_wrote_itself(words, tmp_path: Path) -> None:
@@ -123,7 +123,7 @@ def test_attention_over_what_the_model_wrote_itself(words, tmp_path: Path) -> No
     assert isinstance(text, Texts)
     assert isinstance(matrices, Matrices)
     assert [matrix.title for matrix in matrices.matrices] == [
-        f"layer {layer} head {head}" for layer in (1, 2) for head in (1, 2)
+        f"layer {layer} head {head}" for layer in (0, 1) for head in (0, 1)
     ]
     assert matrices.matrices[0].rows[:2] == ("1 Beautiful", "2 is")
     assert len(matrices.matrices[0].rows) == 2 + 5

@@ -201,7 +201,7 @@ def test_views_are_switched_and_drawn(visit: Callable[..., Page]) -> None:
         assert f"view={title.lower()}" in page.url
         if title == "Attention":
             page.locator("button.matrix").first.click()
-            expect(page.locator("dialog[open] h3")).to_have_text("layer 1 head 1")
+            expect(page.locator("dialog[open] h3")).to_have_text("layer 0 head 0")
             page.keyboard.press("Escape")
     page.locator(".views button", has_text="Steering").click()
     page.get_by_label("Held values").fill("layers.0.residual:0=off")

@@ -99,7 +99,7 @@ def test_it_is_shown_and_refused_in_words(monkeypatch: pytest.MonkeyPatch) -> No
     with pytest.raises(SettingError, match="by half"):
         ablate((model("gru"), LETTERS), TEXT, by="half")
     monkeypatch.setattr("glassloom.views.ablation.MOST_UNITS", 15)
-    assert ablate((model("gru"), LETTERS), TEXT).left_out == ("unit",)
+    assert ablate((model("gru"), LETTERS), TEXT).left_out == {"unit": 16}
     assert len(ablate((model("gru"), LETTERS), TEXT, kinds=["unit"]).parts) == 16
 
 

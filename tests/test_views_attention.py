@@ -63,7 +63,7 @@ def made(text: str, *weights: np.ndarray) -> Attention:
     """A text with heads of one layer as given."""
     ids = tuple(LETTERS.encode(text).tolist())
     labels = tuple(LETTERS.labels()[index] for index in ids)
-    return Attention(ids, labels, tuple(Head(1, 1, number + 1) for number in range(len(weights))), np.stack(weights))
+    return Attention(ids, labels, tuple(Head(0, 0, number) for number in range(len(weights))), np.stack(weights))
 
 
 def looking_at(text: str, kind: str) -> np.ndarray:
@@ -75,7 +75,7 @@ def looking_at(text: str, kind: str) -> np.ndarray:
 
 def test_a_head_set_by_hand_to_look_one_back_is_seen_to() -> None:
     found = attention((looking_one_back(), LETTERS), "ab !abca")
-    assert found.heads == (Head(1, 1, 1),)
+    assert found.heads == (Head(0, 0, 0),)
     assert found.labels == ("a", "b", "␣", "!", "a", "b", "c", "a")
     np.testing.assert_allclose(found.weights[0], expected_weights(), rtol=1e-10)
     [scores] = score_heads([found], LETTERS)
@@ -97,7 +97,7 @@ def test_the_matrices_have_queries_as_rows_and_nothing_right_of_the_diagonal() -
     assert isinstance(exhibit, Matrices)
     assert (exhibit.row_axis, exhibit.column_axis) == ("query", "key")
     [matrix] = exhibit.matrices
-    assert matrix.title == "layer 1 head 1"
+    assert matrix.title == "layer 0 head 0"
     assert matrix.rows == matrix.columns == ("1 a", "2 b", "3 ␣", "4 !")
     assert matrix.values[2] == (*(round(weight, 4) for weight in expected_weights()[2, :3]), None)
 
@@ -108,9 +108,9 @@ def test_every_layer_sublayer_and_head_is_there_in_order() -> None:
     model.train()
     found = attention((model, LETTERS), "ab !abca")
     assert [(head.layer, head.sublayer, head.head) for head in found.heads] == [
-        (layer, sublayer, head) for layer in (1, 2) for sublayer in (1, 2) for head in (1, 2, 3)
+        (layer, sublayer, head) for layer in (0, 1) for sublayer in (0, 1) for head in (0, 1, 2)
     ]
-    assert found.heads[4].title(found.sublayers) == "layer 1 attention 2 head 2"
+    assert found.heads[4].title(found.sublayers) == "layer 0 attention 1 head 1"
     np.testing.assert_allclose(found.weights.sum(-1), 1, rtol=1e-6)
     assert found.weights.shape == (12, 8, 8)
     assert model.training
@@ -121,7 +121,7 @@ def test_a_head_that_does_one_thing_is_named_after_it(kind: str) -> None:
     text = "ab ab! cab\nabc a!b cab ab"
     uniform = np.tri(len(text)) / np.arange(1, len(text) + 1)[:, None]
     first, second = score_heads([made(text, uniform, looking_at(text, kind))], LETTERS)
-    assert (first.head.head, first.kind) == (2, kind)
+    assert (first.head.head, first.kind) == (1, kind)
     assert first.scores["everywhere"][kind].score == pytest.approx(1.0)
     assert first.excess == pytest.approx(1.0)
     assert second.kind == "mixed"
@@ -182,7 +182,7 @@ def test_the_claims_are_scored_on_heads_that_do_and_do_not_bear_them_out() -> No
         last[query] = np.eye(len(text))[text.rindex("!", 0, query)]
     statement = claims([made(text, looking_at(text, "itself"), last)], LETTERS)[2]
     assert (statement.value, statement.holds) == (1.0, True)
-    assert "head 2" in statement.measured
+    assert "head 1" in statement.measured
     assert claims([made("ab ab", np.eye(5))], LETTERS)[2].holds is None
 
 
@@ -207,7 +207,7 @@ def test_the_tables_list_every_head_and_a_uniform_one() -> None:
     table, apart = heads_exhibits(found, len(text))
     assert isinstance(table, Table)
     assert [row[:2] for row in table.rows] == [
-        ("layer 1 head 1", "start"), ("layer 1 head 2", "delimiter"), ("a uniform head", "")
+        ("layer 0 head 0", "start"), ("layer 0 head 1", "delimiter"), ("a uniform head", "")
     ]  # fmt: skip
     assert all(len(row) == len(table.columns) for row in table.rows)
     assert isinstance(apart, Table)

@@ -1,6 +1,7 @@
 """Views from the command line: every form of every view, and what is refused."""
 
 import json
+import re
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -103,6 +104,10 @@ def test_every_view_is_listed_with_its_options(commands: Commands) -> None:
     for name, entry in VIEWS.items():
         assert f"\n{name} " in shown
         assert entry.about in shown
+    flags = set(re.findall(r"--[a-z-]+", shown))
+    assert {"--property", "--property-file", "--kind", "--change", "--at-least"} <= flags
+    told = commands.done("view", "--help").out
+    assert [flag for flag in flags if not re.search(rf"{flag}\b(?!-)", told)] == [], "what is listed can be typed"
     assert set(commands.done("view", "--list-views", "--json").json["views"]) == set(VIEWS)
 
 

@@ -14,6 +14,7 @@ from glassloom.loss import token_nats
 from glassloom.models import architecture, build
 from glassloom.models.contract import LanguageModel
 from glassloom.models.inside import probing
+from glassloom.report.lines import frame_of_lines, lines_chart
 from glassloom.runs import load_run
 from glassloom.views.gradient_flow import (
     LayerFlow,
@@ -109,7 +110,7 @@ def test_every_architecture_agrees_with_a_numerical_gradient(name: str, context:
             return token_nats(made(given.inputs)[0][:, 9:10], given.targets[:, 9:10]).mean().item()
 
     for each in flow.layers:
-        target = f"layers.{each.layer - 1}.{each.value}"
+        target = f"layers.{each.layer}.{each.value}"
         for place in (3, 8, 9):
             gradient = torch.zeros(2, WIDTH, dtype=torch.float64)
             for row in range(2):
@@ -179,17 +180,25 @@ def test_of_a_transformer_s_last_layer_nothing_is_read_again_so_the_one_below_is
     assert last.norms[:-1] == (0.0,) * (TIME - 1)
     assert last.norms[-1] > 0
     assert min(below.norms) > 0
-    assert flow.layer(2) == flow.layer(1) == (below,)
-    assert gradient_flow(model("gru"), batch()).layer(2)[0].layer == 2
-    assert "the one below is shown" in gradient_flow_exhibits({"transformer": flow}, layer=2)[0].caption
+    assert flow.layer(1) == flow.layer(0) == (below,)
+    assert gradient_flow(model("gru"), batch()).layer(1)[0].layer == 1
+    assert "the one below is shown" in gradient_flow_exhibits({"transformer": flow}, layer=1)[0].caption
+    _, raw, _ = gradient_flow_exhibits({"transformer": flow})
+    assert isinstance(raw, Lines)
+    alone = raw.series[1]
+    assert alone.name == "transformer, layers.1.residual"
+    assert [each is not None for each in alone.y] == [False] * (TIME - 1) + [True]
+    assert "Of transformer, layers.1.residual the last step alone has a gradient, drawn as one dot" in raw.caption
+    spec = lines_chart(raw, frame_of_lines(raw), "")
+    assert [row["dot"] for row in spec["datasets"]["curves"] if row["name"] == alone.name] == [2], "a large dot"
 
 
 def test_its_exhibits_hold_the_numbers_and_say_the_convention() -> None:
     flows = {name: gradient_flow(model(name), batch()) for name in ("rnn", "lstm")}
-    scaled, raw, table = gradient_flow_exhibits(flows, layer=2)
+    scaled, raw, table = gradient_flow_exhibits(flows, layer=1)
     assert isinstance(scaled, Lines)
-    assert [series.name for series in scaled.series] == ["rnn, layer 2 hidden", "lstm, layer 2 cell",
-                                                         "lstm, layer 2 hidden"]  # fmt: skip
+    assert [series.name for series in scaled.series] == ["rnn, layers.1.hidden", "lstm, layers.1.cell",
+                                                         "lstm, layers.1.hidden"]  # fmt: skip
     assert scaled.series[0].y == flows["rnn"].layers[1].scaled
     assert isinstance(raw, Lines)
     assert raw.y.log

@@ -1,5 +1,7 @@
 """Views of what a training left: copied text, checkpoints, embeddings, norms of every layer."""
 
+import csv
+import io
 import json
 import math
 from pathlib import Path
@@ -80,6 +82,10 @@ def test_histograms_count_every_entry_once(run: Run) -> None:
     assert isinstance(exhibits[0], Lines)
     assert exhibits[0].series[1].y[0] == pytest.approx(found.ratio[1, 0])
     assert any(isinstance(each, Matrices) for each in exhibits)
+    spread = {each.name: each for each in exhibits if isinstance(each, Matrices)}
+    assert list(spread) == ["training-histograms", "training-gradient-histograms"]
+    drawn = np.array([matrix.values for matrix in spread["training-gradient-histograms"].matrices])
+    np.testing.assert_allclose(drawn, found.counts["gradients"], atol=1e-5)
     assert isinstance(exhibits[-1], Table)
     assert layer_of("final_norm.weight") == "final_norm"
 
@@ -131,13 +137,31 @@ def test_planted_stretches_are_found_where_they_were_planted(subject: Subject, c
     planted = f"~~~{whole[700:750]}~~~~{whole[100:140]}~"
     assert "~" not in whole
     found = copied_text(subject, planted)
-    stretches, words = found.arrays()
+    arrays = {array.name: array for array in found.arrays()}
+    stretches, words = arrays["stretches"], arrays["words"]
     assert stretches.labels["figure"] == ("begin", "end", "place in train")
     expected = [[3, 53, whole.index(whole[700:750])], [57, 97, whole.index(whole[100:140])]]
     assert stretches.values.tolist() == expected
     assert words.values.tolist() == [whole[700:750], whole[100:140]]
+    assert float(arrays["longest copy"].values) == 50
+    assert float(arrays["share copied"].values) == pytest.approx(90 / 98)
     assert found.facts()["longest copy"] == 50
     assert found.facts()["share copied"] == pytest.approx(90 / 98)
+
+
+def test_where_nothing_is_copied_the_files_say_how_long_the_longest_copy_is(subject: Subject, corpus: Corpus) -> None:
+    whole = corpus.text("train")
+    found = copied_text(subject, f"~~{whole[700:710]}~~")
+    lines = list(csv.DictReader(io.StringIO(found.to_csv())))
+    assert [(line["array"], line["value"]) for line in lines[:2]] == [("longest copy", "10"), ("share copied", "0.0")]
+    table = found.exhibits()[1]
+    assert isinstance(table, Table)
+    [row] = table.rows
+    assert row[1:] == (whole[700:710], 10, whole.index(whole[700:710]) + 1)
+    assert "There is none: the longest that stands there is shown." in table.caption
+    nothing = copied_text(subject, "~~~").exhibits()[1]
+    assert isinstance(nothing, Table)
+    assert [row[1:] for row in nothing.rows] == [("–", 0, None)]
 
 
 def test_without_a_text_the_model_writes_one(subject: Subject, run: Run) -> None:

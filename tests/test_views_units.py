@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from glassloom.errors import InputError, SettingError
-from glassloom.exhibits import Coloured, Points, Table
+from glassloom.exhibits import Coloured, Lines, Matrices, Points, Table
 from glassloom.views.gates import gates
 from glassloom.views.properties import PROPERTIES, named_property, property_of_tokens
 from glassloom.views.units import scored_classes, scored_lines, units
@@ -82,10 +82,16 @@ def test_what_a_text_has_nothing_of_is_said() -> None:
     found = units((counting(), BRACKETS), NESTED)
     assert "digit" in found.absent
     assert {each.property for each in found.tracked} == TOLD
-    table, text = found.exhibits()
+    table, text, whole = found.exhibits()
     assert isinstance(table, Table)
     assert ("bracket-depth", 1, "layers.0.cell:3") in [row[:3] for row in table.rows]
     assert "digit" in table.caption
+    assert isinstance(whole, Matrices)
+    assert [matrix.title for matrix in whole.matrices] == ["layers.0.cell", "layers.0.hidden"]
+    cell = next(matrix for matrix in whole.matrices if matrix.title == "layers.0.cell")
+    assert cell.rows == ("0", "1", "2", "3", "4")
+    depths = [value / 2 for value in PROPERTIES["bracket-depth"](NESTED)]
+    assert cell.values[3] == pytest.approx(tuple(depths[: len(cell.columns)]), abs=1e-4), "the counter, along the text"
     assert isinstance(text, Coloured)
     assert all(-1 <= piece.value <= 1 for pieces in text.texts.values() for piece in pieces)
     arrays = {array.name: array for array in found.arrays()}
@@ -103,7 +109,12 @@ def test_gates_held_open_and_closed_are_seen_to_be_saturated() -> None:
     np.testing.assert_allclose(found.left, [[0.0] * 4, [0.8] * 4, [0.0] * 4])
     np.testing.assert_allclose(found.right, [[1.0] * 4, [0.2] * 4, [1.0] * 4])
     assert found.left_of_unit[1].tolist() == [1, 1, 1, 0, 1]
-    table, _, points = found.exhibits()
+    table, _, along, points = found.exhibits()
+    assert isinstance(along, Lines)
+    shares = {series.name: series.y for series in along.series}
+    assert shares["layers.0.gate.forget · below 0.1"] == pytest.approx((0.8,) * 4)
+    assert shares["layers.0.gate.forget · above 0.9"] == pytest.approx((0.2,) * 4)
+    assert len(shares) == 6
     assert isinstance(table, Table)
     assert table.rows[1][-2:] == (4, 1)
     assert isinstance(points, Points)

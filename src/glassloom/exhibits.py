@@ -123,7 +123,7 @@ class Matrices(Exhibit):
     """Arrays side by side on one scale from `low` to `high`, with what the rows and the columns are.
 
     Values beyond the scale take its end. Where `low` < 0 < `high` the colours part at zero. One or two are drawn large
-    with every label, more of them small; a click opens one.
+    with every label, more of them small; a click opens one. `unit` says what the values are.
     """
 
     row_axis: str
@@ -131,6 +131,7 @@ class Matrices(Exhibit):
     matrices: tuple[Matrix, ...]
     low: float = 0.0
     high: float = 1.0
+    unit: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

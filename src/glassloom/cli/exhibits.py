@@ -150,8 +150,12 @@ def in_colour() -> bool:
     return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
+FLAGS = {"properties": "--property --property-file", "kinds": "--kind", "changes": "--change"}
+"""Options that are typed otherwise than they are called in Python: one flag a value."""
+
+
 def view_lines(entries: Mapping[str, Entry]) -> Iterator[Line]:
     """Every view with what it answers and its options."""
-    rows = [[name, entry.about, " ".join(f"--{one.replace('_', '-')}" for one in entry.options())]
+    rows = [[name, entry.about, " ".join(FLAGS.get(one, f"--{one.replace('_', '-')}") for one in entry.options())]
             for name, entry in entries.items()]  # fmt: skip
     yield from plain(table(rows, ["view", "answers", "options"], texts=(0, 1, 2)))

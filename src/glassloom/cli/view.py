@@ -36,7 +36,21 @@ def view(
     context: Annotated[int | None, option("Of memory: how far back is measured.", "N")] = None,
     properties: Annotated[
         list[str] | None,
-        Parameter.combine(option("Of units: what is tracked, by name or /REGEX/.", "NAME", name="--property"), WORDS),
+        Parameter.combine(
+            option("Of units: what is tracked, by name, as /REGEX/ or NAME=REGEX.", "NAME", name="--property"), WORDS
+        ),
+    ] = None,
+    property_files: Annotated[
+        list[str] | None,
+        Parameter.combine(
+            option(
+                "Of units: a function of your own, which gives one number a character of a text. The file is run: "
+                "name only one that you trust.",
+                "FILE.py:NAME",
+                name="--property-file",
+            ),
+            WORDS,
+        ),
     ] = None,
     kinds: Annotated[
         list[str] | None,
@@ -84,9 +98,16 @@ def view(
         raise InputError(missing, "a run and a view: glassloom view RUN VIEW", "see the views: --list-views")
     from glassloom.api import view as look
 
+    if property_files:
+        from glassloom.cli.property_file import function_in
+
+        own: list[Any] = [function_in(one) for one in property_files]
+    else:
+        own = []
     asked = {
-        "beside": beside, "top": top, "at": at, "context": context, "properties": properties, "kinds": kinds, "by": by,
-        "other": other, "changes": changes, "at_least": at_least, "length": length, "temperature": temperature,
+        "beside": beside, "top": top, "at": at, "context": context,
+        "properties": [*(properties or ()), *own] or None, "kinds": kinds, "by": by, "other": other,
+        "changes": changes, "at_least": at_least, "length": length, "temperature": temperature,
         "most": most, "seed": seed,
     }  # fmt: skip
     given: dict[str, Any] = {name: value for name, value in asked.items() if value is not None}

@@ -30,7 +30,8 @@ def rows_as_csv(rows: Sequence[Row]) -> str:
 def table_as_latex(table: Table) -> str:
     """`table.tex`: a booktabs tabular, every text escaped; right-to-left text stands in \\RL{...}.
 
-    Any engine that has the letters compiles it (LuaLaTeX, XeLaTeX); with the bidi package \\RL sets from the right.
+    Any engine that has the letters compiles it (LuaLaTeX, XeLaTeX); with \\RL and \\LR as `report.tex` or the bidi
+    package defines them, such text is set from the right.
     """
     head = " & ".join(latex(column.title) for column in table.columns)
     body = "\n".join(
@@ -42,6 +43,7 @@ def table_as_latex(table: Table) -> str:
         [
             r"% needs \usepackage{booktabs}",
             r"\providecommand{\RL}[1]{#1}",
+            r"\providecommand{\LR}[1]{#1}",
             rf"\begin{{tabular}}{{{places}}}",
             r"\toprule",
             head + r" \\",
@@ -91,8 +93,26 @@ def latex(text: str) -> str:
     >>> print(latex("50% of a_b & {c} \\\\ ~^#$"))
     50\\% of a\\_b \\& \\{c\\} \\textbackslash{} \\textasciitilde{}\\textasciicircum{}\\#\\$
     """
-    escaped = "".join(_LATEX.get(character, character) for character in one_line(text))
-    return _RIGHT_TO_LEFT.sub(lambda run: rf"\RL{{{run.group(0)}}}", escaped)
+    line = one_line(text)
+    if runs_leftwards(line):  # all of it, so that a full stop stands at the left end; what runs rightwards within it
+        inner = _RIGHTWARDS.split(line)  # every other part is such a run
+        parts = [rf"\LR{{{_escaped(part)}}}" if place % 2 else _escaped(part) for place, part in enumerate(inner)]
+        return rf"\RL{{{''.join(parts)}}}"
+    return _RIGHT_TO_LEFT.sub(lambda run: rf"\RL{{{run.group(0)}}}", _escaped(line))
+
+
+def runs_leftwards(text: str) -> bool:
+    """Whether a text as a whole is set from the right: its first letter decides (Unicode Standard Annex 9, P2 and P3).
+
+    >>> runs_leftwards("12 (שלום) abc"), runs_leftwards("abc שלום"), runs_leftwards("12.")
+    (True, False, False)
+    """
+    kinds = (unicodedata.bidirectional(sign) for sign in text)
+    return next((kind != "L" for kind in kinds if kind in ("L", "R", "AL")), False)
+
+
+def _escaped(text: str) -> str:
+    return "".join(_LATEX.get(character, character) for character in text)
 
 
 def markdown(text: str) -> str:
@@ -120,6 +140,8 @@ _LATEX = {character: f"\\{character}" for character in "&%$#_{}"} | {
 }
 _RTL = "\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufeff"
 _RIGHT_TO_LEFT = re.compile(f"[{_RTL}]+(?:[ ,.;:!?'-]+[{_RTL}]+)*")
+_LTR = rf"[^\W_{_RTL}]"
+_RIGHTWARDS = re.compile(rf"({_LTR}+(?:[ _,.:;/+*=%'’-]*{_LTR}+)*)")
 
 
 def _starred(cell: Cell, column: Column) -> str:

@@ -89,11 +89,17 @@ def time_in_words(found: Time, unit: Unit) -> list[str]:
     if len(found.candidates) < 2:
         return []
     names = [point.name for point in found.front]
-    if found.same_time:
-        times = sorted(point.seconds for point in found.candidates)
+    times = sorted(point.seconds for point in found.candidates)
+    if found.given is not None:
         return [
-            f"Best for time: all took the same time to their best ({seconds(times[0])} to {seconds(times[-1])}), "
-            f"so the best of them, {listed(names)}, is the one for that time too."
+            f"Every run was given the same time, {seconds(60 * found.given)}, so the time that it took to its best "
+            f"({seconds(times[0])} to {seconds(times[-1])}) ranks nothing: for that time {listed(names)} "
+            f"{_are(names)} the best, and for less the learning curves over time say which."
+        ]
+    if found.same_time:
+        return [
+            f"All took the same time to their best ({seconds(times[0])} to {seconds(times[-1])}), so time ranks "
+            f"nothing: for that time {listed(names)} {_are(names)} the best."
         ]
     written = [f"{point.name} ({seconds(point.seconds)}, {quality(point.loss, unit)})" for point in found.front]
     if len(names) == 1:

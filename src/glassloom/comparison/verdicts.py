@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from glassloom.comparison.results import BaselineFigures, CorpusFacts, Curve, Row
-from glassloom.comparison.seeds import Setting, Spread, deciding_figure, generalizing, settings_of
+from glassloom.comparison.seeds import Setting, Spread, deciding_figure, flat, generalizing, settings_of
 
 SAME_TIME = 1.05
 """Times no further apart than by this factor are the same time: runs given minutes all take what they get."""
@@ -63,9 +63,11 @@ class Time:
     candidates: tuple[Candidate, ...]
     """Every setting whose time is known."""
     front: tuple[Candidate, ...]
-    """Those that nothing beats on both, the fastest first; where the times are the same, those of the lowest loss."""
+    """Those that nothing beats on both, the fastest first; where all had the same time, those of the lowest loss."""
     same_time: bool
     """Whether all took the same time, so that only the loss tells them apart."""
+    given: float | None
+    """The minutes that every run was given, where all were given the same: then the time to the best ranks nothing."""
     within_spread: bool
     """Whether what the fastest of the front gives up against its best is within the spread over seeds."""
 
@@ -171,20 +173,29 @@ def quality_of(reached: Mapping[str, Spread]) -> Quality:
     )
 
 
-def time_of(finished: Iterable[Setting], reached: Mapping[str, Spread]) -> Time:
+def time_of(finished: Sequence[Setting], reached: Mapping[str, Spread]) -> Time:
     """The front of time and loss."""
     costs = {setting.name: setting.over_seeds(lambda row: row.seconds) for setting in finished}
     points = [Candidate(name, cost.mean, reached[name].mean) for name, cost in costs.items() if cost is not None]
     times = [point.seconds for point in points]
     same_time = len(points) > 1 and max(times) <= SAME_TIME * min(times)
+    given = minutes_given(finished)
     lowest = min((point.loss for point in points), default=None)
-    on_front = [point for point in points if point.loss == lowest] if same_time else front(points)
+    alike = same_time or given is not None
+    on_front = [point for point in points if point.loss == lowest] if alike else front(points)
     within_spread = False
     if on_front:
         lost = on_front[0].loss - on_front[-1].loss
         deviations = [reached[point.name].deviation for point in (on_front[0], on_front[-1])]
         within_spread = all(deviation is not None and lost <= deviation for deviation in deviations)
-    return Time(tuple(points), tuple(on_front), same_time, within_spread)
+    return Time(tuple(points), tuple(on_front), same_time, given, within_spread)
+
+
+def minutes_given(settings: Iterable[Setting]) -> float | None:
+    """The minutes that each of several settings was given, where all were given the same."""
+    found = [flat(row.settings).get("train.minutes") for setting in settings for row in setting.rows
+             if row.status == "finished"]  # fmt: skip
+    return found[0] if len(found) > 1 and found[0] is not None and len(set(found)) == 1 else None
 
 
 def front(points: Iterable[Candidate]) -> list[Candidate]:

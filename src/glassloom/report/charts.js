@@ -88,8 +88,9 @@ class Chart {
     return this.view.runAsync();
   }
 
+  // As it is seen, zoomed and chosen, with its title above it.
   async saveAs(kind) {
-    const address = await this.view.toImageURL(kind, kind === "png" ? 2 : 1);
-    download(address, `${this.figure.dataset.name}.${kind}`);
+    const { svg, size } = titled(await this.view.toSVG(), this.figure.querySelector("h3 bdi").textContent);
+    savePicture(svg, this.figure.dataset.name, kind, size);
   }
 }

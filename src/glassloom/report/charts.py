@@ -4,6 +4,7 @@ The numbers are added after the check, which would take longer than the drawing.
 page's style sheet can set their colours in light and dark.
 """
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
@@ -12,6 +13,8 @@ import altair as alt
 from glassloom.comparison import Candidate
 from glassloom.comparison.wording import UNITS, quality
 from glassloom.report.colours import INK, PAPER, RULE, SOFT
+from glassloom.report.placing import PLACES as PLACES_OF_NAMES
+from glassloom.report.placing import placed
 from glassloom.report.series import Label
 from glassloom.report.writing import all_in_picture
 
@@ -23,8 +26,8 @@ DASHES = {"valid": [1, 0], "train": [3, 3]}
 LETTERS = 7
 """The width of a letter in a legend or beside a point, in pixels."""
 
-FEW_POINTS = 12
-"""So many points all have their names beside them; of more, only those of the front."""
+HEIGHT_OF_TRADE_OFF, NARROW_FRAME, PHONE = 320, 480, 240
+"""In pixels: a frame at least NARROW_FRAME wide has room for as many names as that width has; a narrower one, PHONE."""
 
 PLACES = (0, 1, 2, 3)
 """Of a baseline's name: at the left or the right end of its line (+ 2), below or above it (+ 1)."""
@@ -48,18 +51,21 @@ def trade_off(
 ) -> Specification:
     """Every setting by its time and its validation loss, and the front of those that nothing beats on both."""
     names = {point.name for point in on_front}
-    data = [
+    data: list[dict[str, Any]] = [
         {
             "seconds": short(point.seconds), "loss": short(point.loss), "setting": point.name,
             "front": "on the front" if point.name in names else "beaten on both",
-            "below": _crowded(point, points),
         }
         for point in points
     ]  # fmt: skip
     losses = [point.loss for point in points]
     room = 0.12 * ((max(losses) - min(losses)) or 0.1 * max(losses))
-    scale = scale_of_loss(max(min(losses) - room, 0.9 * min(losses)), max(losses) + room, unit)
+    low, high = max(min(losses) - room, 0.9 * min(losses)), max(losses) + room
+    scale = scale_of_loss(low, high, unit)
     right = 1.15 * max(point.seconds for point in points) or 1.0
+    places = _places_of_names(points, names, (low, high, right), unit == "perplexity")
+    for row, wide, narrow in zip(data, *places, strict=True):
+        row |= {"wide": wide, "narrow": narrow}
     x = alt.X("seconds:Q", title="wall-clock seconds to the best validation loss", scale=alt.Scale(domain=[0, right]))
     y = alt.Y("loss:Q", title=UNITS[unit], scale=scale)
     steps = [{"seconds": short(point.seconds), "loss": short(point.loss), "setting": point.name} for point in on_front]
@@ -89,26 +95,34 @@ def trade_off(
         .add_params(zoom)
         .properties(name="dots")
     )
-    if len(points) > FEW_POINTS:
-        base = base.transform_filter("datum.front == 'on the front'")
     labels = []
-    for side, sign, there in (("labels", 1, "<="), ("labels_left", -1, ">")):
-        for below in (False, True):
-            some = base.transform_filter(f"datum.seconds {there} {0.72 * right} && datum.below == {str(below).lower()}")
-            text = some.mark_text(
-                align="left" if sign > 0 else "right", dx=10 * sign, dy=13 if below else -9, color=INK, clip=True
-            )
-            labels.append(text.encode(text="setting:N").properties(name=f"{side}_below" if below else side))
-    return framed(alt.layer(line, dots, *labels), 320, about, settings=data, steps=steps)
+    for place in sorted({place for found in places for place in found if place is not None}):
+        sign, down = PLACES_OF_NAMES[place]
+        some = base.transform_filter(f"(width < {NARROW_FRAME} ? datum.narrow : datum.wide) == '{place}'")
+        text = some.mark_text(align="left" if sign > 0 else "right", dx=10 * sign, dy=down, color=INK, clip=True)
+        labels.append(text.encode(text="setting:N").properties(name=f"labels_{place.replace('-', '_')}"))
+    return framed(alt.layer(line, dots, *labels), HEIGHT_OF_TRADE_OFF, about, settings=data, steps=steps)
 
 
-def _crowded(point: Candidate, points: Sequence[Candidate]) -> bool:
-    """Whether a label above the point would lie on that of another one, a little worse and as fast."""
-    losses, furthest = [other.loss for other in points], max(other.seconds for other in points)
-    room = 0.08 * (max(losses) - min(losses))
-    return any(
-        0 < other.loss - point.loss < room and abs(other.seconds - point.seconds) < 0.15 * furthest for other in points
-    )
+def _places_of_names(
+    points: Sequence[Candidate], first: set[str], ends: tuple[float, float, float], log: bool
+) -> tuple[list[str | None], list[str | None]]:
+    """The place of each point's name in a frame of full width and in one of a phone, those of the front first."""
+    low, high, right = ends
+
+    def up(loss: float) -> float:
+        there = (math.log(value) for value in (loss, low, high)) if log else (loss, low, high)
+        value, bottom, top = there
+        return (top - value) / (top - bottom) if top > bottom else 0.5
+
+    order = sorted(range(len(points)), key=lambda place: points[place].name not in first)
+    shares = [(points[place].seconds / right, up(points[place].loss)) for place in order]
+    found = []
+    for width, height in ((NARROW_FRAME, HEIGHT_OF_TRADE_OFF), (PHONE, 300)):
+        there = placed([points[place].name for place in order], shares, width, height)
+        by_place = dict(zip(order, there, strict=True))
+        found.append([by_place[place] for place in range(len(points))])
+    return found[0], found[1]
 
 
 def ladder(

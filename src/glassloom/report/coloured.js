@@ -35,13 +35,8 @@ function tokensTold(text) {
 
 async function saveColoured(figure, kind) {
   const svg = await unpacked(JSON.parse(figure.querySelector("script").textContent));
-  const name = `${figure.dataset.name}.${kind}`;
-  if (kind === "svg") {
-    downloadText(svg, name, "image/svg+xml");
-    return;
-  }
   const { width, height } = new DOMParser().parseFromString(svg, "image/svg+xml").documentElement.viewBox.baseVal;
-  downloadPicture(svg, name, { width, height });
+  savePicture(svg, figure.dataset.name, kind, { width, height });
 }
 
 function startColoured(figure) {

@@ -5,8 +5,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import vl_convert
-
 from glassloom.comparison.wording import visible
 from glassloom.exhibits import (
     Bars,
@@ -26,7 +24,7 @@ from glassloom.report import matrices
 from glassloom.report.bars import bars_chart
 from glassloom.report.coloured import coloured_svg, scale_classes, spans
 from glassloom.report.document import as_links, packed
-from glassloom.report.figures import Figure
+from glassloom.report.figures import Figure, drawn
 from glassloom.report.lines import frame_of_lines, lines_chart
 from glassloom.report.points import points_chart
 from glassloom.report.sheet import scale_bar, whole_svg
@@ -60,7 +58,7 @@ def show(exhibit: Exhibit) -> Shown:
 def as_svg(shown: Shown) -> str | None:
     """A drawn exhibit as a file; None for what is not drawn."""
     if shown.figure is not None and shown.figure.spec:
-        return str(vl_convert.vegalite_to_svg(shown.figure.spec))
+        return drawn(shown.figure.spec, shown.figure.title)
     if shown.kind == "coloured":
         return coloured_svg(shown.exhibit)
     return None if shown.kind != "matrices" else whole_svg(shown.exhibit, shown.content["drawings"])

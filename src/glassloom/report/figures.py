@@ -1,6 +1,7 @@
 """The figures of a comparison: each with its chart, its caption, and the same in words."""
 
 import re
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -12,10 +13,10 @@ from glassloom.comparison.seeds import deciding_figure
 from glassloom.comparison.wording import UNITS, listed, quality, seconds, with_unit
 from glassloom.errors import sentence
 from glassloom.report import charts
-from glassloom.report.colours import colours_of
+from glassloom.report.colours import INK, colours_of
 from glassloom.report.learning import choices_of, curves_on_the_page, entries_of, learning_curves
 from glassloom.report.series import Frame, Over, Series, baselines_of, frame_of, labels_of, series_of
-from glassloom.report.writing import as_csv
+from glassloom.report.writing import as_csv, in_picture
 
 NAMES = ("ladder", "curves-by-epoch", "curves-by-time", "time-and-quality")
 
@@ -45,8 +46,26 @@ def spec_of_file(figure: Figure) -> dict[str, Any]:
 
 
 def drawings_of(figures: Sequence[Figure]) -> dict[str, str]:
-    """The figures as SVG, by name."""
-    return {figure.name: clipped_once(str(vl_convert.vegalite_to_svg(spec_of_file(figure)))) for figure in figures}
+    """The figures as SVG, by name, each with its title in it."""
+    return {figure.name: drawn(spec_of_file(figure), (figure.alone or figure).title) for figure in figures}
+
+
+def drawn(spec: dict[str, Any], title: str) -> str:
+    """A figure as a file: it goes its own ways, so it carries its title."""
+    return clipped_once(str(vl_convert.vegalite_to_svg({**spec, "title": titled(title)})))
+
+
+TITLE_LETTERS = 80
+"""Of one line of a title."""
+
+
+def titled(title: str) -> dict[str, Any]:
+    """The title of a file, in lines that fit its width."""
+    lines = textwrap.wrap(in_picture(title), TITLE_LETTERS) or [""]
+    return {
+        "text": lines, "anchor": "start", "frame": "bounds", "color": INK, "fontSize": 16, "fontWeight": "normal",
+        "offset": 14,
+    }  # fmt: skip
 
 
 LINE = re.compile(r'(<g class="mark-line role-mark \w+") clip-path="(url\(#\w+\))"')

@@ -50,6 +50,8 @@ class Filter {
     if (!curves && !data.some(named)) return;
     chart.filtered = true;
     if (curves) curves.shown = (run) => this.isShown([run]);
+    const drawn = curves ? curves.data.runs.map(({ run }) => [run]) : data.map(named).filter(Boolean);
+    chart.hasRuns = () => drawn.some((ids) => this.isShown(ids));
     chart.changes.push((spec) => {
       if (curves || this.shown === null) return;
       for (const [name, rows] of Object.entries(spec.datasets)) {
@@ -71,6 +73,33 @@ class Filter {
     this.shown = shown.length === all.length ? null : new Set(shown);
     for (const part of document.querySelectorAll("[data-of]")) part.hidden = !this.isShown(JSON.parse(part.dataset.of));
     this.form.querySelector("output").value = `${shown.length} of ${all.length}`;
-    for (const chart of Chart.of.values()) if (chart.filtered) chart.draw();
+    for (const table of document.querySelectorAll("table.sortable")) this.emptied(table, table.closest(".scroll"));
+    for (const samples of document.querySelectorAll(".samples")) {
+      if (samples.querySelector("[data-of]")) this.emptied(samples, samples.closest("details") ?? samples);
+    }
+    for (const chart of Chart.of.values()) {
+      if (!chart.filtered) continue;
+      chart.figure.classList.toggle("nothing", this.say(chart.box, !chart.hasRuns()));
+      if (chart.hasRuns()) chart.draw();
+    }
+  }
+
+  // What all of whose runs are hidden is a sentence instead of a bare frame.
+  emptied(whole, frame) {
+    const parts = [...whole.querySelectorAll("[data-of]")];
+    frame.hidden = this.say(frame, parts.length > 0 && parts.every((part) => part.hidden));
+  }
+
+  say(frame, empty) {
+    const before = frame.previousElementSibling?.matches(".none") ? frame.previousElementSibling : null;
+    if (!empty) {
+      before?.remove();
+      return false;
+    }
+    const sentence = before ?? document.createElement("p");
+    sentence.className = "note none";
+    sentence.textContent = `Nothing here fits “${this.form.elements.pattern.value.trim()}”: change the pattern above, or empty it.`;
+    if (!before) frame.before(sentence);
+    return true;
   }
 }

@@ -1,11 +1,12 @@
 """A report as LaTeX: a whole article, booktabs tables, its figures as PDF beside it, every text escaped.
 
-XeLaTeX sets every letter that the font has, from the right where it runs that way; LuaLaTeX needs luabidi for that;
+XeLaTeX and LuaLaTeX set every letter that the font has, from the right where it runs that way, by the engines' own
+means: what begins with such a letter is set from the right as a whole, so that its full stop stands at its left end.
 pdfLaTeX sets Latin ones.
 """
 
 from glassloom.comparison import table_as_latex
-from glassloom.comparison.formats import latex
+from glassloom.comparison.formats import latex, runs_leftwards
 from glassloom.comparison.wording import visible
 from glassloom.report.blocks import Block, Code, Facts, Grid, Heading, Paragraph, Picture, Quote
 
@@ -23,9 +24,10 @@ PREAMBLE = r"""\documentclass[a4paper,10pt]{article}
 \setlength{\belowcaptionskip}{6pt}
 \setlength{\parskip}{0.5\baselineskip}
 \sloppy
-\ifXeTeX\TeXXeTstate=1 \newcommand{\RL}[1]{\beginR #1\endR}\fi
-\ifLuaTeX\IfFileExists{luabidi.sty}{\usepackage{luabidi}}{}\fi
+\ifXeTeX\TeXXeTstate=1 \newcommand{\RL}[1]{\beginR #1\endR}\newcommand{\LR}[1]{\beginL #1\endL}\fi
+\ifLuaTeX\newcommand{\RL}[1]{{\textdir TRT #1}}\newcommand{\LR}[1]{{\textdir TLT #1}}\fi
 \providecommand{\RL}[1]{#1}
+\providecommand{\LR}[1]{#1}
 """
 MANY_FACTS = 12
 """More than so many stand in two columns."""
@@ -64,8 +66,9 @@ def _block(block: Block) -> str:
                 "figure", rf"\includegraphics[width=\linewidth]{{figures/{block.name}.pdf}}{chr(10)}{caption}"
             )
         case Quote():
+            aside = r"\raggedleft " if runs_leftwards(block.prompt + block.text) else ""
             body = rf"{{\itshape {_lines(block.prompt)}}}{_lines(block.text)}"
-            return rf"\paragraph{{{latex(block.label)}}}\begin{{quote}}{body}\end{{quote}}"
+            return rf"\paragraph{{{latex(block.label)}}}\begin{{quote}}{aside}{body}\end{{quote}}"
         case Code():
             return rf"\begin{{quote}}\ttfamily {_lines(block.text)}\end{{quote}}"
         case Facts():

@@ -31,6 +31,9 @@ from glassloom.report.writing import drawable, written
 DOTTED = 60
 """A curve of at most so many points shows them as dots."""
 
+ALONE = 70
+"""The area of the dot that is all there is of a curve, or of a stretch of it."""
+
 NEARBY = 0.6
 """A mark is drawn where it lies within this part of the curves' height above or below them."""
 
@@ -123,9 +126,8 @@ def lines_chart(lines: Lines, frame: Frame, about: str) -> Specification:
         for number, stretch in enumerate(stretches):
             alone = len(stretch) == 1
             part = f"{one.series.name} {number}"
-            data += [
-                {"x": short(x), "y": short(y), "part": part, "dot": int(dots or alone), **fields} for x, y in stretch
-            ]
+            dot = 2 if alone else int(dots)
+            data += [{"x": short(x), "y": short(y), "part": part, "dot": dot, **fields} for x, y in stretch]
             points = tuple((_along(x, first, last, lines.x.log), y) for x, y in stretch)
             placed.append(curves.Series(one.series.name, one.entry, "valid", points))
         bands += [{**band, **fields} for band in _band(one.series, lines)]
@@ -165,7 +167,8 @@ def lines_chart(lines: Lines, frame: Frame, about: str) -> Specification:
         dashed = dashed.encode(strokeDash=alt.value(DASHES["train"]))
     solid = drawn.transform_filter("datum.dashed == 'valid'").mark_line(clip=True, strokeWidth=2)
     layers += [dashed.add_params(chosen, zooming()).properties(name="dashed"), solid.properties(name="solid")]
-    dots_layer = base.transform_filter("datum.dot == 1").mark_circle(size=16, clip=True).encode(tooltip=tips)
+    size = alt.condition("datum.dot == 2", alt.value(ALONE), alt.value(16))
+    dots_layer = base.transform_filter("datum.dot > 0").mark_circle(clip=False).encode(size=size, tooltip=tips)
     layers.append(dots_layer.properties(name="dots"))
     hidden = base.mark_circle(size=90, clip=True).encode(opacity=alt.value(0), tooltip=tips)
     layers.append(hidden.properties(name="reach"))

@@ -159,14 +159,24 @@ function together(figure) {
   const height = Math.max(...parts.map((part) => part.viewBox.baseVal.height));
   const columns = [8, 7, 6, 5, 4].find((number) => parts.length % number === 0) ?? Math.min(6, parts.length);
   const perLine = Math.min(columns, parts.length);
-  const size = { width: perLine * (width + 10) + 10, height: Math.ceil(parts.length / perLine) * (height + 10) + 10 };
+  const wide = Math.max(perLine * (width + 10) + 10, 380);
+  const title = linesOf(figure.querySelector("h3 bdi").textContent, wide);
+  const head = TITLE_LINE * title.length + 8;
+  const [low, high, axes] = [...figure.querySelectorAll(".scale > span")].map((one) => one.textContent.replace(/\s+/g, " ").trim());
+  const foot = linesOf(`${low} to ${high}. ${axes.replace(" A click opens one.", "")}`, wide * 1.3);
+  const below = head + Math.ceil(parts.length / perLine) * (height + 10) + 10;
+  const size = { width: wide, height: below + 34 + 16 * foot.length };
   const whole = element("svg", { xmlns: SVG, ...size, "font-family": "Georgia, serif" });
-  whole.append(element("rect", { width: "100%", height: "100%", fill: "#fffdf8" }));
+  whole.append(element("rect", { width: "100%", height: "100%", fill: "#fffdf8" }), ...titleOf(title, 10));
+  const scale = figure.querySelector(".scale image.in-light").cloneNode();
+  for (const [name, value] of Object.entries({ x: 10, y: below, height: 10, width: 120 })) scale.setAttribute(name, value);
+  whole.append(scale);
+  foot.forEach((line, place) => whole.append(element("text", { x: 10, y: below + 28 + 16 * place, "font-size": 12, fill: "#6e675c" }, line)));
   parts.forEach((part, place) => {
     const copy = part.cloneNode(true);
     for (const extra of copy.querySelectorAll(".in-dark, .cell")) extra.remove();
     copy.setAttribute("x", 10 + (place % perLine) * (width + 10));
-    copy.setAttribute("y", 10 + Math.floor(place / perLine) * (height + 10));
+    copy.setAttribute("y", head + 10 + Math.floor(place / perLine) * (height + 10));
     whole.append(copy);
   });
   return { whole, size };
@@ -174,9 +184,7 @@ function together(figure) {
 
 function saveMatrices(figure, kind) {
   const { whole, size } = together(figure);
-  const [svg, name] = [new XMLSerializer().serializeToString(whole), `${figure.dataset.name}.${kind}`];
-  if (kind === "svg") downloadText(svg, name, "image/svg+xml");
-  else downloadPicture(svg, name, size);
+  savePicture(new XMLSerializer().serializeToString(whole), figure.dataset.name, kind, size);
 }
 
 // 64 matrices are some megabytes of CSV: it is written when it is asked for, from the values that the page has anyway

@@ -26,6 +26,22 @@ function sortable(table) {
   });
 }
 
+// What is wider than its frame says so, for a screen may show no bar to scroll it by.
+function hinted(scroll) {
+  const hint = document.createElement("p");
+  hint.className = "scroll-hint";
+  scroll.after(hint);
+  const tell = () => {
+    const left = scroll.scrollWidth - scroll.clientWidth - Math.abs(scroll.scrollLeft);
+    hint.hidden = scroll.hidden || scroll.scrollWidth <= scroll.clientWidth + 1;
+    hint.textContent = left > 1 ? "More to the right: scroll sideways, or with the arrow keys once it is focused. →" : "← More to the left.";
+  };
+  scroll.addEventListener("scroll", tell, { passive: true });
+  new ResizeObserver(tell).observe(scroll);
+  for (const inner of scroll.children) new ResizeObserver(tell).observe(inner);
+  tell();
+}
+
 const THEMES = { "": "as the system", light: "light", dark: "dark" };
 
 function remembered() {
@@ -59,6 +75,7 @@ function startTheme() {
 function start() {
   startTheme();
   for (const table of document.querySelectorAll("table.sortable")) sortable(table);
+  for (const scroll of document.querySelectorAll(".scroll[tabindex]")) hinted(scroll);
   for (const figure of document.querySelectorAll("figure[data-kind=matrices]")) drawMatrices(figure);
   for (const figure of document.querySelectorAll("figure[data-kind=coloured]")) startColoured(figure);
   for (const figure of document.querySelectorAll("figure[data-kind=chart]")) {

@@ -37,7 +37,7 @@ def whole_svg(exhibit: Matrices, drawings: Sequence[Drawing]) -> str:
         x, y = gap + (place % per_row) * width, head + (place // per_row) * height
         placed.append(f'<g transform="translate({x:.1f} {y:.1f})">{drawing.file}</g>')
     scale = scale_bar(exhibit)
-    told = f"rows: {exhibit.row_axis}; columns: {exhibit.column_axis}"
+    told = f"{exhibit.unit + '; ' if exhibit.unit else ''}rows: {exhibit.row_axis}; columns: {exhibit.column_axis}"
     y = total_height - 14
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {total_width:.1f} {total_height:.1f}" '

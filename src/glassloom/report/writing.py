@@ -30,13 +30,16 @@ def written(value: float | None) -> str:
     return minus(f"{value:,.0f}" if 1000 <= abs(value) < 1e7 else f"{value:.4g}")
 
 
-def minus(number: str) -> str:
-    """A number with the sign that is as wide as a plus.
+NOTHING = re.compile(r"[-+](0(?:\.0*)?(?:e[-+]?00)?%?)\Z")
 
-    >>> minus("-1.5e-07")
-    '−1.5e−07'
+
+def minus(number: str) -> str:
+    """A number with the sign that is as wide as a plus; what is rounded to 0 has none.
+
+    >>> minus("-1.5e-07"), minus("-0"), minus("+0.0000"), minus("-0.05")
+    ('−1.5e−07', '0', '0.0000', '−0.05')
     """
-    return number.replace("-", "−")
+    return NOTHING.sub(r"\1", number).replace("-", "−")
 
 
 NEVER_IN_XML = re.compile("[\ud800-\udfff\ufffe\uffff]")

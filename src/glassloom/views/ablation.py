@@ -7,7 +7,8 @@
 
 Off is `zero`, or `mean`: the part's mean over this text, which takes away what it says of the place and leaves the rest
 of the model what it is used to. The default is the mean, for a gate at 0 is not off but closed. Several parts are tried
-at once, a row each, through the values that `glassloom.models.inside` names.
+at once, a row each, through the values that `glassloom.models.inside` names. The protocol is `fair` (see
+`subject.windows`), so that the model as it is costs what `surprise` and `evaluate` say of the same text.
 """
 
 import re
@@ -23,15 +24,26 @@ from glassloom.errors import SettingError, nearest
 from glassloom.exhibits import Axis, Bar, Bars, Column, Exhibit, Table
 from glassloom.loss import token_nats
 from glassloom.models.contract import LanguageModel
-from glassloom.models.inside import recording
 from glassloom.models.replacing import replacing
 from glassloom.views.labelled import Floats, Labelled, View
-from glassloom.views.subject import Source, as_tokens, looking, reading, subject
+from glassloom.views.subject import (
+    Reading,
+    Source,
+    as_tokens,
+    how_read,
+    looking,
+    reading,
+    recorded_over,
+    subject,
+    windows,
+)
 
 KINDS = ("head", "attention", "feedforward", "layer", "gate", "unit")
 WAYS = ("mean", "zero")
 MOST_UNITS = 1024
 """Where a model has more units, they are tried only when they are asked for."""
+OFF = re.compile(r"layers\.\d+\.(hidden|gate\.\w+|attention\.\d+(\.mixed)?|feedforward(\.inner)?)\Z")
+"""Inner values that a part is made of."""
 LOGITS_AT_ONCE = 2**23
 ROWS = 64
 
@@ -49,6 +61,11 @@ class Part:
         """As a change of `steer` names it: `layers.0.hidden:3`."""
         return " + ".join(self.values) + ("" if self.entry is None else f":{self.entry}")
 
+    @property
+    def label(self) -> str:
+        """The same, short enough for a figure: a whole layer by its own name."""
+        return ".".join(self.values[0].split(".")[:2]) if self.kind == "layer" else self.name
+
 
 @dataclass(frozen=True)
 class Ablation(View):
@@ -62,9 +79,11 @@ class Ablation(View):
     parts: tuple[Part, ...]
     bits: Floats
     """`part`"""
-    left_out: tuple[str, ...]
-    """Kinds that the model has but that were not tried."""
+    left_out: dict[str, int]
+    """Kinds that the model has but that were not tried, with how many parts they have: more than MOST_UNITS."""
     top: int
+    read: str = "in one pass"
+    """How: see `subject.windows`."""
 
     def facts(self) -> dict[str, Any]:
         return {
@@ -73,7 +92,8 @@ class Ablation(View):
             "predicted tokens": self.tokens,
             "bits a token": self.plain,
             "costliest": self.parts[0].name,
-            "not tried": list(self.left_out),
+            "not tried": self.left_out,
+            "read": self.read,
         }
 
     def arrays(self) -> Sequence[Labelled]:
@@ -93,12 +113,17 @@ class Ablation(View):
             for rank, (part, bits) in enumerate(zip(self.parts, self.bits, strict=True), start=1)
         )
         shown = list(zip(self.parts, self.bits, strict=True))[: self.top]
-        bars = tuple(Bar(label=part.name, value=float(bits - self.plain), group=part.kind) for part, bits in shown)
+        bars = tuple(Bar(label=part.label, value=float(bits - self.plain), group=part.kind) for part, bits in shown)
         how = "its mean over the text" if self.by == "mean" else "zero"
-        more = f" Not tried: {', '.join(self.left_out)}." if self.left_out else ""
+        more = "".join(
+            f" Its {count:,} parts of the kind {kind} were not tried, as they are more than {MOST_UNITS:,}: "
+            f"--kind {kind} tries them."
+            for kind, count in self.left_out.items()
+        )
         caption = (
-            f"Each part by itself replaced by {how}; {self.tokens:,} predicted tokens cost {self.plain:.4f} bits "
-            f"each with all parts on.{more}"
+            f"Each part by itself replaced by {how}; {self.tokens:,} predicted tokens, read {self.read}, cost "
+            f"{self.plain:.4f} bits each with all parts on. Layers, sublayers, heads and units count from 0, as in the "
+            f"names of inner values.{more}"
         )
         return [
             Bars(name="ablation-bars", title="What the costliest parts are worth", value=Axis("rise, bits a token"),
@@ -125,12 +150,13 @@ def ablate(
         raise SettingError(f"A part cannot be switched off by {by}", ", ".join(WAYS), nearest(by, WAYS))
     of = subject(source)
     read = reading(of.tokenizer, text, at_least=2)
-    tokens = as_tokens(of.model, [read.inputs])
-    with looking(of.model), recording(of.model) as values:
-        of.model.hidden(tokens)
+    whole = bool(read.given)
+    with looking(of.model):
+        values = recorded_over(of.model, read.inputs, lambda name: bool(OFF.match(name)), whole)
     every = parts_of(values)
     there = list(dict.fromkeys(part.kind for part in every))
-    many = [kind for kind in there if not kinds and sum(part.kind == kind for part in every) > MOST_UNITS]
+    counts = {kind: sum(part.kind == kind for part in every) for kind in there}
+    many = {kind: count for kind, count in counts.items() if not kinds and count > MOST_UNITS}
     chosen = [part for part in every if (part.kind in kinds if kinds else part.kind not in many)]
     if not chosen:
         raise SettingError(
@@ -138,18 +164,21 @@ def ablate(
             ", ".join(there),
             "choose one of these",
         )
-    skip = len(read.given) or 1
+    longest = min(len(read.inputs), (None if whole else of.model.context) or len(read.inputs))
     with looking(of.model):
-        [plain] = bits_with(of.model, tokens, skip, values, [], by)
-        step = max(1, min(ROWS, LOGITS_AT_ONCE // (of.model.vocabulary * tokens.shape[1])))
+        [plain] = bits_with(of.model, read, values, [], by)
+        step = max(1, min(ROWS, LOGITS_AT_ONCE // (of.model.vocabulary * longest)))
         bits = [
             each
             for first in range(0, len(chosen), step)
-            for each in bits_with(of.model, tokens, skip, values, chosen[first : first + step], by)
+            for each in bits_with(of.model, read, values, chosen[first : first + step], by)
         ]
     order = np.argsort(-np.array(bits), kind="stable")
     parts = tuple(chosen[place] for place in order)
-    return Ablation(of.name, by, tokens.shape[1] - skip, plain, parts, np.array(bits)[order], tuple(many), max(1, top))
+    return Ablation(
+        of.name, by, len(read.inputs) - 1, plain, parts, np.array(bits)[order], many, max(1, top),
+        how_read(of.model, read.inputs[:-1], whole),
+    )  # fmt: skip
 
 
 def parts_of(values: dict[str, Tensor]) -> list[Part]:
@@ -211,12 +240,16 @@ def switch(seen: Tensor, which: Sequence[tuple[int, int | None]], by: str) -> Sw
 
 
 def bits_with(
-    model: LanguageModel, tokens: Tensor, skip: int, values: dict[str, Tensor], parts: Sequence[Part], by: str
+    model: LanguageModel, read: Reading, values: dict[str, Tensor], parts: Sequence[Part], by: str
 ) -> list[float]:
-    """The mean bits of the text's tokens from number `skip` on with each part off; with none, of the model as it is."""
+    """The mean bits of all inputs but the first with each part off; with none, of the model as it is."""
     rows = max(1, len(parts))
+    total, done = torch.zeros(rows, dtype=torch.float64), 0
     with replacing(model, switched_off(values, parts, by)):
-        logits, _ = model(tokens.expand(rows, -1))
-    nats = token_nats(logits[:, skip - 1 : -1].double(), tokens[:, skip:].expand(rows, -1))
-    found: list[float] = (nats.mean(1) / np.log(2)).tolist()
+        for part, count in windows(model, read.inputs[:-1], whole=bool(read.given)):
+            logits, _ = model(as_tokens(model, [part]).expand(rows, -1))
+            following = as_tokens(model, [read.inputs[done + 1 : done + 1 + count]]).expand(rows, -1)
+            total += token_nats(logits[:, -count:].double(), following).sum(1).cpu()
+            done += count
+    found: list[float] = (total / done / np.log(2)).tolist()
     return found

@@ -10,7 +10,7 @@ from glassloom.exhibits import Exhibit
 from glassloom.views.attention import Attention, attention, attention_exhibits
 from glassloom.views.heads import KINDS, PLACES, HeadScores, heads_exhibits, score_heads
 from glassloom.views.labelled import Labelled, View
-from glassloom.views.subject import Source, subject
+from glassloom.views.subject import ONE_PASS, Source, subject
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Attended(View):
 
     def facts(self) -> dict[str, Any]:
         kinds = {each.head.title(self.attention.sublayers): each.kind for each in self.heads}
-        return {"model": self.name, "tokens": len(self.attention.ids), "heads by what they do": kinds}
+        return {"model": self.name, "tokens": len(self.attention.ids), "read": ONE_PASS, "heads by what they do": kinds}
 
     def arrays(self) -> Sequence[Labelled]:
         """Scores and entropies are in the order of the matrices."""
@@ -57,7 +57,7 @@ def attended(source: Source, text: str | Sequence[int]) -> Attended:
 
     >>> found = attended(run, "Hello there,")  # doctest: +SKIP
     >>> found.heads[0].kind, found.heads[0].head.title(1)  # doctest: +SKIP
-    ('previous token', 'layer 1 head 3')
+    ('previous token', 'layer 0 head 2')
 
     Raises:
         InputError: the text is empty, or the model has no attention.

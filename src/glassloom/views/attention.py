@@ -23,14 +23,15 @@ WEIGHTS = re.compile(r"layers\.(\d+)\.attention\.(\d+)\.weights\Z")
 
 @dataclass(frozen=True)
 class Head:
-    """Which head it is: layer, attention sublayer within it, and head, all counted from 1."""
+    """Which head it is: layer, attention sublayer within it, and head, all counted from 0, as in the names of inner
+    values: `layers.1.attention.0.mixed:2`."""
 
     layer: int
     sublayer: int
     head: int
 
     def title(self, sublayers: int) -> str:
-        """`layer 1 head 2`; with the sublayer where a layer has several."""
+        """`layer 1 head 2`, as in `layers.1.attention.0.mixed:2`; with the sublayer where a layer has several."""
         middle = f" attention {self.sublayer}" if sublayers > 1 else ""
         return f"layer {self.layer}{middle} head {self.head}"
 
@@ -48,7 +49,7 @@ class Attention:
     @property
     def sublayers(self) -> int:
         """Attention sublayers in each layer."""
-        return max(head.sublayer for head in self.heads)
+        return 1 + max(head.sublayer for head in self.heads)
 
 
 def attention(source: Source, text: str | Sequence[int]) -> Attention:
@@ -76,8 +77,8 @@ def heads_of(values: Mapping[str, Tensor]) -> tuple[tuple[Head, ...], Floats]:
     heads, weights = [], []
     for name, value in values.items():
         if found := WEIGHTS.match(name):
-            layer, sublayer = int(found[1]) + 1, int(found[2]) + 1
-            heads += [Head(layer, sublayer, head + 1) for head in range(value.shape[1])]
+            layer, sublayer = int(found[1]), int(found[2])
+            heads += [Head(layer, sublayer, head) for head in range(value.shape[1])]
             weights.append(value[0].detach().double().cpu().numpy())
     return tuple(heads), np.concatenate(weights) if weights else np.empty((0, 0, 0))
 
@@ -104,11 +105,13 @@ def attention_exhibits(found: Attention) -> list[Exhibit]:
             name="attention",
             title="Attention of every layer and head",
             caption="Rows are queries (the position that takes), columns are keys (the position that is taken from); "
-            "each row sums to 1. What lies right of the diagonal is hidden by the causal mask and left blank." + beyond,
+            "each row sums to 1. What lies right of the diagonal is hidden by the causal mask and left blank. Layers "
+            "and heads count from 0, as in layers.0.attention.0.mixed:0; the text is read in one pass." + beyond,
             row_axis="query",
             column_axis="key",
             matrices=matrices,
             high=end,
+            unit="attention weight",
         )
     ]
 

@@ -17,12 +17,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from glassloom.errors import SettingError
+from glassloom.errors import InputError, SettingError
 from glassloom.exhibits import Axis, Coloured, Exhibit, Lines, Matrices, Matrix, Piece, Series
 from glassloom.models.contract import LanguageModel, State
 from glassloom.models.inside import probing
 from glassloom.views.labelled import Floats, Labelled, View
-from glassloom.views.subject import Source, as_tokens, looking, reading, subject
+from glassloom.views.subject import ONE_PASS, Source, as_tokens, looking, reading, subject
+
+MOST_TOKENS = 256
+"""Each token asks for a backward pass through all before it, so twice the tokens take four times as long."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +52,7 @@ class Attribution(View):
         return np.divide(self.norms, sums, out=np.zeros_like(self.norms), where=sums > 0) + 0 * self.norms
 
     def facts(self) -> dict[str, Any]:
-        return {"model": self.name, "tokens": len(self.places), "mean reach": self.reach()}
+        return {"model": self.name, "tokens": len(self.places), "read": ONE_PASS, "mean reach": self.reach()}
 
     def reach(self) -> float:
         """How many tokens back the mean of the shares lies, over all rows: 1 is the token just before."""
@@ -85,6 +88,12 @@ def attribution(source: Source, text: str | Sequence[int], *, at: int | None = N
     last = len(read.inputs)
     if at is not None and not 2 <= at <= last:
         raise SettingError(f"The text has no token {at} that is predicted", f"2 to {last}", "choose another --at")
+    if at is None and last > MOST_TOKENS:
+        raise InputError(
+            f"The text has {last:,} tokens, each of which asks for a pass back through all before it",
+            f"at most {MOST_TOKENS} tokens, or --at for one of them",
+            "give a shorter text, or --at",
+        )
     places = tuple(range(1, last)) if at is None else (at - 1,)
     norms, products, nats = owed(of.model, read.inputs, places)
     return Attribution(of.name or "model", read.input_labels, places, norms, products, nats)
@@ -137,7 +146,8 @@ def attribution_exhibits(found: Attribution) -> list[Exhibit]:
     rows = tuple(numbered[place] for place in found.places)
     about = (
         f"Each row is one token of the text, each column what {found.name} had read before it: the norm of the "
-        "gradient of the token's log-probability with respect to the earlier token's vector, as a share of its row."
+        "gradient of the token's log-probability with respect to the earlier token's vector, as a share of its row. "
+        "The text is read in one pass."
     )
     last = found.places[-1]
     pieces = tuple(
@@ -146,7 +156,7 @@ def attribution_exhibits(found: Attribution) -> list[Exhibit]:
     )
     made: list[Exhibit] = [
         Matrices(name="attribution", title="What each token owes to the ones before it", caption=about,
-                 row_axis="token", column_axis="owes to", high=float(np.nanmax(shares)) or 1.0,
+                 row_axis="token", column_axis="owes to", unit="share of its row", high=float(np.nanmax(shares)) or 1.0,
                  matrices=(Matrix(title=f"shares of {found.name}", rows=rows, columns=numbered, values=values),)),
         Coloured(name="attribution-last", title=f"What the last token, {found.inputs[last]}, owes", unit="share",
                  high=max(float(np.nanmax(shares[-1])), 1e-9), texts={found.name: pieces}, caption="Its own row."),
@@ -156,8 +166,9 @@ def attribution_exhibits(found: Attribution) -> list[Exhibit]:
         distances = range(1, max(found.places) + 1)
         means = tuple(float(np.nanmean(shares[back == distance])) for distance in distances)
         made.append(
-            Lines(name="attribution-distance", title="What is owed, by distance", x=Axis("tokens back"),
-                  y=Axis("mean share"), series=(Series(name=found.name, x=tuple(distances), y=means),),
+            Lines(name="attribution-distance", title="What is owed, by distance", x=Axis("distance, in tokens"),
+                  y=Axis("mean share of the gradient's norm"),
+                  series=(Series(name=found.name, x=tuple(distances), y=means),),
                   caption="The mean of the shares over all tokens that have one so far before them.")
         )  # fmt: skip
     return made

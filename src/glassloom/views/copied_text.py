@@ -47,6 +47,9 @@ class CopiedText(View):
         values = np.array(rows, dtype=np.int64).reshape(len(rows), 3)
         words = np.array([self.text[slice(*span)] for span in spans], dtype=object)
         return [
+            Labelled("longest copy", (), np.array(sample.longest_copy), unit=self.found.unit),
+            Labelled("share copied", (), np.array(sample.share)),
+            Labelled("longest by chance", (), np.array(self.found.by_chance), unit=self.found.unit),
             Labelled("stretches", ("stretch", "figure"), values, {"figure": ("begin", "end", "place in train")}),
             Labelled("words", ("stretch",), words),
         ]

@@ -16,7 +16,7 @@ from glassloom.errors import SettingError
 from glassloom.exhibits import Exhibit
 from glassloom.views.gradient_flow import GradientFlow, gradient_flow, gradient_flow_exhibits
 from glassloom.views.labelled import Labelled, View
-from glassloom.views.subject import Source, Subject, as_tokens, reading, subject
+from glassloom.views.subject import ONE_PASS, Source, Subject, as_tokens, reading, subject
 
 
 @dataclass(frozen=True)
@@ -34,18 +34,17 @@ class Flows(View):
         for name, flow in self.flows.items():
             found[name] = {
                 "step": flow.step,
+                "read": ONE_PASS,
                 "loss of the token": self.targets[name],
-                "below 1% from so many steps back": {
-                    f"layer {each.layer} {each.value}": each.reach() for each in flow.layers
-                },
-                "halves in steps": {f"layer {each.layer} {each.value}": each.half_life for each in flow.layers},
+                "below 1% from so many steps back": {each.name: each.reach() for each in flow.layers},
+                "halves in steps": {each.name: each.half_life for each in flow.layers},
             }
         return found
 
     def arrays(self) -> Sequence[Labelled]:
         found = []
         for name, flow in self.flows.items():
-            states = tuple(f"layer {each.layer} {each.value}" for each in flow.layers)
+            states = tuple(each.name for each in flow.layers)
             labels = {"state": states, "step": self.labels[name]}
             for what, rows in (("norm", [each.norms for each in flow.layers]),
                                ("scaled", [each.scaled for each in flow.layers])):  # fmt: skip

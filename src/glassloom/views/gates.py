@@ -105,6 +105,11 @@ def gates_exhibits(found: Gates) -> list[Exhibit]:
         Series(name=gate, x=places, y=tuple(map(float, row)))
         for gate, row in zip(found.gates, found.openness, strict=True)
     )
+    saturated = tuple(
+        Series(name=f"{gate} · {what}", x=places, y=tuple(map(float, row)), dashed=dashed)
+        for what, shares, dashed in ((f"above {RIGHT}", found.right, False), (f"below {LEFT}", found.left, True))
+        for gate, row in zip(found.gates, shares, strict=True)
+    )
     rows = tuple(
         (gate, inner_value(gate).meaning, float(found.openness[row].mean()), float(found.left[row].mean()),
          float(found.right[row].mean()), int((found.left_of_unit[row] == 1).sum()),
@@ -124,8 +129,13 @@ def gates_exhibits(found: Gates) -> list[Exhibit]:
     return [
         Table(name="gates-table", title="Gates, and how many are saturated", columns=columns, rows=rows,
               caption="Means over units and tokens."),
-        Lines(name="gates-openness", title="How open each gate is along the text", x=Axis("token"),
-              y=Axis("mean over units"), series=series, caption="A gate's value, from 0 (closed) to 1 (open)."),
+        Lines(name="gates-openness", title="How open each gate is along the text", x=Axis("token, from 1"),
+              y=Axis("openness, 0 to 1, mean over units"), series=series,
+              caption="A gate's value, from 0 (closed) to 1 (open)."),
+        Lines(name="gates-saturated", title="How many of each gate's units are saturated along the text",
+              x=Axis("token, from 1"), y=Axis("share of units"), series=saturated,
+              caption=f"Solid: the share of units above {RIGHT} (right-saturated: open); dashed: below {LEFT} "
+              "(left-saturated: closed). Layers count from 0."),
         Points(name="gates-saturation", title="Each gate unit by how often it is saturated",
                x=Axis(f"share of tokens above {RIGHT}"), y=Axis(f"share of tokens below {LEFT}"),
                points=points[:MOST_POINTS],

@@ -35,12 +35,22 @@ STATE = re.compile(r"layers\.(\d+)\.(hidden|cell|residual)\Z")
 class LayerFlow:
     """The norms of one layer's gradients, one a step, the first step first.
 
-    `layer` counts from 1; `value` is `hidden`, `cell` or `residual`.
+    `layer` counts from 0, as in the names of inner values; `value` is `hidden`, `cell` or `residual`.
     """
 
     layer: int
     value: str
     norms: tuple[float, ...]
+
+    @property
+    def name(self) -> str:
+        """The inner value's: `layers.0.hidden`."""
+        return f"layers.{self.layer}.{self.value}"
+
+    @property
+    def read_once(self) -> bool:
+        """Whether only the last state has a gradient: nothing reads the earlier ones again."""
+        return len(self.norms) > 1 and not any(self.norms[:-1]) and self.norms[-1] > 0
 
     @property
     def scaled(self) -> tuple[float, ...]:
@@ -82,7 +92,7 @@ class GradientFlow:
     layers: tuple[LayerFlow, ...]
 
     def layer(self, number: int) -> tuple[LayerFlow, ...]:
-        """The states of one layer, counted from 1; of the last one that says something, where that is lower.
+        """The states of one layer, counted from 0; of the last one that says something, where that is lower.
 
         Of a transformer's last layer no state before the loss's own step is read again, so all their gradients are 0.
         """
@@ -119,7 +129,7 @@ def gradient_flow(
         weights = there.to(nats)
         loss = (nats * weights).sum() / weights.sum()
         norms = {name: gradient_norms(loss, parts, step) for name, parts in pieces.items()}
-    flows = [LayerFlow(int(name.split(".")[1]) + 1, name.split(".")[2], norms[name]) for name in norms]
+    flows = [LayerFlow(int(name.split(".")[1]), name.split(".")[2], norms[name]) for name in norms]
     flows.sort(key=lambda flow: (flow.layer, flow.value))
     return GradientFlow(step, int(there.sum()), training, tuple(flows))
 
@@ -183,12 +193,12 @@ def run_gradient_flow(run: Run, corpus: Corpus, checkpoint: Checkpoint | None = 
 def gradient_flow_exhibits(flows: Mapping[str, GradientFlow], layer: int | None = None) -> list[Exhibit]:
     """Norms over steps, scaled and raw, and a table of how much is left at steps further back.
 
-    `layer` (from 1) shows that layer only, or a lower one: see `GradientFlow.layer`.
+    `layer` (from 0) shows that layer only, or a lower one: see `GradientFlow.layer`.
     """
     shown: dict[str, LayerFlow] = {}
     for name, flow in flows.items():
         chosen = flow.layers if layer is None else flow.layer(layer)
-        shown |= {f"{name}, layer {each.layer} {each.value}": each for each in chosen}
+        shown |= {f"{name}, {each.name}": each for each in chosen}
     lower = layer is not None and any(flow.layer(layer)[0].layer < layer for flow in flows.values())
     rows = " and ".join(str(count) for count in sorted({flow.rows for flow in flows.values()}))
     mode = "with dropout" if all(flow.training for flow in flows.values()) else "without dropout"
@@ -202,6 +212,13 @@ def gradient_flow_exhibits(flows: Mapping[str, GradientFlow], layer: int | None 
             "layer), the one below is shown."
         )
 
+    once = [label for label, each in shown.items() if each.read_once]
+    if once:
+        caption += (
+            f" Of {'; '.join(once)} the last step alone has a gradient, drawn as one dot: of a transformer's last "
+            "layer no earlier state is read again."
+        )
+
     def lines(name: str, title: str, norms: dict[str, tuple[float, ...]], y: Axis, more: str) -> Lines:
         series = tuple(
             Series(
@@ -212,7 +229,8 @@ def gradient_flow_exhibits(flows: Mapping[str, GradientFlow], layer: int | None 
             )
             for label, values in norms.items()
         )
-        return Lines(name=name, title=title, caption=f"{caption} {more}", x=Axis("step"), y=y, series=series)
+        x = Axis("step, from 1")
+        return Lines(name=name, title=title, caption=f"{caption} {more}", x=x, y=y, series=series)
 
     places = [0, 1, 5, 10, 20, 30]
     columns = [

@@ -159,7 +159,7 @@ def is_word(token: str) -> bool:
 
 def heads_exhibits(found: Sequence[HeadScores], tokens: int) -> list[Exhibit]:
     """The table of heads, sorted by what they do, and one more for within words and at spaces."""
-    sublayers = max(each.head.sublayer for each in found)
+    sublayers = 1 + max(each.head.sublayer for each in found)
     columns = [Column("head", numeric=False), Column("does", numeric=False), Column("excess", ".2f")]
     columns += [Column(kind, ".3f") for kind in KINDS] + [Column("entropy, nats", ".2f")]
     rows = [
@@ -172,7 +172,8 @@ def heads_exhibits(found: Sequence[HeadScores], tokens: int) -> list[Exhibit]:
     caption = (
         f"Mean attention over {tokens:,} tokens to: the token before; the same token earlier; the first token; earlier "
         "punctuation and line ends; what followed the same token earlier (induction); the token itself. Excess is "
-        f"(score - uniform) / (1 - uniform); a head without an excess of {SOME} in any kind is mixed."
+        f"(score - uniform) / (1 - uniform); a head without an excess of {SOME} in any kind is mixed. "
+        "Layers and heads count from 0, as in the names of inner values."
     )
     apart = [Column("head", numeric=False)]
     apart += [Column(f"{kind}, {place}", ".3f") for kind in KINDS for place in PLACES[1:]]

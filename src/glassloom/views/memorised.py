@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from glassloom.data.corpus import Corpus
-from glassloom.exhibits import Column, Exhibit, Table, Text, Texts
+from glassloom.exhibits import Column, Exhibit, Table, Text, Texts, Value
 from glassloom.views.copies import Matches, Substrings
 from glassloom.views.training_text import symbols_of, train_pieces, unit_of
 
@@ -167,20 +167,32 @@ def beside(label: str, text: str, sample: Copied, unit: str, prompt: str = "") -
     return Text(label=label, prompt=prompt, text=text, note=remark, marked=marked(text, sample, unit))
 
 
+def longest_of(text: str, sample: Copied, unit: str) -> tuple[str, int, int | None]:
+    """The longest copy of a sample, how long it is, and where it stands in train (from 1); of none, a dash and 0."""
+    if sample.longest is None:
+        return "–", 0, None
+    return text[slice(*span_of(text, sample.longest, unit))], sample.longest_copy, sample.longest.place + 1
+
+
 def memorised_exhibits(texts: Mapping[str, str], found: Memorised) -> list[Exhibit]:
     """Texts by label with what stands in train marked, and a table of these stretches: which, how long, and where."""
     pairs = list(zip(texts.items(), found.samples, strict=True))
-    rows = [
+    rows: list[tuple[Value, ...]] = [
         (label, text[slice(*span)], stretch.end - stretch.start, stretch.place + 1)
         for (label, text), sample in pairs
         for stretch in sample.stretches
         for span in [span_of(text, stretch, found.unit)]
     ]
+    none = ""
+    if not rows:
+        none = " There is none: the longest that stands there is shown."
+        rows = [(label, *longest_of(text, sample, found.unit)) for (label, text), sample in pairs]
     choice = f"Stretches of at least {found.at_least} {found.unit} that stand word for word in {found.searched}."
     return [
         Texts(name="copied-texts", title="What stands in the training text", caption=choice,
               texts=tuple(beside(label, text, sample, found.unit) for (label, text), sample in pairs)),
-        Table(name="copied-stretches", title="Copied stretches", caption=f"{choice} Where: the first place in train.",
+        Table(name="copied-stretches", title="Copied stretches",
+              caption=f"{choice}{none} Where: the first place in train.",
               columns=(Column("text", numeric=False), Column("stretch", numeric=False), Column(found.unit, ","),
                        Column(f"from {found.unit[:-1]}", ",")), rows=tuple(rows)),
     ]  # fmt: skip

@@ -22,7 +22,7 @@ from glassloom.exhibits import Exhibit, Matrices, Matrix
 from glassloom.models.inside import recording
 from glassloom.models.replacing import replacing
 from glassloom.views.labelled import Floats, Labelled, View
-from glassloom.views.subject import Source, as_tokens, looking, reading, subject
+from glassloom.views.subject import ONE_PASS, Source, as_tokens, looking, reading, subject
 
 PATCHED = re.compile(r"embedding\Z|layers\.\d+\.(hidden|cell|residual|feedforward|attention\.\d+)\Z")
 SAME = 1e-6
@@ -55,6 +55,7 @@ class Patching(View):
             "against": self.against,
             "log-odds on the first text": self.log_odds[0],
             "log-odds on the other": self.log_odds[1],
+            "read": ONE_PASS,
             "most effect": f"{self.values[value]} at place {int(place) + 1} ({self.other[place]})",
         }
 
@@ -70,15 +71,21 @@ class Patching(View):
 
     def exhibits(self) -> list[Exhibit]:
         columns = tuple(f"{place} {label}" for place, label in enumerate(self.places(), start=1))
-        values = tuple(tuple(round(float(each), 4) for each in row) for row in self.effect)
+        values = tuple(tuple(round(float(each), 4) + 0.0 for each in row) for row in self.effect)  # no -0
+        first, other = (f"{odds:.2f}".replace("-", "−") for odds in self.log_odds)
         matrix = Matrix(title=f"{self.towards} instead of {self.against}", rows=self.values, columns=columns,
                         values=values)  # fmt: skip
         return [
             Matrices(
                 name="patching", title="What brings the first text's prediction back", row_axis="inner value",
-                column_axis="place", low=-1.0, high=1.0, matrices=(matrix,),
+                column_axis="place: token of the other text → of the first, where they differ", low=-1.0, high=1.0,
+                matrices=(matrix,), unit="share that comes back",
                 caption="The model runs on the other text with one inner value at one place as on the first; the share "
-                f"of the log-odds of {self.towards} against {self.against} at the end that comes back (1: all).",
+                f"of the log-odds of {self.towards} against {self.against} at the end that comes back. 0: the end is "
+                f"as on the other text ({other} nats); 1: as on the first ({first}). "
+                "Above 1: more than comes back, as elsewhere the first text itself works against its end, or as values "
+                "that never met are combined; below 0: the end is driven further away. The colours end at −1 and 1. "
+                "Both texts are read in one pass.",
             )
         ]  # fmt: skip
 

@@ -4,6 +4,7 @@
 
 What the output layer would say of a layer's vector (nostalgebraist 2020): the last layer's is the model's own. A layer
 of another width than the output's has none. KL is of the model's distribution from the layer's, in bits: 0 at the end.
+The protocol is `fair` (see `subject.windows`), so the token that comes next costs what `surprise` says it does.
 """
 
 import re
@@ -15,9 +16,8 @@ import numpy as np
 import torch
 
 from glassloom.exhibits import Axis, Column, Exhibit, Lines, Matrices, Matrix, Series, Table
-from glassloom.models.inside import recording
 from glassloom.views.labelled import Floats, Labelled, View
-from glassloom.views.subject import Source, as_tokens, looking, reading, subject
+from glassloom.views.subject import Source, how_read, looking, reading, recorded_over, subject
 
 ON_THE_WAY = re.compile(r"layers\.(\d+)\.(hidden|residual)\Z")
 
@@ -43,12 +43,15 @@ class Probabilities(View):
     """`layer prefix`, in bits"""
     divergence: Floats
     """`layer prefix`: KL of the model's own distribution from the layer's, in bits"""
+    read: str = "in one pass"
+    """How: see `subject.windows`."""
 
     def facts(self) -> dict[str, Any]:
         means = np.nanmean(self.next_bits, axis=1) if self.next_bits.shape[1] > 1 else np.full(len(self.layers), np.nan)
         return {
             "model": self.name,
             "prefixes": len(self.labels),
+            "read": self.read,
             "mean bits of the next token": dict(zip(self.layers, map(float, means), strict=True)),
             "layers that the output cannot read": list(self.without),
         }
@@ -81,8 +84,12 @@ def probabilities(source: Source, text: str | Sequence[int], *, top: int = 5) ->
     model, read = of.model, reading(of.tokenizer, text)
     names = of.tokenizer.labels()
     top = model.vocabulary if top <= 0 else min(top, model.vocabulary)
-    with looking(model), recording(model) as values:
-        own, _ = model(as_tokens(model, [read.inputs]))
+    whole = bool(read.given)
+    with looking(model):
+        values = recorded_over(
+            model, read.inputs, lambda name: name in ("embedding", "logits") or bool(ON_THE_WAY.match(name)), whole
+        )
+    own = values.pop("logits")
     following = torch.tensor(read.inputs[1:], device=own.device)
     layers: list[str] = []
     without: list[str] = []
@@ -105,8 +112,9 @@ def probabilities(source: Source, text: str | Sequence[int], *, top: int = 5) ->
     shares, bits, entropy, divergence = (np.stack(each) for each in rest)
     labels = read.input_labels
     return Probabilities(
-        of.name, labels, tuple(layers), tuple(without), tuple(tokens), shares, bits, entropy, divergence
-    )
+        of.name, labels, tuple(layers), tuple(without), tuple(tokens), shares, bits, entropy, divergence,
+        how_read(model, read.inputs, whole),
+    )  # fmt: skip
 
 
 def measured(
@@ -155,13 +163,14 @@ def probabilities_exhibits(found: Probabilities) -> list[Exhibit]:
     )
     return [
         Table(name="next-tokens", title="The next token after each prefix", columns=tuple(columns), rows=tuple(rows),
-              caption="The model's own distribution, the most probable first."),
+              caption=f"The model's own distribution, the most probable first. The text was read {found.read}."),
         Table(name="lens-tokens", title="The most probable next token, layer by layer",
               columns=(Column("layer", numeric=False), *(Column(name, numeric=False) for name in numbered)),
               rows=tuple(best), caption="What the output layer says of each layer's vector (the logit lens)."),
-        Lines(name="lens-bits", title="Bits of the token that comes next, layer by layer", x=Axis("place"),
+        Lines(name="lens-bits", title="Bits of the token that comes next, layer by layer", x=Axis("token, from 1"),
               y=Axis("bits"), series=series, caption="By the logit lens; the output is the model itself."),
         Matrices(name="lens-divergence", title="How far each layer is from the output", row_axis="layer",
-                 column_axis="prefix ends with", high=high, matrices=(grid("KL in bits", found.divergence),),
+                 column_axis="prefix ends with", unit="bits", high=high,
+                 matrices=(grid("KL in bits", found.divergence),),
                  caption="Kullback-Leibler divergence of the model's distribution from the layer's; 0: they agree."),
     ]  # fmt: skip

@@ -4,7 +4,7 @@
     line-position   characters since the line began, the first 0
     bracket-depth   brackets opened and not yet closed, of any kind
     vowel capital digit space letter punctuation        of the character itself: 1 or 0
-    /REGEX/         inside a match of a regular expression
+    /REGEX/         inside a match of a regular expression; NAME=REGEX gives it a name of one's own
     a function      of the whole text, giving one number a character
 
 A token has the property of its last character; one without text, that of the token before.
@@ -121,7 +121,7 @@ def within_matches(pattern: str) -> Callable[[str], list[bool]]:
 
 
 def named_property(wanted: Property) -> tuple[str, Function]:
-    """A property's name and function: a listed one, `/REGEX/`, or a function of one's own.
+    """A property's name and function: a listed one, `/REGEX/`, `NAME=REGEX`, or a function of one's own.
 
     Raises:
         SettingError: there is no such property.
@@ -130,9 +130,15 @@ def named_property(wanted: Property) -> tuple[str, Function]:
         return getattr(wanted, "__name__", "own"), wanted
     if len(wanted) > 2 and wanted.startswith("/") and wanted.endswith("/"):
         return wanted, within_matches(wanted[1:-1])
+    name, equals, pattern = wanted.partition("=")
+    if equals and name.strip() and pattern:
+        bare = pattern[1:-1] if len(pattern) > 2 and pattern[0] == pattern[-1] == "/" else pattern
+        return name.strip(), within_matches(bare)
     if wanted not in PROPERTIES:
         known = ", ".join(PROPERTIES)
-        raise SettingError(f"There is no property {wanted!r}", f"{known}, or /REGEX/", nearest(wanted, PROPERTIES))
+        raise SettingError(
+            f"There is no property {wanted!r}", f"{known}, /REGEX/ or NAME=REGEX", nearest(wanted, PROPERTIES)
+        )
     return wanted, PROPERTIES[wanted]
 
 

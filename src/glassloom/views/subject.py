@@ -1,6 +1,6 @@
 """What is looked at: a model with its tokenizer and, of a run, the text that it was trained on."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,6 +15,7 @@ from glassloom.data.tokenizers import Tokenizer
 from glassloom.errors import InputError, RunError, TokenizerError
 from glassloom.generation import DecodingSettings, encode_prompt
 from glassloom.models.contract import LanguageModel
+from glassloom.models.inside import recording
 from glassloom.runs import Run, own_corpus
 
 
@@ -179,20 +180,62 @@ def as_tokens(model: LanguageModel, rows: Sequence[Sequence[int]]) -> Tensor:
     return torch.tensor([list(row) for row in rows], dtype=torch.long, device=next(model.parameters()).device)
 
 
-def hidden_over(model: LanguageModel, inputs: Sequence[int], whole: bool = False) -> Tensor:
-    """The vector that the output layer reads after each input, `time width`, under the protocol `fair`.
+def windows(model: LanguageModel, inputs: Sequence[int], whole: bool = False) -> Iterator[tuple[Sequence[int], int]]:
+    """The pieces of a text that a model reads under the protocol `fair`, each with how many of its last places count.
 
-    So a text costs here what `evaluate` says of it: a recurrent model's state is carried; a bounded context sees
-    windows of its length with a stride of half, but a sequence (`whole`), which begins at `.start`, is one pass.
+    So a text costs in every view what `evaluate` says of it: a recurrent model's state is carried through one pass; a
+    bounded context sees windows of its length with a stride of half, but a sequence (`whole`), which begins at
+    `.start`, is one pass.
     """
     context = model.context
     if context is None or len(inputs) <= context or whole:
-        return model.hidden(as_tokens(model, [inputs]))[0][0]
+        yield inputs, len(inputs)
+        return
     stride = max(1, context // 2)
-    pieces, done = [model.hidden(as_tokens(model, [inputs[:context]]))[0][0]], context
-    while done < len(inputs):
+    yield inputs[:context], context
+    for done in range(context, len(inputs), stride):
         end = min(done + stride, len(inputs))
-        seen = model.hidden(as_tokens(model, [inputs[end - context : end]]))[0][0]
-        pieces.append(seen[done - end :])
-        done = end
+        yield inputs[end - context : end], end - done
+
+
+def how_read(model: LanguageModel, inputs: Sequence[int], whole: bool = False) -> str:
+    """In words how `windows` reads a text."""
+    if model.context is None or len(inputs) <= model.context or whole:
+        return "in one pass"
+    return (
+        f"in windows of {model.context} tokens, each {max(1, model.context // 2)} further on, as evaluate does (fair)"
+    )
+
+
+ONE_PASS = "in one pass"
+"""What a view says that looks along a whole text at once, so that a text beyond a bounded context may cost otherwise
+than in `surprise`."""
+
+
+def hidden_over(model: LanguageModel, inputs: Sequence[int], whole: bool = False) -> Tensor:
+    """The vector that the output layer reads after each input, `time width`, under the protocol `fair`: `windows`."""
+    pieces = [
+        model.hidden(as_tokens(model, [part]))[0][0, len(part) - count :]
+        for part, count in windows(model, inputs, whole)
+    ]
     return torch.cat(pieces)
+
+
+def recorded_over(
+    model: LanguageModel, inputs: Sequence[int], wanted: Callable[[str], bool], whole: bool = False
+) -> dict[str, Tensor]:
+    """Inner values over a text under the protocol `fair`: those with `time` next to last, and `logits`, by name.
+
+    Nothing of the text comes after the last input, so the windows are laid without it, and it is read by one more.
+    """
+    found: dict[str, list[Tensor]] = {}
+    pieces = list(windows(model, inputs, whole))
+    if len(pieces) > 1:
+        pieces = [*windows(model, inputs[:-1], whole), (inputs[-(model.context or 0) :], 1)]
+    for part, count in pieces:
+        with recording(model) as values:
+            values["logits"], _ = model(as_tokens(model, [part]))
+        for name, value in values.items():
+            if wanted(name):
+                found.setdefault(name, []).append(value[..., value.shape[-2] - count :, :])
+    return {name: torch.cat(parts, dim=-2) for name, parts in found.items()}

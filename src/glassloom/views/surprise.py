@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from glassloom.data.baselines import baseline_nats
 from glassloom.exhibits import Axis, Coloured, Column, Exhibit, Lines, Piece, Series, Table
 from glassloom.views.labelled import Floats, Labelled, View
-from glassloom.views.subject import Source, characters, hidden_over, looking, reading, subject
+from glassloom.views.subject import Source, characters, hidden_over, how_read, looking, reading, subject
 
 AT_ONCE = 2**22
 """So many logits are held at once."""
@@ -47,6 +47,8 @@ class Surprise(View):
     """`token rank`: theirs"""
     baselines: dict[str, Floats]
     """`token`: the bits of each simple method, the weakest first."""
+    read: str = "in one pass"
+    """How: see `subject.windows`."""
 
     @property
     def mean_bits(self) -> float:
@@ -68,7 +70,13 @@ class Surprise(View):
     def facts(self) -> dict[str, Any]:
         known = ~np.isnan(self.bits)
         means = {name: float(bits[known].mean()) for name, bits in self.baselines.items()}
-        return {"model": self.name, "tokens": int(known.sum()), "mean_bits": self.mean_bits, "baseline_bits": means}
+        return {
+            "model": self.name,
+            "tokens": int(known.sum()),
+            "read": self.read,
+            "mean_bits": self.mean_bits,
+            "baseline_bits": means,
+        }
 
     def arrays(self) -> Sequence[Labelled]:
         tokens = {"token": self.labels}
@@ -125,7 +133,8 @@ def surprise(source: Source, text: str | Sequence[int], *, top: int = 5) -> Surp
     alternatives = [tuple(names[index] for index in row) for row in best]
     alternatives[:skip] = [("",) * top] * skip
     return Surprise(
-        of.name or "model", read.labels, read.pieces, bits, entropy, rank, tuple(alternatives), shares, known
+        of.name or "model", read.labels, read.pieces, bits, entropy, rank, tuple(alternatives), shares, known,
+        how_read(of.model, read.inputs[:-1], bool(read.given)),
     )  # fmt: skip
 
 
@@ -184,7 +193,7 @@ def surprise_exhibits(found: Surprise) -> list[Exhibit]:
                  f"ends at {uniform:.2f}, a uniform guess. Mean: {found.mean_bits:.3f} bits a token."
                  f"{TOGETHER if '' in found.pieces else ''}",
                  texts={found.name: pieces}),
-        Lines(name="surprise-mean", title="Mean surprise so far", x=Axis("token"), y=Axis("bits a token"),
+        Lines(name="surprise-mean", title="Mean surprise so far", x=Axis("token, from 1"), y=Axis("bits a token"),
               caption="The mean over all tokens up to here, of the model (solid) and of simple methods, counted on the "
               "training text (dashed).", series=series),
         Table(name="surprise-worst", title="The most surprising tokens", columns=columns, rows=rows,

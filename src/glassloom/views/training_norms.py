@@ -138,16 +138,19 @@ def training_norms_exhibits(found: TrainingNorms) -> list[Exhibit]:
                        y=tuple(norm if norm > 0 else None for _, norm in found.norm_before)),),
         caption="Before clipping, at every logged update.",
     )  # fmt: skip
-    shares = found.counts["weights"]
-    matrices = tuple(
-        Matrix(
-            title=name,
-            rows=tuple(f"step {step}" for step in found.steps),
-            columns=tuple(f"{-1 + (2 * number + 1) / shares.shape[2]:.2f}" for number in range(shares.shape[2])),
-            values=tuple(tuple(round(float(each), 5) for each in row) for row in shares[place]),
+
+    def histograms(what: str) -> tuple[Matrix, ...]:
+        shares = found.counts[what]
+        return tuple(
+            Matrix(
+                title=name,
+                rows=tuple(f"step {step}" for step in found.steps),
+                columns=tuple(f"{-1 + (2 * number + 1) / shares.shape[2]:.2f}" for number in range(shares.shape[2])),
+                values=tuple(tuple(round(float(each), 5) for each in row) for row in shares[place]),
+            )
+            for place, name in enumerate(found.parameters)
         )
-        for place, name in enumerate(found.parameters)
-    )
+
     columns = (Column("layer", numeric=False), Column("gradient", ".3g"), Column("weight", ".3g"),
                Column("update", ".3g"), Column("update / weight", ".2e"))  # fmt: skip
     rows: tuple[tuple[Value, ...], ...] = tuple(
@@ -162,8 +165,13 @@ def training_norms_exhibits(found: TrainingNorms) -> list[Exhibit]:
               f"Before clipping. {taken}"),
         lines("training-weights", "Weights of each layer", "norm of the weights", found.of_layers["weight"], taken),
         whole,
-        Matrices(name="training-histograms", title="How the weights are spread", row_axis="step",
-                 column_axis="share of the largest weight", matrices=matrices, high=float(shares.max()) or 1.0,
-                 caption="Of each parameter, the share of its entries by size, from minus its largest to its largest."),
+        *(
+            Matrices(name=name, title=f"How the {what} are spread", row_axis="step", unit="share of the entries",
+                     column_axis=f"share of the largest {what[:-1]}", matrices=histograms(what),
+                     high=float(found.counts[what].max()) or 1.0,
+                     caption="Of each parameter, the share of its entries by size, from minus its largest to its "
+                     f"largest. {taken}")
+            for name, what in (("training-histograms", "weights"), ("training-gradient-histograms", "gradients"))
+        ),
         Table(name="training-table", title="The last update recorded", columns=columns, rows=rows, caption=taken),
     ]  # fmt: skip

@@ -18,13 +18,16 @@ from typing import Any
 import numpy as np
 
 from glassloom.errors import InputError
-from glassloom.exhibits import Coloured, Column, Exhibit, Piece, Table
-from glassloom.models.inside import recording
+from glassloom.exhibits import Coloured, Column, Exhibit, Matrices, Matrix, Piece, Table
 from glassloom.views.labelled import Floats, Labelled, View
 from glassloom.views.properties import PROPERTIES, Property, property_of_tokens
-from glassloom.views.subject import Source, as_tokens, characters, looking, reading, subject
+from glassloom.views.subject import Source, characters, how_read, looking, reading, recorded_over, subject
 
 UNIT = re.compile(r"layers\.\d+\.(hidden|cell|residual|feedforward\.inner)\Z")
+MOST_VALUES = 2**24
+"""Units times tokens that are held at once: 16 million, 128 MB."""
+DRAWN_TOKENS, DRAWN_UNITS = 100, 128
+"""So much of what every unit does is drawn."""
 LEAST = 8
 """Tokens of a text that can be halved."""
 
@@ -58,6 +61,8 @@ class Units(View):
     absent: tuple[str, ...]
     """Properties that one half of the text has none, or nothing else, of: nothing can be said of them."""
     top: int
+    read: str = "in one pass"
+    """How: see `subject.windows`."""
 
     def best(self, property: str) -> tuple[str, float]:
         """The unit that tracks a property best, and its score."""
@@ -70,6 +75,7 @@ class Units(View):
             "model": self.name,
             "units": len(self.units),
             "tokens": len(self.labels),
+            "read": self.read,
             "best units": best,
             "properties without a score": list(self.absent),
         }
@@ -107,13 +113,21 @@ def units(source: Source, text: str | Sequence[int], *, properties: Sequence[Pro
     """
     of = subject(source)
     read = reading(of.tokenizer, text, at_least=LEAST)
-    with looking(of.model), recording(of.model) as values:
-        of.model.hidden(as_tokens(of.model, [read.inputs]))
+    whole = bool(read.given)
+    with looking(of.model):
+        few = recorded_over(of.model, read.inputs[:LEAST], lambda name: bool(UNIT.match(name)), whole)
+        count = sum(value.shape[-1] for value in few.values())
+        if count * len(read.ids) > MOST_VALUES:
+            raise InputError(
+                f"{count:,} units over {len(read.ids):,} tokens are too much to hold",
+                f"at most {MOST_VALUES // count:,} tokens for this model",
+                "give a shorter text",
+            )
+        values = recorded_over(of.model, read.inputs, lambda name: bool(UNIT.match(name)), whole)
     names, rows = [], []
     for name, value in values.items():
-        if UNIT.match(name):
-            names += [f"{name}:{entry}" for entry in range(value.shape[-1])]
-            rows.append(value[0, len(read.given) :].double().cpu().numpy().T)
+        names += [f"{name}:{entry}" for entry in range(value.shape[-1])]
+        rows.append(value[0, len(read.given) :].double().cpu().numpy().T)
     activations = np.concatenate(rows)
     tracked, absent = [], []
     for wanted in properties or PROPERTIES:
@@ -132,7 +146,10 @@ def units(source: Source, text: str | Sequence[int], *, properties: Sequence[Pro
             "give another text, or another --property",
         )
     top = max(1, min(top, len(names)))
-    return Units(of.name, read.labels, read.pieces, tuple(names), activations, tuple(tracked), tuple(absent), top)
+    return Units(
+        of.name, read.labels, read.pieces, tuple(names), activations, tuple(tracked), tuple(absent), top,
+        how_read(of.model, read.inputs, whole),
+    )  # fmt: skip
 
 
 def scored_classes(activations: Floats, truth: Floats, half: int) -> Floats:
@@ -193,9 +210,30 @@ def units_exhibits(found: Units) -> list[Exhibit]:
     absent = f" Nothing can be said of {', '.join(found.absent)}." if found.absent else ""
     return [
         Table(name="units-best", title="Units by what they track", columns=columns, rows=tuple(rows),
-              caption="Fitted on the first half of the text, scored on the second. Balanced accuracy: a half is "
+              caption=f"Fitted on the first half of the text, scored on the second; read {found.read}. Units count "
+              "from 0, as in the names of inner values. Balanced accuracy: a half is "
               f"chance; R²: 0 is chance; 1 is perfect.{absent}"),
         Coloured(name="units-text", title="The text by the best unit of each property", unit="of the unit's most",
                  low=-1.0, high=1.0, texts=texts,
                  caption="Each unit's value after each token, as a share of its largest."),
+        every_unit(found),
     ]  # fmt: skip
+
+
+def every_unit(found: Units) -> Matrices:
+    """Each inner value as a matrix, its units one below the other, over the beginning of the text."""
+    columns = tuple(f"{place} {label}" for place, label in enumerate(found.labels[:DRAWN_TOKENS], start=1))
+    matrices, most = [], 0.0
+    for name in dict.fromkeys(unit.rpartition(":")[0] for unit in found.units):
+        chosen = [place for place, unit in enumerate(found.units) if unit.rpartition(":")[0] == name][:DRAWN_UNITS]
+        values = found.activations[chosen, :DRAWN_TOKENS]
+        most = max(most, float(np.abs(values).max()))
+        cells = tuple(tuple(round(float(each), 4) + 0.0 for each in row) for row in values)
+        rows = tuple(found.units[place].rpartition(":")[2] for place in chosen)
+        matrices.append(Matrix(title=name, rows=rows, columns=columns, values=cells))
+    return Matrices(
+        name="units-all", title="Every unit along the text", row_axis="unit, from 0", column_axis="token",
+        low=-(most or 1.0), high=most or 1.0, unit="value of the unit", matrices=tuple(matrices),
+        caption=f"The first {len(columns):,} of {len(found.labels):,} tokens, at most {DRAWN_UNITS} units of each "
+        "inner value.",
+    )  # fmt: skip

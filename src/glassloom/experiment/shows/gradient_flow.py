@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from glassloom.exhibits import Column, Exhibit, Table, Value
 from glassloom.experiment.experiment import Experiment
-from glassloom.experiment.shows.arguments import Count, Like, RunName, Runs, Which
+from glassloom.experiment.shows.arguments import FromZero, Like, RunName, Runs, Which
 from glassloom.experiment.shows.keeping import Measured, checkpoint_of, keep, title_of
 from glassloom.runs import Run
 from glassloom.views.gradient_flow import GradientFlow, gradient_flow_exhibits, run_gradient_flow
@@ -19,11 +19,11 @@ def gradient_flow(
     experiment: Experiment,
     *,
     runs: Runs,
-    layer: Count | None = 2,
+    layer: FromZero | None = 1,
     checkpoint: Which = "best",
     reported: Mapping[RunName, Mapping[Step, float]] | None = None,
 ) -> list[Exhibit]:
-    """Norms of the gradient of the last step's loss with respect to each state of a layer (from 1; none: all).
+    """Norms of the gradient of the last step's loss with respect to each state of a layer (from 0; none: all).
 
     `reported` holds, by run, the scaled norm at some steps: `{ "3.1a" = { 1 = 3.0e-6 } }`. Adds the figure
     `gradient at the first step ID`.
@@ -48,7 +48,7 @@ def gradient_flow(
 
 def at_step(flow: GradientFlow, layer: int | None, step: int) -> float | None:
     """The scaled norm at a step (from 1) of the layer that is shown, or of the last one; None beyond the last step."""
-    number = layer or max(each.layer for each in flow.layers)
+    number = max(each.layer for each in flow.layers) if layer is None else layer
     shown = next(each for each in flow.layer(number) if each.value != "cell")
     return shown.scaled[step - 1] if step <= len(shown.norms) else None
 
@@ -90,7 +90,7 @@ class Memory:
     first_to_last: float | None
 
 
-def memories(experiment: Experiment, ids: Sequence[str], layer: int = 2) -> list[Memory]:
+def memories(experiment: Experiment, ids: Sequence[str], layer: int = 1) -> list[Memory]:
     """What the gradient flow of a layer says of those runs that exist, measured once."""
     found = []
     for id, run in experiment.there(ids).items():
@@ -99,7 +99,7 @@ def memories(experiment: Experiment, ids: Sequence[str], layer: int = 2) -> list
             flow = run_gradient_flow(run, experiment.corpus(id), run.best())
             [shown] = [each for each in flow.layer(layer) if each.value != "cell"]
             return {
-                "state": f"layer {shown.layer} {shown.value}", "steps": len(shown.norms),
+                "state": shown.name, "steps": len(shown.norms),
                 "half_life": shown.half_life, "first_to_last": shown.first_to_last,
             }  # fmt: skip
 

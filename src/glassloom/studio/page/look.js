@@ -15,7 +15,7 @@ const OPTIONS = {
   most: ["Tokens shown", "number", ""],
   seed: ["Seed", "number", ""],
   temperature: ["Temperature", "decimal", "0 takes the most probable."],
-  properties: ["Property", "list", "bracket-depth, quotes, vowel or a regular expression, /[A-Z]\\w+/; several with commas."],
+  properties: ["Property", "list", "bracket-depth, quotes, vowel or a regular expression, /[A-Z]\\w+/ or capitals=[A-Z]\\w+; several with commas."],
   kinds: ["Parts", "list", "head, attention, feedforward, layer, gate or unit."],
   by: ["Switched off by", "text", "mean or zero."],
   other: ["The other text", "long", "Values are put from this one into it; as many tokens."],
