@@ -71,7 +71,7 @@ export async function show(place, asked, signal) {
     const live = run?.state === "running";
     const baselines = Object.entries(facts?.corpus?.baselines ?? {}).map(([title, each]) => ({ name: title, y: bits(each.nats_per_token) }));
     chart.show([
-      { name: scoredOn(run ?? {}), x: curve.valid[over], y: curve.valid.nats.map(bits), colour: colour(0), live },
+      { name: run?.state === "damaged" ? "validation" : scoredOn(run ?? {}), x: curve.valid[over], y: curve.valid.nats.map(bits), colour: colour(0), live },
       { name: "while training", x: curve.train[over], y: curve.train.nats.map(bits), colour: colour(0), dashed: true, live: live && !curve.valid.step.length },
     ], { ...axisOptions(over), yTitle: UNIT, log, marks: baselines, title: `Learning curves of ${name}`, waiting: live ? "The first steps are on their way …" : undefined });
   }
