@@ -79,8 +79,10 @@ class Filter {
     }
     for (const chart of Chart.of.values()) {
       if (!chart.filtered) continue;
-      chart.figure.classList.toggle("nothing", this.say(chart.box, !chart.hasRuns()));
-      if (chart.hasRuns()) chart.draw();
+      if (chart.hasRuns()) chart.figure.classList.remove("nothing"); // before it is drawn: a hidden box has no width
+      chart.drawn = chart.draw().then(() => {
+        chart.figure.classList.toggle("nothing", this.say(chart.box, !chart.hasRuns()));
+      });
     }
   }
 
