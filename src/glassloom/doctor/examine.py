@@ -86,7 +86,6 @@ def examined(subject: Subject, watch: Watcher, trials: bool) -> Diagnosis:
     """The diagnosis of a subject, in a process that is guarded already."""
     begun = time.thread_time()
     examination = Examination(subject, watch)
-    watch("building the model", ())
     opened_as = opened(subject)
     examination.model_probes(opened_as)
     left = SECONDS - (time.thread_time() - begun)
