@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 import torch
-from commands import Commands
-from doctor_files import FAULTS, TRANSFORMER, written
 from torch import nn
 
+from commands import Commands
+from doctor_files import FAULTS, TRANSFORMER, written
 from glassloom.cli.doctor import pair, parted
 from glassloom.doctor import examine
 from glassloom.doctor.names import NAMES
