@@ -6,7 +6,8 @@ from types import ModuleType
 
 import pytest
 
-from doctor_files import FAULTS, HEALTHY, written
+from doctor_files import FAULTS, written
+from doctor_healthy_files import HEALTHY
 from glassloom.doctor import Diagnosis, examine
 from glassloom.doctor.names import NAMES
 from glassloom.doctor.ranking import CAUSES, ORDER
