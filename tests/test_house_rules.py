@@ -18,7 +18,7 @@ LEVELS = [
     ["notebook"],
     ["experiment"],
     ["report"],
-    ["comparison", "exchange"],
+    ["comparison", "doctor", "exchange"],
     ["training"],
     ["views"],
     ["generation"],
