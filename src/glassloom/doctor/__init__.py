@@ -1,4 +1,4 @@
-"""The doctor: why does my model not learn? Findings about anybody's module and training loop, each a measured number."""
+"""The doctor: why does my model not learn? Findings about any module and training loop, each a measured number."""
 
 from glassloom.doctor.finding import Diagnosis, Finding, Severity
 

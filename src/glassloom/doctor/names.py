@@ -56,7 +56,7 @@ NAMES: dict[str, Entry] = {
     ),
     "input-ignored": entry(
         "The predictions depend on no token",
-        "Whatever tokens go in, the same logits come out. The model can learn how often each symbol occurs and no more.",
+        "Whatever tokens go in, the same logits come out. The model can learn how often each symbol occurs, no more.",
         "Follow the tokens through forward: something overwrites them, multiplies by zero, or is saturated.",
     ),
     "no-position": entry(
