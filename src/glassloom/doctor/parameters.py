@@ -1,0 +1,136 @@
+"""Findings on parameters: those that no gradient reaches, those that no optimiser holds, layers that are one."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from glassloom.doctor.finding import Finding
+from glassloom.doctor.guarded import default_dtype, sow
+from glassloom.doctor.names import finding
+from glassloom.doctor.opening import Opened
+from glassloom.doctor.passes import Passer, call, read
+from glassloom.doctor.watching import graph_of
+
+
+def sharing_findings(opened: Opened) -> list[Finding]:
+    """layers-share-weights: a container that holds the same module with parameters, or the same parameter, twice."""
+    model = opened.passer.with_(exact=False).model()
+    for place, container in model.named_modules():
+        if isinstance(container, (nn.ModuleList, nn.Sequential, nn.ModuleDict)):
+            held: list[Any] = list(container._modules.values())
+            held = [part for part in held if part is not None and next(part.parameters(), None) is not None]
+        elif isinstance(container, (nn.ParameterList, nn.ParameterDict)):
+            held = list(container.parameters()) if isinstance(container, nn.ParameterDict) else list(container)
+        else:
+            continue
+        different = len({id(part) for part in held})
+        if different < len(held):
+            evidence = {"container": place or "the model", "layers": len(held), "different": different}
+            words = f"{place or 'The model'} holds {len(held)} layers, of which {different} are different objects."
+            return [finding("layers-share-weights", evidence, words)]
+    return []
+
+
+def total_of(module: nn.Module, passer: Passer, tokens: Tensor, seed: int) -> Tensor:
+    """A number that depends on every logit of a pass: their cross-entropy with random targets."""
+    generator = torch.Generator().manual_seed(seed)
+    with default_dtype(passer.dtype), torch.enable_grad():
+        logits = read(call(module, tokens, passer.layout), *tokens.shape, passer.layout)
+        targets = torch.randint(logits.shape[-1], logits.shape[:2], generator=generator, device="cpu").to(logits.device)
+        return -logits.log_softmax(-1).gather(-1, targets.unsqueeze(-1)).mean()
+
+
+def unreached_findings(opened: Opened) -> list[Finding]:
+    """unreached-parameters: without a gradient in every one of several passes, in both modes, plain and shaken."""
+    without: dict[str, str] | None = None
+    sizes: dict[str, int] = {}
+    for number, (training, jitter) in enumerate([(False, 0.0), (False, 0.3), (True, 0.3), (True, 0.0)]):
+        passer = opened.passer.with_(training=training, jitter=jitter, seed=number)
+        module = passer.model()
+        sow(number)
+        tokens = opened.tokens(70 + number, time=opened.long)
+        loss = total_of(module, passer, tokens, number)
+        named = {name: value for name, value in module.named_parameters() if value.requires_grad}
+        sizes = {name: value.numel() for name, value in named.items()}
+        if loss.requires_grad:
+            gradients = torch.autograd.grad(loss, list(named.values()), allow_unused=True)
+        else:
+            gradients = tuple(None for _ in named)
+        now = {}
+        for name, gradient in zip(named, gradients, strict=True):
+            if gradient is None:
+                now[name] = "no path"
+            elif not bool(gradient.abs().max() > 0):
+                now[name] = "zero"
+        without = now if without is None else {name: now[name] for name in without if name in now}
+        if not without:
+            return []
+    assert without is not None
+    without = {name: why for name, why in without.items() if why == "no path" or has_effect(opened, name)}
+    if not without:
+        return []
+    evidence = {
+        "parameters": list(without)[:20],
+        "count": len(without),
+        "of": len(sizes),
+        "numbers": sum(sizes[name] for name in without),
+        "numbers_of": sum(sizes.values()),
+    }
+    words = f"No gradient reaches {len(without)} of {len(sizes)} tensors: {', '.join(list(without)[:4])}."
+    return [finding("unreached-parameters", evidence, words)]
+
+
+def has_effect(opened: Opened, name: str) -> bool:
+    """Whether a zero gradient is a fault: not where the parameter is a vector that changes nothing (a key's bias)."""
+    module = opened.passer.model()
+    return dict(module.named_parameters())[name].ndim > 1
+
+
+def leaves_of_loss(opened: Opened, module: nn.Module) -> list[Tensor]:
+    """The tensors that the loss depends on and that are still the same in a second pass."""
+    passer = opened.passer.with_(exact=False)
+    with torch.enable_grad():
+        losses = [total_of(module, passer, opened.tokens(81 + n), n) for n in range(2)]
+    first, second = (graph_of(loss)[1] for loss in losses)
+    ids = {id(leaf) for leaf in second}
+    return [leaf for leaf in first if id(leaf) in ids]
+
+
+def groups_of(optimizer: Any) -> list[dict[str, Any]]:
+    """The parameter groups of an optimiser, or of several in a list, tuple or dictionary."""
+    if hasattr(optimizer, "param_groups"):
+        return list(optimizer.param_groups)
+    if isinstance(optimizer, dict):
+        optimizer = list(optimizer.values())
+    if isinstance(optimizer, (list, tuple)):
+        return [group for one in optimizer for group in groups_of(one)]
+    inner = getattr(optimizer, "optimizer", None)
+    return groups_of(inner) if inner is not None else []
+
+
+def missed_findings(opened: Opened) -> list[Finding]:
+    """optimizer-misses-parameters: what the loss depends on, less what the optimiser (or the model) holds."""
+    module = opened.passer.with_(exact=False).model().train()
+    leaves = leaves_of_loss(opened, module)
+    names = {id(value): name for name, value in module.named_parameters()}
+    held, whose = set(names), "model.parameters()"
+    if opened.subject.build_optimizer is not None:
+        groups = groups_of(opened.subject.build_optimizer(module))
+        if groups:
+            held = {id(value) for group in groups for value in group["params"]}
+            whose = "the optimiser"
+    missed = [leaf for leaf in leaves if id(leaf) not in held]
+    if not missed:
+        return []
+    called = [names.get(id(leaf), f"an unregistered tensor of {tuple(leaf.shape)}") for leaf in missed]
+    total = sum(leaf.numel() for leaf in leaves)
+    evidence = {
+        "tensors": called[:20],
+        "count": len(missed),
+        "of": len(leaves),
+        "numbers": sum(leaf.numel() for leaf in missed),
+        "numbers_of": total,
+    }
+    words = f"The loss depends on {len(leaves)} tensors; {len(missed)} are not in {whose}: {', '.join(called[:4])}."
+    return [finding("optimizer-misses-parameters", evidence, words)]

@@ -1,0 +1,164 @@
+"""How strongly the last prediction depends on the input so many steps back: the gradient, by lag."""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from glassloom.doctor.finding import Finding
+from glassloom.doctor.guarded import default_dtype, sow
+from glassloom.doctor.names import finding
+from glassloom.doctor.opening import Opened
+from glassloom.doctor.passes import Passer, call, read
+from glassloom.doctor.tracing import EmbeddingHandles
+
+TENFOLD = 0.1
+GROWTH = 5.0
+"""How many times larger the sensitivity must be half a window further back to be called growing."""
+
+
+@dataclass(frozen=True)
+class ByLag:
+    """The norm of the gradient with respect to the input vector, at each lag, from 0; the root mean square over rows."""
+
+    values: list[float]
+    change_by_past: float
+    """How far the last logits move when all of the past is replaced: not a gradient."""
+
+
+def sensitivity_findings(opened: Opened) -> list[Finding]:
+    """vanishing-gradient and exploding-gradient."""
+    if opened.time < 4 or opened.square_only or opened.passer.layout.last_only:
+        return []
+    measured = [by_lag(opened, opened.passer.with_(seed=seed)) for seed in (0, 1)]
+    if not all(measured):
+        return []
+    for judge in (exploding, vanishing):
+        found = [judge(one) for one in measured if one]
+        if all(found) and found[0]:
+            return [found[0]]
+    return []
+
+
+def by_lag(opened: Opened, passer: Passer) -> ByLag | None:
+    """The sensitivities of a new model; None where no gradient can be had."""
+    tokens = opened.tokens(31, time=opened.long)
+    reader = passer.reader()
+    sow(opened.subject.seed)
+    try:
+        rows = gradient_rows(reader.module, passer, tokens)
+    except Exception:
+        return None
+    if rows is None:
+        return None
+    values = rows.pow(2).mean(0).sqrt().flip(0).tolist()
+    values = [value if math.isfinite(value) else math.inf for value in values]
+    others = opened.tokens(32, time=opened.long)
+    others[:, -1] = tokens[:, -1]
+    base = passer.reader()(tokens)[:, -1]
+    change = (passer.reader()(others)[:, -1] - base).double().abs().max().item()
+    return ByLag(values, change / max(base.abs().max().item(), 1e-30))
+
+
+def gradient_rows(module: torch.nn.Module, passer: Passer, tokens: Tensor) -> Tensor | None:
+    """Norms `batch time` of the gradient of some random sums of the last logits."""
+    batch, time = tokens.shape
+    given = tokens.t().contiguous() if passer.layout.time_first else tokens
+    with default_dtype(passer.dtype), torch.enable_grad():
+        with EmbeddingHandles(given) as handles:
+            logits = read(called(module, given, passer), batch, time, passer.layout)
+        if not handles.handles:
+            return None
+        total = torch.zeros(batch, time, dtype=torch.float64)
+        generator = torch.Generator().manual_seed(1)
+        for _ in range(4):
+            direction = torch.randn(logits.shape[-1], generator=generator, dtype=torch.float64, device="cpu")
+            last = (logits[:, -1] * direction.to(logits)).sum()
+            found = torch.autograd.grad(last, handles.handles, retain_graph=True, allow_unused=True)
+            squares = gathered(found, batch, time, passer.layout.time_first)
+            if squares is None:
+                return None
+            total += squares
+    return (total / 4).sqrt()
+
+
+def called(module: torch.nn.Module, given: Tensor, passer: Passer) -> object:
+    """The model called with this very tensor, so that what becomes of it can be followed."""
+    if passer.layout.with_targets:
+        return module(given, given.clone())
+    if passer.layout.time_first:
+        return module(given, None) if passer.layout.with_none else module(given)
+    return call(module, given, passer.layout)
+
+
+def gathered(found: tuple[Tensor | None, ...], batch: int, time: int, time_first: bool) -> Tensor | None:
+    """The squared gradients of all handles as `batch time`, whether tokens went in at once or step by step."""
+    total, steps = torch.zeros(batch, time, dtype=torch.float64), []
+    whole = False
+    for gradient in found:
+        if gradient is None:
+            steps.append(torch.zeros(batch, dtype=torch.float64))
+            continue
+        square = gradient.double().pow(2).cpu()
+        if square.numel() % (batch * time) == 0 and square.shape[0] in (batch, time, batch * time) and (
+            square.shape[0] == batch * time or (square.ndim > 1 and square.shape[:2].numel() == batch * time)
+        ):
+            whole = True
+            first = (time, batch) if square.shape[0] == time or (time_first and square.ndim == 2) else (batch, time)
+            table = square.reshape(*first, -1).sum(-1)
+            total += table.t() if first == (time, batch) else table
+        elif square.shape[0] == batch:
+            steps.append(square.reshape(batch, -1).sum(-1))
+    if not whole and len(steps) and len(steps) % time == 0:
+        per_step = len(steps) // time
+        for place in range(time):
+            total[:, place] = sum(steps[place * per_step + one] for one in range(per_step))
+        return total
+    return total if whole else None
+
+
+def exploding(one: ByLag) -> Finding | None:
+    """The finding, where the sensitivity grows along the first half of the lags and does not fall in the second."""
+    values = one.values
+    half = len(values) // 2
+    if half < 4 or values[1] <= 0:
+        return None
+    near = sum(values[1:3]) / 2
+    middle = sum(values[half : half + 2]) / 2
+    far = sum(values[-3:-1]) / 2
+    if not (middle > near * min(GROWTH, 1.12**half) and far > 1.5 * middle and far > GROWTH * near):
+        return None
+    rate = (far / near) ** (1 / (len(values) - 3)) if math.isfinite(far) else math.inf
+    evidence = {"growth_a_step": rate, "by_lag": rounded(values), "farthest_over_nearest": far / near}
+    words = f"The gradient grew by a factor of {rate:.2f} a step over {len(values) - 1} steps, {far / near:.3g} in all."
+    return finding("exploding-gradient", evidence, words)
+
+
+def vanishing(one: ByLag) -> Finding | None:
+    """The finding, where each of the first steps loses more than nine tenths."""
+    values = one.values
+    if not all(map(math.isfinite, values[:4])) or values[0] <= 0 or len(values) < 4:
+        return None
+    ratios = [values[lag + 1] / values[lag] if values[lag] > 0 else 0.0 for lag in range(3)]
+    cut = values[1] == 0.0 and one.change_by_past > 1e-6
+    if cut:
+        words = (
+            "No gradient reaches the input one step back although that input moves the prediction: something between "
+            "the steps cuts the gradient (detach, no_grad, .data)."
+        )
+        evidence = {"by_lag": rounded(values[:8]), "change_by_the_past": one.change_by_past}
+        return finding("vanishing-gradient", evidence, words)
+    if values[2] == 0.0 or values[1] == 0.0:
+        return None  # a short window, or no past at all: not a decay
+    mean = (ratios[0] * ratios[1] * max(ratios[2], 1e-12)) ** (1 / 3)
+    if mean >= TENFOLD or max(ratios[1:]) >= 1.5 * TENFOLD or ratios[0] >= 2.5 * TENFOLD:
+        return None
+    evidence = {"ratio_a_step": mean, "by_lag": rounded(values[:8])}
+    words = f"One step further back the gradient was {mean:.2g} times as large, on average over the first three steps."
+    return finding("vanishing-gradient", evidence, words)
+
+
+def rounded(values: list[float]) -> list[float]:
+    """Numbers short enough to be read."""
+    return [float(f"{value:.3g}") for value in values]

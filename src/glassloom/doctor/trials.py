@@ -1,0 +1,213 @@
+"""Trials, where no exact probe exists: one batch is learned at their rate and, should that fail, at others."""
+
+import math
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from glassloom.doctor.finding import Evidence, Finding
+from glassloom.doctor.guarded import sow
+from glassloom.doctor.names import finding
+from glassloom.doctor.opening import Opened
+from glassloom.doctor.parameters import groups_of
+from glassloom.doctor.passes import call, read
+from glassloom.doctor.scoring import Domain
+from glassloom.doctor.steps import Loop, new_loop, rates_of, remembering
+
+STEPS = 80
+BATCHES = 4
+"""How many batches a trial goes through, again and again: few, so that they can be learned."""
+LOWER = (0.1, 0.01, 0.001)
+HIGHER = (10.0, 100.0, 1e3, 1e4, 1e5)
+STILL = 0.02
+"""A loss that has fallen by less than this share of itself has hardly moved."""
+LEARNED = 0.3
+"""A loss that has fallen by this share is being learned."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One batch, so many steps, one factor on the learning rate."""
+
+    factor: float
+    before: float
+    after: float
+    steps: int
+
+    @property
+    def fallen(self) -> float:
+        """By which share of itself the loss fell; minus infinity where it is no number any more."""
+        return (self.before - self.after) / self.before if math.isfinite(self.after) else -math.inf
+
+
+@dataclass
+class Trials:
+    """Runs trials within a time that all of them share."""
+
+    opened: Opened
+    text: Tensor
+    rows: int
+    length: int
+    domain: Domain
+    seconds: float
+    steps: int = STEPS
+    by_hand: bool = False
+    """Their step does not use the optimiser: another rate is tried by stretching its updates."""
+    say: Callable[[str], None] = lambda text: None
+
+    def run(self, factor: float) -> Trial:
+        """Train a new model on one batch, with their rate times `factor` (or `factor` itself, where theirs is zero)."""
+        loop = new_loop(self.opened)
+        begun = time.perf_counter()
+        with remembering(loop):
+            batches = [loop.batch(self.text, self.rows, self.length, seed) for seed in range(BATCHES)]
+            inputs, targets = (torch.cat(parts, self.row_axis) for parts in zip(*batches[:2], strict=True))
+            rescale = not set_rates(loop, factor) or self.by_hand
+            before = self.loss(loop, inputs, targets)
+            values, done = [before], 0
+            for number in range(self.steps):
+                sow(number)
+                old = [value.detach().clone() for value in loop.model.parameters()] if rescale and factor != 1 else []
+                try:
+                    loop.step(*batches[number % BATCHES])
+                except Exception:
+                    return Trial(factor, before, math.nan if number > 2 else before, number)
+                if old:
+                    stretch(loop, old, factor)
+                done = number + 1
+                if number >= self.steps - 12 and number % 4 == 3:
+                    values.append(self.loss(loop, inputs, targets))
+                elif number % 16 == 15:
+                    now = self.loss(loop, inputs, targets)
+                    if not math.isfinite(now):
+                        return Trial(factor, before, now, done)
+                    if time.perf_counter() - begun > 3 * self.seconds:
+                        values.append(now)
+                        break
+        late = sorted(values[1:]) or [self.loss(loop, inputs, targets)]
+        after = late[len(late) // 2] if all(math.isfinite(value) for value in late) else math.nan
+        return Trial(factor, before, after, done)
+
+    @property
+    def row_axis(self) -> int:
+        """The axis of a batch along which its rows lie."""
+        return 1 if self.opened.passer.layout.time_first else 0
+
+    def loss(self, loop: Loop, inputs: Tensor, targets: Tensor) -> float:
+        """The cross-entropy with their targets in eval mode; targets outside the vocabulary do not count."""
+        layout = self.opened.passer.layout
+        training = loop.model.training
+        loop.model.eval()
+        tokens = inputs.t() if layout.time_first else inputs
+        with torch.no_grad():
+            logits = read(call(loop.model, tokens, layout), *tokens.shape, layout).double()
+        loop.model.train(training)
+        wanted = (targets.t() if layout.time_first else targets).to(logits.device)
+        if layout.last_only:
+            wanted = wanted[:, -1:]
+        logs = logits.clamp(min=1e-30).log() if self.domain == "probabilities" else logits.log_softmax(-1)
+        counted = (wanted >= 0) & (wanted < logs.shape[-1])
+        nats = -logs.gather(-1, wanted.clamp(0, logs.shape[-1] - 1).unsqueeze(-1)).squeeze(-1)
+        return nats[counted].mean().item()
+
+
+def set_rates(loop: Loop, factor: float) -> bool:
+    """Multiply every group's rate (or set it, where it is zero); False where no group has one."""
+    groups = [group for group in groups_of(loop.optimizer) if "lr" in group]
+    for group in groups:
+        new = group["lr"] * factor if float(group["lr"]) else (factor * 1e-4 if factor != 1 else 0.0)
+        group["lr"] = new
+        if "initial_lr" in group:
+            group["initial_lr"] = new
+    return bool(groups)
+
+
+def stretch(loop: Loop, old: list[Tensor], factor: float) -> None:
+    """Make the last update `factor` times as long: what another rate would have done."""
+    with torch.no_grad():
+        for value, before in zip(loop.model.parameters(), old, strict=True):
+            value.copy_(before + factor * (value - before))
+
+
+def unigram(targets: Tensor) -> float:
+    """The entropy of the targets' own frequencies, in nats."""
+    counts = Counter(value for value in targets.flatten().tolist() if value >= 0)
+    total = max(sum(counts.values()), 1)
+    return -sum(count / total * math.log(count / total) for count in counts.values())
+
+
+def rate_findings(trials: Trials) -> list[Finding]:
+    """learning-rate-too-high, learning-rate-too-low, and no-progress by trial."""
+    own = trials.run(1.0)
+    loop = new_loop(trials.opened)
+    with remembering(loop):
+        entropy = unigram(loop.batch(trials.text, trials.rows, trials.length, 0)[1])
+    ours = trials.opened.subject.build_optimizer is None and trials.opened.subject.train_step is None
+    rates = rates_of(loop.optimizer)
+    evidence: Evidence = {"loss_before": own.before, "loss_at_its_rate": own.after, "steps": own.steps}
+    if rates:
+        evidence["rate"] = max(rates)
+    if own.before < 0.15 * math.log(max(trials.opened.subject.vocabulary, 3)) or own.after < 0.8 * entropy:
+        return []
+    tried = [own]
+    if own.fallen < LEARNED or own.after > 0.8 * entropy:
+        for factor in LOWER:
+            trials.say(f"a trial at {factor:g} times the learning rate")
+            tried.append(trials.run(factor))
+            if better(tried[-1], own):
+                break
+    best = max(tried, key=lambda one: one.fallen)
+    if best is not own and better(best, own) and not ours:
+        return [told("learning-rate-too-high", best, evidence)]
+    if own.fallen >= STILL or rising(trials):
+        return []
+    for factor in HIGHER:
+        trials.say(f"a trial at {factor:g} times the learning rate")
+        tried.append(trials.run(factor))
+        if tried[-1].fallen > LEARNED:
+            break
+    best = max(tried, key=lambda one: one.fallen)
+    if best.fallen > LEARNED and best.factor > 1:
+        return [] if ours else [told("learning-rate-too-low", best, evidence)]
+    if best.fallen < 0.05:
+        evidence |= {"factors": [one.factor for one in tried], "losses": [one.after for one in tried]}
+        words = f"Of {len(tried)} rates none lowered the loss of a single batch by more than {max(best.fallen, 0):.1%}."
+        return [finding("no-progress", evidence, words)]
+    return []
+
+
+def better(lower: Trial, own: Trial) -> bool:
+    """Whether a lower rate learns what the own one does not."""
+    if lower.fallen < LEARNED:
+        return False
+    return not math.isfinite(own.after) or lower.after < 0.6 * own.after
+
+
+def rising(trials: Trials) -> bool:
+    """Whether the rate rises from step to step: a warm-up, of which the first steps say nothing."""
+    loop = new_loop(trials.opened)
+    with remembering(loop):
+        before = rates_of(loop.optimizer)
+        for number in range(3):
+            loop.step(*loop.batch(trials.text, trials.rows, trials.length, number))
+        after = rates_of(loop.optimizer)
+    return bool(before) and max(after) > 1.05 * max(before)
+
+
+def told(name: str, best: Trial, evidence: Evidence) -> Finding:
+    """The finding on the rate, with the rate that works."""
+    evidence = {**evidence, "factor": best.factor, "loss_at_that_rate": best.after}
+    rate = evidence.get("rate")
+    which = f"{best.factor:g} times the rate"
+    if rate is not None:
+        evidence["rate_that_learns"] = rate * best.factor if rate else best.factor * 1e-4
+        which = f"a rate of {evidence['rate_that_learns']:.3g} instead of {rate:.3g}"
+    words = (
+        f"In {best.steps} steps on one batch the loss went from {evidence['loss_before']:.3f} to "
+        f"{evidence['loss_at_its_rate']:.3f}; with {which} it went to {best.after:.3f}."
+    )
+    return finding(name, evidence, words)
