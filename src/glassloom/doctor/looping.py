@@ -53,10 +53,20 @@ def zeroing_findings(opened: Opened, text: Tensor, rows: int, length: int) -> li
     with remembering(second):
         alone = noted(second, *batches[1], seed=1)
     left = leftover(flat(one.gradients), flat(two.gradients), flat(alone.gradients))
-    if left is None or left[0] < 0.3 or left[1] < 0.9:
+    if left is not None and left[0] >= 0.3 and left[1] >= 0.9:
+        evidence = {"share_of_first_gradient": left[0], "explained": left[1]}
+        words = f"The second step's gradient held {left[0]:.2f} times the first step's beside its own."
+        return [finding("gradients-not-zeroed", evidence, words)]
+    names = [name for name, _ in first.model.named_parameters()]
+    kept = [
+        name
+        for name, *gradients in zip(names, one.gradients, two.gradients, alone.gradients, strict=True)
+        if still_there(*gradients)
+    ]
+    if not kept:
         return []
-    evidence = {"share_of_first_gradient": left[0], "explained": left[1]}
-    words = f"The second step's gradient held {left[0]:.2f} times the first step's beside its own."
+    evidence = {"tensors_that_keep_it": kept[:20], "count": len(kept), "of": len(names)}
+    words = f"In {len(kept)} of {len(names)} tensors the second step's gradient held the first step's too."
     return [finding("gradients-not-zeroed", evidence, words)]
 
 
@@ -71,6 +81,18 @@ def flat(gradients: list[Tensor | None]) -> Tensor:
     """All gradients as one vector; zero where there is none, in float64."""
     parts = [torch.zeros(0) if value is None else value.detach().flatten().double().cpu() for value in gradients]
     return torch.cat(parts) if parts else torch.zeros(0)
+
+
+def still_there(first: Tensor | None, second: Tensor | None, alone: Tensor | None) -> bool:
+    """Whether one tensor's second gradient is what it would be alone, and the first one on top."""
+    if first is None or second is None or alone is None or first.numel() < 8:
+        return False
+    first, difference = first.double(), (second - alone).double()
+    size = first.norm()
+    if not size > 0 or not bool(difference.isfinite().all()) or difference.norm() < 0.1 * size:
+        return False
+    share = (difference * first).sum() / size**2
+    return bool(0.3 < share < 1.5 and (difference - share * first).norm() < 0.05 * difference.norm())
 
 
 def leftover(first: Tensor, second: Tensor, alone: Tensor) -> tuple[float, float] | None:

@@ -23,6 +23,9 @@ class ByLag:
     """The norm of the gradient with respect to the input vector, at each lag, from 0; the root mean square over rows."""
 
     values: list[float]
+    from_first: list[float]
+    """The same of the first input vector on the prediction at each place, from 0: where the state itself grows, a
+    window's lags look alike, and only this grows."""
     change_by_past: float
     """How far the last logits move when all of the past is replaced: not a gradient."""
 
@@ -31,7 +34,7 @@ def sensitivity_findings(opened: Opened) -> list[Finding]:
     """vanishing-gradient and exploding-gradient."""
     if opened.time < 4 or opened.square_only or opened.passer.layout.last_only:
         return []
-    measured = [by_lag(opened, opened.passer.with_(seed=seed)) for seed in (0, 1)]
+    measured = [finite_by_lag(opened, opened.passer.with_(seed=seed)) for seed in (0, 1)]
     if not all(measured):
         return []
     for judge in (exploding, vanishing):
@@ -41,9 +44,20 @@ def sensitivity_findings(opened: Opened) -> list[Finding]:
     return []
 
 
-def by_lag(opened: Opened, passer: Passer) -> ByLag | None:
+def finite_by_lag(opened: Opened, passer: Passer) -> ByLag | None:
+    """The sensitivities over the longest window in which they are finite, so that growth is seen before infinity."""
+    found = None
+    for length in (opened.long, 23, 19, 13, 11, 8):
+        if length <= opened.long:
+            found = by_lag(opened, passer, length)
+            if found is None or all(map(math.isfinite, found.values)):
+                break
+    return found
+
+
+def by_lag(opened: Opened, passer: Passer, length: int) -> ByLag | None:
     """The sensitivities of a new model; None where no gradient can be had."""
-    tokens = opened.tokens(31, time=opened.long)
+    tokens = opened.tokens(31, time=length)
     reader = passer.reader()
     sow(opened.subject.seed)
     try:
@@ -52,17 +66,22 @@ def by_lag(opened: Opened, passer: Passer) -> ByLag | None:
         return None
     if rows is None:
         return None
-    values = rows.pow(2).mean(0).sqrt().flip(0).tolist()
-    values = [value if math.isfinite(value) else math.inf for value in values]
-    others = opened.tokens(32, time=opened.long)
+    values = root_mean_square(rows[-1].flip(1))
+    first = root_mean_square(torch.stack([table[:, 0] for table in rows], 1))
+    others = opened.tokens(32, time=length)
     others[:, -1] = tokens[:, -1]
     base = passer.reader()(tokens)[:, -1]
     change = (passer.reader()(others)[:, -1] - base).double().abs().max().item()
-    return ByLag(values, change / max(base.abs().max().item(), 1e-30))
+    return ByLag(values, first, change / max(base.abs().max().item(), 1e-30))
 
 
-def gradient_rows(module: torch.nn.Module, passer: Passer, tokens: Tensor) -> Tensor | None:
-    """Norms `batch time` of the gradient of some random sums of the last logits."""
+def root_mean_square(rows: Tensor) -> list[float]:
+    """Over the rows, at each place."""
+    return [value if math.isfinite(value) else math.inf for value in rows.pow(2).mean(0).sqrt().tolist()]
+
+
+def gradient_rows(module: torch.nn.Module, passer: Passer, tokens: Tensor) -> list[Tensor] | None:
+    """For each place, the norms `batch time` of the gradient of some random sums of its logits."""
     batch, time = tokens.shape
     given = tokens.t().contiguous() if passer.layout.time_first else tokens
     with default_dtype(passer.dtype), torch.enable_grad():
@@ -70,17 +89,21 @@ def gradient_rows(module: torch.nn.Module, passer: Passer, tokens: Tensor) -> Te
             logits = read(called(module, given, passer), batch, time, passer.layout)
         if not handles.handles:
             return None
-        total = torch.zeros(batch, time, dtype=torch.float64)
         generator = torch.Generator().manual_seed(1)
-        for _ in range(4):
-            direction = torch.randn(logits.shape[-1], generator=generator, dtype=torch.float64, device="cpu")
-            last = (logits[:, -1] * direction.to(logits)).sum()
-            found = torch.autograd.grad(last, handles.handles, retain_graph=True, allow_unused=True)
-            squares = gathered(found, batch, time, passer.layout.time_first)
-            if squares is None:
-                return None
-            total += squares
-    return (total / 4).sqrt()
+        tables = []
+        for place in range(time):
+            total = torch.zeros(batch, time, dtype=torch.float64)
+            draws = 4 if place == time - 1 else 1
+            for _ in range(draws):
+                direction = torch.randn(logits.shape[-1], generator=generator, dtype=torch.float64, device="cpu")
+                last = (logits[:, place] * direction.to(logits)).sum()
+                found = torch.autograd.grad(last, handles.handles, retain_graph=True, allow_unused=True)
+                squares = gathered(found, batch, time, passer.layout.time_first)
+                if squares is None:
+                    return None
+                total += squares
+            tables.append((total / draws).sqrt())
+    return tables
 
 
 def called(module: torch.nn.Module, given: Tensor, passer: Passer) -> object:
@@ -120,18 +143,33 @@ def gathered(found: tuple[Tensor | None, ...], batch: int, time: int, time_first
 
 def exploding(one: ByLag) -> Finding | None:
     """The finding, where the sensitivity grows along the first half of the lags and does not fall in the second."""
-    values = one.values
+    for values in (one.values, one.from_first):
+        until = next((place for place, value in enumerate(values) if not math.isfinite(value)), len(values))
+        found = growing(values[:until])
+        if found:
+            return found
+    return None
+
+
+def growing(values: list[float]) -> Finding | None:
+    """The finding for one row of sensitivities.
+
+    A moderate growth must be there in both halves: in a deep causal stack the very first positions weigh more, since
+    every later one looks at them, but the middle ones do not.
+    """
     half = len(values) // 2
     if half < 4 or values[1] <= 0:
         return None
     near = sum(values[1:3]) / 2
     middle = sum(values[half : half + 2]) / 2
     far = sum(values[-3:-1]) / 2
-    if not (middle > near * min(GROWTH, 1.12**half) and far > 1.5 * middle and far > GROWTH * near):
+    ratio = far / near
+    steady = middle > near * min(GROWTH, 1.12**half) and far > 1.5 * middle and ratio > GROWTH
+    if not (steady or (ratio > 20 * GROWTH and middle > near and far > 1.5 * middle)):
         return None
-    rate = (far / near) ** (1 / (len(values) - 3)) if math.isfinite(far) else math.inf
-    evidence = {"growth_a_step": rate, "by_lag": rounded(values), "farthest_over_nearest": far / near}
-    words = f"The gradient grew by a factor of {rate:.2f} a step over {len(values) - 1} steps, {far / near:.3g} in all."
+    rate = ratio ** (1 / (len(values) - 3)) if math.isfinite(far) else math.inf
+    evidence = {"growth_a_step": rate, "by_lag": rounded(values), "farthest_over_nearest": ratio}
+    words = f"The gradient grew by a factor of {rate:.2f} a step over {len(values) - 1} steps, {ratio:.3g} in all."
     return finding("exploding-gradient", evidence, words)
 
 

@@ -25,6 +25,8 @@ LOWER = (0.1, 0.01, 0.001)
 HIGHER = (10.0, 100.0, 1e3, 1e4, 1e5)
 STILL = 0.02
 """A loss that has fallen by less than this share of itself has hardly moved."""
+SOLVED = 0.25
+"""A loss below this share of the entropy of the single tokens leaves no question open."""
 LEARNED = 0.3
 """A loss that has fallen by this share is being learned."""
 
@@ -65,9 +67,8 @@ class Trials:
         begun = time.perf_counter()
         with remembering(loop):
             batches = [loop.batch(self.text, self.rows, self.length, seed) for seed in range(BATCHES)]
-            inputs, targets = (torch.cat(parts, self.row_axis) for parts in zip(*batches[:2], strict=True))
             rescale = not set_rates(loop, factor) or self.by_hand
-            before = self.loss(loop, inputs, targets)
+            before = self.losses(loop, batches)
             values, done = [before], 0
             for number in range(self.steps):
                 sow(number)
@@ -80,22 +81,21 @@ class Trials:
                     stretch(loop, old, factor)
                 done = number + 1
                 if number >= self.steps - 12 and number % 4 == 3:
-                    values.append(self.loss(loop, inputs, targets))
+                    values.append(self.losses(loop, batches))
                 elif number % 16 == 15:
-                    now = self.loss(loop, inputs, targets)
+                    now = self.losses(loop, batches)
                     if not math.isfinite(now):
                         return Trial(factor, before, now, done)
                     if time.perf_counter() - begun > 3 * self.seconds:
                         values.append(now)
                         break
-        late = sorted(values[1:]) or [self.loss(loop, inputs, targets)]
+        late = sorted(values[1:]) or [self.losses(loop, batches)]
         after = late[len(late) // 2] if all(math.isfinite(value) for value in late) else math.nan
         return Trial(factor, before, after, done)
 
-    @property
-    def row_axis(self) -> int:
-        """The axis of a batch along which its rows lie."""
-        return 1 if self.opened.passer.layout.time_first else 0
+    def losses(self, loop: Loop, batches: list[tuple[Tensor, Tensor]]) -> float:
+        """The mean loss of the first two batches."""
+        return sum(self.loss(loop, *batch) for batch in batches[:2]) / 2
 
     def loss(self, loop: Loop, inputs: Tensor, targets: Tensor) -> float:
         """The cross-entropy with their targets in eval mode; targets outside the vocabulary do not count."""
@@ -151,10 +151,10 @@ def rate_findings(trials: Trials) -> list[Finding]:
     evidence: Evidence = {"loss_before": own.before, "loss_at_its_rate": own.after, "steps": own.steps}
     if rates:
         evidence["rate"] = max(rates)
-    if own.before < 0.15 * math.log(max(trials.opened.subject.vocabulary, 3)) or own.after < 0.8 * entropy:
+    if own.before < 0.15 * math.log(max(trials.opened.subject.vocabulary, 3)) or own.after < SOLVED * entropy:
         return []
     tried = [own]
-    if own.fallen < LEARNED or own.after > 0.8 * entropy:
+    if own.fallen < LEARNED or own.after > SOLVED * entropy:
         for factor in LOWER:
             trials.say(f"a trial at {factor:g} times the learning rate")
             tried.append(trials.run(factor))
