@@ -1,9 +1,9 @@
-"""Files as a student would write them, for the doctor's tests: a recurrent one, a transformer, and faults put into them.
+"""Files as a student would write them, for the doctor's tests: a recurrent one, a transformer, and faults in them.
 
 A fault is a name, the file it goes into, and what is exchanged for what.
 """
 
-RECURRENT = '''
+RECURRENT = """
 import torch
 import torch.nn as nn
 import torch.nn.functional as F
@@ -59,9 +59,9 @@ def generate(model, prompt, length):
         logits, _ = model(tokens)
         tokens = torch.cat([tokens, logits[:, -1].argmax(-1, keepdim=True)], dim=1)
     return tokens
-'''
+"""
 
-TRANSFORMER = '''
+TRANSFORMER = """
 import math
 import torch
 from torch import nn
@@ -126,7 +126,7 @@ def generate(model, prompt, length):
         new.append(token)
         idx = torch.cat((idx, token), dim=1)
     return torch.cat(new, dim=1)
-'''
+"""
 
 R, T = RECURRENT, TRANSFORMER
 PAD_BATCH = """    y = torch.stack([tokens[i + 1:i + length + 1] for i in starts])
@@ -151,8 +151,15 @@ CARRY = """    state = getattr(model, "kept", None)
 FAULTS: dict[str, list[tuple[str, list[tuple[str, str]]]]] = {
     "softmax-before-loss": [
         (R, [("return self.out(self.drop(h)), state", "return F.softmax(self.out(self.drop(h)), dim=-1), state")]),
-        (T, [("F.cross_entropy(logits.transpose(1, 2), targets)",
-              "F.cross_entropy(logits.softmax(-1).transpose(1, 2), targets)")]),
+        (
+            T,
+            [
+                (
+                    "F.cross_entropy(logits.transpose(1, 2), targets)",
+                    "F.cross_entropy(logits.softmax(-1).transpose(1, 2), targets)",
+                )
+            ],
+        ),
     ],
     "future-leak": [
         (R, [("hidden, layers, batch_first=True", "hidden // 2, layers, batch_first=True, bidirectional=True")]),
@@ -166,13 +173,27 @@ FAULTS: dict[str, list[tuple[str, list[tuple[str, str]]]]] = {
     ],
     "time-batch-swapped": [
         (R, [("return self.out(self.drop(h)), state", "return self.out(self.drop(h)).transpose(0, 1), state")]),
-        (T, [("return self.head(self.norm(x))",
-              "x = self.head(self.norm(x))\n        return x.transpose(0, 1).reshape(x.shape)")]),
+        (
+            T,
+            [
+                (
+                    "return self.head(self.norm(x))",
+                    "x = self.head(self.norm(x))\n        return x.transpose(0, 1).reshape(x.shape)",
+                )
+            ],
+        ),
     ],
     "no-past": [
-        (R, [("h, state = self.rnn(self.embed(x), state)",
-              "B, L = x.shape\n        h, state = self.rnn(self.embed(x).reshape(B * L, 1, -1))\n"
-              "        h = h.reshape(B, L, -1)")]),
+        (
+            R,
+            [
+                (
+                    "h, state = self.rnn(self.embed(x), state)",
+                    "B, L = x.shape\n        h, state = self.rnn(self.embed(x).reshape(B * L, 1, -1))\n"
+                    "        h = h.reshape(B, L, -1)",
+                )
+            ],
+        ),
         (T, [("dtype=torch.bool), 1)", "dtype=torch.bool), 1) | ~torch.eye(T, dtype=torch.bool)")]),
     ],
     "input-ignored": [
@@ -180,9 +201,16 @@ FAULTS: dict[str, list[tuple[str, list[tuple[str, str]]]]] = {
         (T, [("self.tok(idx) + self.pos", "torch.zeros_like(self.tok(idx)) + self.pos")]),
     ],
     "no-position": [
-        (R, [("h, state = self.rnn(self.embed(x), state)",
-              "e = self.embed(x)\n        n = torch.arange(1, x.size(1) + 1).view(1, -1, 1)\n"
-              "        h = torch.cat([e.cumsum(1) / n, e], -1)")]),
+        (
+            R,
+            [
+                (
+                    "h, state = self.rnn(self.embed(x), state)",
+                    "e = self.embed(x)\n        n = torch.arange(1, x.size(1) + 1).view(1, -1, 1)\n"
+                    "        h = torch.cat([e.cumsum(1) / n, e], -1)",
+                )
+            ],
+        ),
         (T, [("self.tok(idx) + self.pos(torch.arange(idx.size(1)))", "self.tok(idx)"), ("layers=2", "layers=1")]),
     ],
     "eval-randomness": [
@@ -190,14 +218,28 @@ FAULTS: dict[str, list[tuple[str, list[tuple[str, str]]]]] = {
         (T, [("x = x + self.proj(y)", "x = x + F.dropout(self.proj(y), p=0.2)")]),
     ],
     "state-leaks-across-calls": [
-        (R, [("h, state = self.rnn(self.embed(x), state)",
-              'old = getattr(self, "old", None)\n        if old is not None and old[0].size(1) != x.size(0):\n'
-              "            old = None\n        h, state = self.rnn(self.embed(x), old)\n"
-              "        self.old = tuple(s.detach() for s in state)")]),
+        (
+            R,
+            [
+                (
+                    "h, state = self.rnn(self.embed(x), state)",
+                    'old = getattr(self, "old", None)\n        if old is not None and old[0].size(1) != x.size(0):\n'
+                    "            old = None\n        h, state = self.rnn(self.embed(x), old)\n"
+                    "        self.old = tuple(s.detach() for s in state)",
+                )
+            ],
+        ),
     ],
     "bad-initial-loss": [
-        (R, [("self.out = nn.Linear(hidden, vocab_size)",
-              "self.out = nn.Linear(hidden, vocab_size)\n        nn.init.normal_(self.out.weight, std=6.0)")]),
+        (
+            R,
+            [
+                (
+                    "self.out = nn.Linear(hidden, vocab_size)",
+                    "self.out = nn.Linear(hidden, vocab_size)\n        nn.init.normal_(self.out.weight, std=6.0)",
+                )
+            ],
+        ),
         (T, [("return self.head(self.norm(x))", "return self.head(self.norm(x)) * 30")]),
     ],
     "vocabulary-mismatch": [
@@ -221,21 +263,38 @@ FAULTS: dict[str, list[tuple[str, list[tuple[str, str]]]]] = {
         (T, [("def generate", OWN_STEP.replace("    optimizer.zero_grad()\n", "") + "\n\ndef generate")]),
     ],
     "vanishing-gradient": [
-        (R, [("nn.LSTM(24", "nn.RNN(24"),
-             ("self.drop = ", "nn.init.normal_(self.rnn.weight_hh_l0, std=0.003)\n        self.drop = ")]),
+        (
+            R,
+            [
+                ("nn.LSTM(24", "nn.RNN(24"),
+                ("self.drop = ", "nn.init.normal_(self.rnn.weight_hh_l0, std=0.003)\n        self.drop = "),
+            ],
+        ),
     ],
     "exploding-gradient": [
-        (R, [("nn.LSTM(24", "nn.RNN(24"),
-             ("self.drop = ", "nn.init.normal_(self.rnn.weight_hh_l0, std=0.7)\n        self.drop = ")]),
-        (R, [("nn.LSTM(24, hidden, layers,", 'nn.RNN(24, hidden, layers, nonlinearity="relu",'),
-             ("self.drop = ", "nn.init.normal_(self.rnn.weight_hh_l0, std=1.0)\n        self.drop = ")]),
+        (
+            R,
+            [
+                ("nn.LSTM(24", "nn.RNN(24"),
+                ("self.drop = ", "nn.init.normal_(self.rnn.weight_hh_l0, std=0.7)\n        self.drop = "),
+            ],
+        ),
+        (
+            R,
+            [
+                ("nn.LSTM(24, hidden, layers,", 'nn.RNN(24, hidden, layers, nonlinearity="relu",'),
+                ("self.drop = ", "nn.init.normal_(self.rnn.weight_hh_l0, std=1.0)\n        self.drop = "),
+            ],
+        ),
     ],
     "saturated-attention": [
         (T, [(" / math.sqrt(D // self.heads)", " * 60")]),
     ],
     "learning-rate-too-high": [(R, [("lr=3e-3", "lr=1.0")]), (T, [("lr=1e-3", "lr=0.5")])],
-    "learning-rate-too-low": [(R, [("lr=3e-3", "lr=1e-7")]), (T, [("AdamW(model.parameters(), lr=1e-3",
-                                                                  "SGD(model.parameters(), lr=1e-6")])],
+    "learning-rate-too-low": [
+        (R, [("lr=3e-3", "lr=1e-7")]),
+        (T, [("AdamW(model.parameters(), lr=1e-3", "SGD(model.parameters(), lr=1e-6")]),
+    ],
     "no-progress": [
         (R, [("loss.backward()", "(-loss).backward()")]),
         (R, [("    loss.backward()\n", "    loss.backward()\n    optimizer.zero_grad()\n")]),
@@ -261,13 +320,21 @@ FAULTS: dict[str, list[tuple[str, list[tuple[str, str]]]]] = {
     ],
     "padding-counted": [(R, [("    y = torch.stack([tokens[i + 1:i + length + 1] for i in starts])\n", PAD_BATCH)])],
     "state-not-detached": [
-        (R, [("    logits, _ = model(inputs)\n", CARRY.replace("tuple(part.detach() for part in state)", "state")),
-             ("loss.backward()", "loss.backward(retain_graph=True)"),
-             ("optimizer.step()", "pass  # optimizer.step()")]),
+        (
+            R,
+            [
+                ("    logits, _ = model(inputs)\n", CARRY.replace("tuple(part.detach() for part in state)", "state")),
+                ("loss.backward()", "loss.backward(retain_graph=True)"),
+                ("optimizer.step()", "pass  # optimizer.step()"),
+            ],
+        ),
         (R, [("    logits, _ = model(inputs)\n", CARRY.replace("tuple(part.detach() for part in state)", "state"))]),
     ],
     "state-reset-each-window": [
-        (R, [("    logits, _ = model(inputs)\n", CARRY), ("self.rnn(self.embed(x), state)", "self.rnn(self.embed(x))")]),
+        (
+            R,
+            [("    logits, _ = model(inputs)\n", CARRY), ("self.rnn(self.embed(x), state)", "self.rnn(self.embed(x))")],
+        ),
         (R, [("    logits, _ = model(inputs)\n", CARRY.replace('getattr(model, "kept", None)', "None"))]),
     ],
     "generation-mismatch": [
@@ -285,43 +352,103 @@ HEALTHY: dict[str, tuple[str, list[tuple[str, str]]]] = {
     "recurrent": (R, []),
     "transformer": (T, []),
     "log-softmax into cross-entropy": (
-        R, [("return self.out(self.drop(h)), state", "return F.log_softmax(self.out(self.drop(h)), dim=-1), state")]),
+        R,
+        [("return self.out(self.drop(h)), state", "return F.log_softmax(self.out(self.drop(h)), dim=-1), state")],
+    ),
     "probabilities into their own logarithm": (
-        R, [("return self.out(self.drop(h)), state", "return F.softmax(self.out(self.drop(h)), dim=-1), state"),
-            ("F.cross_entropy(logits.reshape(-1, logits.size(-1)), targets", "F.nll_loss(logits.reshape(-1, "
-             "logits.size(-1)).log(), targets")]),
-    "no positions, two layers": (T, [("self.tok(idx) + self.pos(torch.arange(idx.size(1)))", "self.tok(idx)"),
-                                     ("        self.pos = nn.Embedding(block, d)\n", "")]),
+        R,
+        [
+            ("return self.out(self.drop(h)), state", "return F.softmax(self.out(self.drop(h)), dim=-1), state"),
+            (
+                "F.cross_entropy(logits.reshape(-1, logits.size(-1)), targets",
+                "F.nll_loss(logits.reshape(-1, logits.size(-1)).log(), targets",
+            ),
+        ],
+    ),
+    "no positions, two layers": (
+        T,
+        [
+            ("self.tok(idx) + self.pos(torch.arange(idx.size(1)))", "self.tok(idx)"),
+            ("        self.pos = nn.Embedding(block, d)\n", ""),
+        ],
+    ),
     "default nn.RNN": (R, [("nn.LSTM(24", "nn.RNN(24")]),
     "heavy dropout": (R, [("nn.Dropout(0.1)", "nn.Dropout(0.7)")]),
-    "one block called in a loop": (T, [("[Block(d, heads) for _ in range(layers)]", "[Block(d, heads)]"),
-                                       ("for block in self.blocks:", "for block in [self.blocks[0]] * 3:")]),
-    "positions that begin at zero": (T, [("self.pos = nn.Embedding(block, d)",
-                                          "self.pos = nn.Embedding(block, d)\n        nn.init.zeros_(self.pos.weight)")]),
+    "one block called in a loop": (
+        T,
+        [
+            ("[Block(d, heads) for _ in range(layers)]", "[Block(d, heads)]"),
+            ("for block in self.blocks:", "for block in [self.blocks[0]] * 3:"),
+        ],
+    ),
+    "positions that begin at zero": (
+        T,
+        [
+            (
+                "self.pos = nn.Embedding(block, d)",
+                "self.pos = nn.Embedding(block, d)\n        nn.init.zeros_(self.pos.weight)",
+            )
+        ],
+    ),
     "last projections that begin at zero": (
-        T, [("self.proj = nn.Linear(d, d)", "self.proj = nn.Linear(d, d)\n        nn.init.zeros_(self.proj.weight)\n"
-             "        nn.init.zeros_(self.proj.bias)")]),
-    "tied weights": (T, [("self.head = nn.Linear(d, vocab_size)",
-                          "self.head = nn.Linear(d, vocab_size, bias=False)\n"
-                          "        nn.init.normal_(self.tok.weight, std=0.02)\n"
-                          "        self.head.weight = self.tok.weight")]),
+        T,
+        [
+            (
+                "self.proj = nn.Linear(d, d)",
+                "self.proj = nn.Linear(d, d)\n        nn.init.zeros_(self.proj.weight)\n"
+                "        nn.init.zeros_(self.proj.bias)",
+            )
+        ],
+    ),
+    "tied weights": (
+        T,
+        [
+            (
+                "self.head = nn.Linear(d, vocab_size)",
+                "self.head = nn.Linear(d, vocab_size, bias=False)\n"
+                "        nn.init.normal_(self.tok.weight, std=0.02)\n"
+                "        self.head.weight = self.tok.weight",
+            )
+        ],
+    ),
     "bfloat16": (T, [("return TinyGPT(vocab_size)", "return TinyGPT(vocab_size).to(torch.bfloat16)")]),
-    "clipped gradients": (R, [("    optimizer.step()\n", "    nn.utils.clip_grad_norm_(model.parameters(), 0.5)\n"
-                               "    optimizer.step()\n")]),
+    "clipped gradients": (
+        R,
+        [("    optimizer.step()\n", "    nn.utils.clip_grad_norm_(model.parameters(), 0.5)\n    optimizer.step()\n")],
+    ),
     "a carried and detached state": (R, [("    logits, _ = model(inputs)\n", CARRY)]),
     "slow descent without momentum": (R, [("Adam(model.parameters(), lr=3e-3)", "SGD(model.parameters(), lr=0.5)")]),
     "padding that is ignored": (
-        R, [("    y = torch.stack([tokens[i + 1:i + length + 1] for i in starts])\n",
-             PAD_BATCH.replace("y[row, cut:] = 0", "y[row, cut:] = -100"))]),
+        R,
+        [
+            (
+                "    y = torch.stack([tokens[i + 1:i + length + 1] for i in starts])\n",
+                PAD_BATCH.replace("y[row, cut:] = 0", "y[row, cut:] = -100"),
+            )
+        ],
+    ),
     "label smoothing": (T, [("targets)\n\n\ndef build_opt", "targets, label_smoothing=0.1)\n\n\ndef build_opt")]),
     "a loss that shifts, a batch that does not": (
-        R, [("tokens[i + 1:i + length + 1]", "tokens[i:i + length]"),
-            ("logits.reshape(-1, logits.size(-1)), targets.reshape(-1)",
-             "logits[:, :-1].reshape(-1, logits.size(-1)), targets[:, 1:].reshape(-1)")]),
+        R,
+        [
+            ("tokens[i + 1:i + length + 1]", "tokens[i:i + length]"),
+            (
+                "logits.reshape(-1, logits.size(-1)), targets.reshape(-1)",
+                "logits[:, :-1].reshape(-1, logits.size(-1)), targets[:, 1:].reshape(-1)",
+            ),
+        ],
+    ),
     "accumulated gradients": (
-        R, [("    optimizer.zero_grad()\n", ""),
-            ("    optimizer.step()\n", "    train_step.calls = getattr(train_step, 'calls', 0) + 1\n"
-             "    if train_step.calls % 2 == 0:\n        optimizer.step()\n        optimizer.zero_grad()\n")]),
+        R,
+        [
+            ("    optimizer.zero_grad()\n", ""),
+            (
+                "    optimizer.step()\n",
+                "    train_step.calls = getattr(train_step, 'calls', 0) + 1\n"
+                "    if train_step.calls % 2 == 0:\n        optimizer.step()\n        optimizer.zero_grad()\n",
+            ),
+        ],
+    ),
 }
 
 

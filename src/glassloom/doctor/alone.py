@@ -48,15 +48,21 @@ def answered(request: dict[str, Any], answer: Any) -> None:
         try:
             space = imported(Path(request["file"]))
         except BaseException as error:
-            answer(error={"what": f"{request['file']} could not be imported: {told(error)}", "expected": EXPECTED})
+            answer(
+                error={
+                    "what": f"{request['file']} could not be imported: {told(error)}",
+                    "expected": EXPECTED,
+                    "fix": IMPORT_FIX,
+                }
+            )
             return
     sys.path.insert(0, str(Path(request["file"]).resolve().parent))
     builder = request.get("builder") or "build_model"
     build = getattr(space, builder, None)
     if not callable(build):
-        answer(error={"what": f"{request['file']} defines no {builder}", "expected": EXPECTED})
+        answer(error={"what": f"{request['file']} defines no {builder}", "expected": EXPECTED, "fix": NAME_FIX})
         return
-    parts = {name: getattr(space, name, None) for name in PARTS}
+    parts: dict[str, Any] = {name: getattr(space, name, None) for name in PARTS}
     parts = {name: part for name, part in parts.items() if callable(part)}
     try:
         diagnosis = examine(
@@ -78,6 +84,8 @@ EXPECTED = (
     "a Python file that defines build_model(vocab_size), which returns a torch.nn.Module that takes tokens (batch, "
     "time) and returns logits (batch, time, vocab)"
 )
+IMPORT_FIX = "run the file itself with python and mend what fails"
+NAME_FIX = "define it, or name the builder as in FILE.py:name"
 
 
 def imported(file: Path) -> Any:
@@ -85,7 +93,8 @@ def imported(file: Path) -> Any:
     sys.path.insert(0, str(file.resolve().parent))
     sys.argv = [str(file)]
     spec = importlib.util.spec_from_file_location("examined_by_the_doctor", file)
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module
     spec.loader.exec_module(module)

@@ -60,7 +60,11 @@ def watched(loop: Loop, text: Tensor, rows: int, length: int) -> Calls:
         calls.arguments.append((args, kwargs))
         logits = logits_in(output)
         calls.states.append(
-            [part.detach() for part in parts_of(output) if part is not logits and part.is_floating_point() and part.ndim]
+            [
+                part.detach()
+                for part in parts_of(output)
+                if part is not logits and part.is_floating_point() and part.ndim
+            ]
         )
         return output
 

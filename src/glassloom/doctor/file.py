@@ -39,7 +39,7 @@ def examine_file(
     """
     path = Path(file)
     if not path.is_file():
-        raise InputError(f"There is no file {file}", "a Python file, or a run")
+        raise InputError(f"There is no file {file}", "a Python file, or a run", "check the path")
     request = {
         "file": str(path),
         "builder": builder,
@@ -74,13 +74,15 @@ def conversation(
     name: str,
 ) -> Diagnosis:
     """Ask, listen until the diagnosis comes or the time is over."""
-    assert child.stdin is not None and child.stdout is not None
+    assert child.stdin is not None
+    assert child.stdout is not None
     with contextlib.suppress(BrokenPipeError):
         child.stdin.write(json.dumps(request) + "\n")
         child.stdin.close()
     lines: queue.Queue[str | None] = queue.Queue()
     threading.Thread(target=listen, args=(child.stdout, lines), daemon=True).start()
-    end, findings, doing = time.monotonic() + timeout, [], "starting"
+    findings: list[dict[str, Any]] = []
+    end, doing = time.monotonic() + timeout, "starting"
     while True:
         try:
             line = lines.get(timeout=max(0.0, end - time.monotonic()))
@@ -122,7 +124,11 @@ def ended(findings: list[dict[str, Any]], doing: str, code: int, complaints: Any
         return Diagnosis(tuple(Finding(**one) for one in findings), left)
     complaints.seek(0)
     last = complaints.read().decode(errors="replace").strip().splitlines()[-1:] or [""]
-    raise InputError(f"{name} ended the process with {code} at: {doing}. {last[0]}".strip(), "code that runs through")
+    raise InputError(
+        f"{name} ended the process with {code} at: {doing}. {last[0]}".strip(),
+        "code that runs through",
+        "run the file itself with python",
+    )
 
 
 def stop(child: "subprocess.Popen[str]") -> None:

@@ -18,7 +18,7 @@ def axes_findings(opened: Opened) -> tuple[list[Finding], bool]:
     table = dependence(opened, opened.passer.with_(jitter=0.1))
     if not table.finite or sound(table) or not sound(remixed(table)):
         return [], False
-    evidence = {
+    found = {
         "change_by_other_rows": table.counts(table.across()),
         "change_by_other_rows_once_undone": 0.0,
         "largest_change": table.largest,
@@ -27,7 +27,7 @@ def axes_findings(opened: Opened) -> tuple[list[Finding], bool]:
         "As the logits stand, another row's tokens move them; read in the order time, batch, every row depends on its "
         "own past alone."
     )
-    return [finding("time-batch-swapped", evidence, words)], True
+    return [finding("time-batch-swapped", found, words)], True
 
 
 def leak_findings(opened: Opened) -> list[Finding]:

@@ -28,7 +28,8 @@ def generation_findings(opened: Opened, domain: Domain) -> list[Finding]:
     generate = opened.subject.generate
     if generate is None or opened.square_only or opened.passer.layout.last_only:
         return []
-    wrong, total, gaps, example = 0, 0, [0.0], {}
+    wrong, total, gaps = 0, 0, [0.0]
+    example: dict[str, int] = {}
     for seed, jitter in ((0, 0.0), (1, 1.0), (2, 1.5), (3, 0.5)):
         passer = opened.passer.with_(jitter=jitter, seed=seed)
         for number, prompt in enumerate(PROMPTS):
@@ -48,7 +49,9 @@ def generation_findings(opened: Opened, domain: Domain) -> list[Finding]:
     if not wrong:
         return []
     evidence = {"tokens": total, "different": wrong, "largest_gap": max(gaps), **example}
-    words = f"Of {total} tokens that it wrote {wrong} were not the model's arg-max, the logits up to {max(gaps):.2g} apart."
+    words = (
+        f"Of {total} tokens that it wrote {wrong} were not the model's arg-max, the logits up to {max(gaps):.2g} apart."
+    )
     return [finding("generation-mismatch", evidence, words)]
 
 
@@ -59,11 +62,11 @@ def repeated(generate: Any, passer: Passer, tokens: Tensor, length: int, domain:
     was given: then it is greedy, with dropout, and what it wrote is compared.
     """
     differ: list[int] | None = None
-    for keep in (contextlib.nullcontext, kept_evaluating):
+    for keep in (False, True):
         found = []
         for seed in (0, 1):
             model = passer.model().eval()
-            mode = keep(model) if keep is kept_evaluating else keep()
+            mode = kept_evaluating(model) if keep else contextlib.nullcontext()
             with sharpened(model, domain), mode, default_dtype(passer.dtype):
                 sow(seed)
                 found.append(called(generate, model, tokens, length, passer))
@@ -120,10 +123,8 @@ def sharpened(model: nn.Module, domain: Domain) -> Iterator[None]:
     def forward(*args: Any, **kwargs: Any) -> Any:
         output = original(*args, **kwargs)
         logits = logits_in(output)
-        if domain == "probabilities":
-            sharp = (logits.clamp(min=1e-30).log() * 1000).softmax(-1)
-        else:
-            sharp = logits * 1000
+        ratios = logits.clamp(min=1e-30).log() if domain == "probabilities" else logits
+        sharp = (ratios * 1000).softmax(-1) if domain == "probabilities" else ratios * 1000
         return put_back(output, sharp)
 
     model.forward = forward  # type: ignore[method-assign]

@@ -16,7 +16,7 @@ import torch
 def sow(seed: int) -> None:
     """Set every global generator that code of this field draws from."""
     random.seed(seed)
-    np.random.seed(seed % 2**32)  # noqa: NPY002 (the user's code may draw from it)
+    np.random.seed(seed % 2**32)
     torch.manual_seed(seed)
 
 

@@ -1,16 +1,16 @@
 """Findings on the training step, from a few steps of it: gradients kept, updates that do not descend, state."""
 
+import itertools
 import math
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from glassloom.doctor.finding import Finding
+from glassloom.doctor.finding import Evidence, Finding
 from glassloom.doctor.names import finding
 from glassloom.doctor.opening import Opened, told
 from glassloom.doctor.steps import Loop, Step, new_loop, noted, rates_of, remembering
-from glassloom.doctor.watching import graph_of
 
 STEPS = 6
 GRAPH_GROWTH = 1.25
@@ -54,7 +54,7 @@ def zeroing_findings(opened: Opened, text: Tensor, rows: int, length: int) -> li
         alone = noted(second, *batches[1], seed=1)
     left = leftover(flat(one.gradients), flat(two.gradients), flat(alone.gradients))
     if left is not None and left[0] >= 0.3 and left[1] >= 0.9:
-        evidence = {"share_of_first_gradient": left[0], "explained": left[1]}
+        evidence: Evidence = {"share_of_first_gradient": left[0], "explained": left[1]}
         words = f"The second step's gradient held {left[0]:.2f} times the first step's beside its own."
         return [finding("gradients-not-zeroed", evidence, words)]
     names = [name for name, _ in first.model.named_parameters()]
@@ -165,7 +165,7 @@ def true_gradient(opened: Opened, batch: tuple[Tensor, Tensor]) -> Tensor | None
     model = opened.passer.with_(exact=False).model().eval()
     inputs, targets = (part.t() if layout.time_first else part for part in batch)
     try:
-        logits = read(call(model, inputs, layout), *inputs.shape, layout)
+        logits = read(call(model, inputs, layout), len(inputs), inputs.shape[1], layout)
         wanted = targets[:, -1:] if layout.last_only else targets
         found = torch.autograd.grad(standard(logits, wanted), list(model.parameters()), allow_unused=True)
     except Exception:
@@ -182,15 +182,10 @@ def carrying_findings(steps: list[Step], error: str) -> list[Finding]:
     nodes = [step.nodes for step in steps]
     if len(nodes) < 4 or min(nodes[1:]) == 0:
         return []
-    if all(later > earlier for earlier, later in zip(nodes[1:], nodes[2:], strict=False)):
+    if all(later > earlier for earlier, later in itertools.pairwise(nodes[1:])):
         growth = nodes[-1] / nodes[1]
         if growth > GRAPH_GROWTH:
             evidence = {"graph_nodes": nodes, "growth": growth}
             words = f"From step to step the graph grew: {', '.join(f'{count:,}' for count in nodes)} nodes."
             return [finding("state-not-detached", evidence, words)]
     return []
-
-
-def graph_growth(losses: list[Tensor]) -> list[int]:
-    """The sizes of some graphs."""
-    return [graph_of(loss)[0] for loss in losses]

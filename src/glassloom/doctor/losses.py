@@ -132,7 +132,9 @@ def loss_findings(opened: Opened, score: Scorer, domain: Domain, batch_shift: in
     if shift != 0 and batch_shift + shift != 1:
         evidence |= {"shift_of_batch": batch_shift, "shift_of_loss": shift, "shift_in_all": batch_shift + shift}
         name = "targets-not-shifted" if batch_shift + shift == 0 else "targets-misaligned"
-        words = f"The loss pairs position t with the target at t{shift:+d}, the batch with the token at t{batch_shift:+d}."
+        words = (
+            f"The loss pairs position t with the target at t{shift:+d}, the batch with the token at t{batch_shift:+d}."
+        )
         findings.append(finding(name, evidence, words, "Shift once only: in the batch or in the loss."))
     dropped = [place for place in found.ignored if 0 <= place + shift < time]
     if dropped or found.ignored_rows:
@@ -180,9 +182,7 @@ def scale_findings(opened: Opened, score: Scorer, domain: Domain, batch: int, ti
     return [finding("loss-not-a-mean", evidence, words)]
 
 
-def doubled_softmax(
-    opened: Opened, score: Scorer, domain: Domain, batch: int, time: int, shift: int
-) -> list[Finding]:
+def doubled_softmax(opened: Opened, score: Scorer, domain: Domain, batch: int, time: int, shift: int) -> list[Finding]:
     """softmax-before-loss: perfect predictions do not cost nothing, but ln(e + V - 1) - 1."""
     logits, targets = draw(opened, 10, batch, time)
     logits = torch.zeros_like(logits)

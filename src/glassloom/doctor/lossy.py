@@ -29,9 +29,7 @@ def scorers(opened: Opened) -> list[Scorer]:
     return working
 
 
-def loss_part_findings(
-    opened: Opened, domain: Domain, aligned: Alignment, length: int
-) -> tuple[list[Finding], int]:
+def loss_part_findings(opened: Opened, domain: Domain, aligned: Alignment, length: int) -> tuple[list[Finding], int]:
     """Findings on the loss, and by how much it shifts the targets."""
     if opened.passer.layout.last_only:
         return [], 0
@@ -64,12 +62,10 @@ def standard_floor(opened: Opened) -> float:
     return math.log(math.e + opened.width - 1) - 1
 
 
-def padding_counts(
-    opened: Opened, score: Scorer, domain: Domain, aligned: Alignment, length: int
-) -> dict[int, float]:
+def padding_counts(opened: Opened, score: Scorer, domain: Domain, aligned: Alignment, length: int) -> dict[int, float]:
     """For each padding value: the size of the gradient at such targets beside that at real ones."""
     generator = torch.Generator().manual_seed(5)
-    inputs, targets = their_padded(opened, aligned, length)
+    targets = their_padded(opened, aligned, length)[1]
     logits = torch.randn(*targets.shape, opened.width, generator=generator, device="cpu")
     gradient = score(in_domain(logits, domain), targets).gradient.abs().sum(-1).cpu()
     counts = {}
@@ -89,8 +85,7 @@ def tail_of(targets: Tensor, value: int) -> Tensor:
 
 def their_padded(opened: Opened, aligned: Alignment, length: int) -> tuple[Tensor, Tensor]:
     """A batch of theirs from a text in which the padding values do not occur."""
-    taken = {value for value in aligned.padding}
-    free = [value for value in range(opened.known) if value not in taken]
+    free = [value for value in range(opened.known) if value not in aligned.padding]
     text = torch.tensor(free)[torch.randint(len(free), (4000,), generator=torch.Generator().manual_seed(3))]
     found: Any = made(opened.subject, text, max(opened.batch, 4), length, 1)
     inputs, targets = found

@@ -18,6 +18,8 @@ EXPECTED = (
     "returns logits (batch, time, vocab), or a tuple whose first item they are"
 )
 
+FIX = "call the model yourself with torch.randint(vocab_size, (3, 8)) and mend what fails"
+
 
 @dataclass(frozen=True)
 class Opened:
@@ -52,7 +54,7 @@ def opened(subject: Subject) -> Opened:
     try:
         model = Passer(subject, exact=False).model()
     except Exception as error:
-        raise InputError(f"The model could not be built: {told(error)}", EXPECTED) from error
+        raise InputError(f"The model could not be built: {told(error)}", EXPECTED, FIX) from error
     del model
     failure: Exception | None = None
     shapes = [(batch, time) for time in LENGTHS for batch in BATCHES[:1]]
@@ -69,7 +71,7 @@ def opened(subject: Subject) -> Opened:
                 continue
             return settle(subject, layout, batch, time, known)
     assert failure is not None
-    raise InputError(f"No logits came out of the model: {told(failure)}", EXPECTED) from failure
+    raise InputError(f"No logits came out of the model: {told(failure)}", EXPECTED, FIX) from failure
 
 
 def tried(subject: Subject, batch: int, time: int, known: int) -> Layout:

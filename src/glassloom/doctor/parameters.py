@@ -14,7 +14,11 @@ from glassloom.doctor.watching import graph_of
 
 
 def sharing_findings(opened: Opened) -> list[Finding]:
-    """layers-share-weights: a container that holds the same module with parameters, or the same parameter, twice."""
+    """layers-share-weights: a container that holds the same module with parameters, or the same parameter, twice.
+
+    So too where its layers are different objects of one kind that have most of their parameters in common; less than
+    half may be meant so (one table of relative positions for all layers).
+    """
     model = opened.passer.with_(exact=False).model()
     for place, container in model.named_modules():
         if isinstance(container, (nn.ModuleList, nn.Sequential, nn.ModuleDict)):
@@ -29,14 +33,34 @@ def sharing_findings(opened: Opened) -> list[Finding]:
             evidence = {"container": place or "the model", "layers": len(held), "different": different}
             words = f"{place or 'The model'} holds {len(held)} layers, of which {different} are different objects."
             return [finding("layers-share-weights", evidence, words)]
+        share = shared_by(held)
+        if share > 0.5:
+            evidence = {"container": place or "the model", "layers": len(held), "share_in_common": share}
+            words = f"Two layers of {place or 'the model'} have {share:.0%} of their parameters in common."
+            return [finding("layers-share-weights", evidence, words)]
     return []
+
+
+def shared_by(layers: list[Any]) -> float:
+    """The largest share of a layer's numbers that another layer of the same kind has in the same place."""
+    largest = 0.0
+    modules = [layer for layer in layers if isinstance(layer, nn.Module)]
+    for number, one in enumerate(modules):
+        own = dict(one.named_parameters())
+        total = sum(value.numel() for value in own.values())
+        for two in modules[number + 1 :]:
+            if type(one) is type(two) and total:
+                others = dict(two.named_parameters())
+                common = sum(value.numel() for name, value in own.items() if others.get(name) is value)
+                largest = max(largest, common / total)
+    return largest
 
 
 def total_of(module: nn.Module, passer: Passer, tokens: Tensor, seed: int) -> Tensor:
     """A number that depends on every logit of a pass: their cross-entropy with random targets."""
     generator = torch.Generator().manual_seed(seed)
     with default_dtype(passer.dtype), torch.enable_grad():
-        logits = read(call(module, tokens, passer.layout), *tokens.shape, passer.layout)
+        logits = read(call(module, tokens, passer.layout), len(tokens), tokens.shape[1], passer.layout)
         targets = torch.randint(logits.shape[-1], logits.shape[:2], generator=generator, device="cpu").to(logits.device)
         return -logits.log_softmax(-1).gather(-1, targets.unsqueeze(-1)).mean()
 
@@ -54,9 +78,9 @@ def unreached_findings(opened: Opened) -> list[Finding]:
         named = {name: value for name, value in module.named_parameters() if value.requires_grad}
         sizes = {name: value.numel() for name, value in named.items()}
         if loss.requires_grad:
-            gradients = torch.autograd.grad(loss, list(named.values()), allow_unused=True)
+            gradients: tuple[Tensor | None, ...] = torch.autograd.grad(loss, list(named.values()), allow_unused=True)
         else:
-            gradients = tuple(None for _ in named)
+            gradients = (None,) * len(named)
         now = {}
         for name, gradient in zip(named, gradients, strict=True):
             if gradient is None:

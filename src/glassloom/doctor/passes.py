@@ -87,7 +87,7 @@ class Reader:
         sow(seed + 77)
         with default_dtype(self.passer.dtype), torch.set_grad_enabled(grad):
             output = self.raw(tokens)
-        logits = read(output, *tokens.shape, self.passer.layout)
+        logits = read(output, len(tokens), tokens.shape[1], self.passer.layout)
         return logits if grad else logits.detach()
 
     def raw(self, tokens: Tensor) -> Any:

@@ -103,8 +103,9 @@ CAUSES: dict[str, tuple[str, ...]] = {
     "gradients-not-zeroed": TRIALS,
     "optimizer-misses-parameters": ("unreached-parameters", *TRIALS),
     "layers-share-weights": (),
-    "vanishing-gradient": ("unreached-parameters", *TRIALS),
-    "saturated-attention": ("unreached-parameters", "vanishing-gradient", *TRIALS),
+    # A bias on distance so strong that each query sees itself alone is a matter of distance, not of choice.
+    "vanishing-gradient": ("saturated-attention", "unreached-parameters", *TRIALS),
+    "saturated-attention": ("unreached-parameters", *TRIALS),
     "unreached-parameters": TRIALS,
     # A sum of losses makes every step too long.
     "loss-not-a-mean": TRIALS,
@@ -129,7 +130,7 @@ def ranked(findings: list[Finding]) -> tuple[Finding, ...]:
     if exact:
         explained.discard("no-progress")
     kept = [found for name, found in first.items() if name not in explained]
-    order = {name: place for place, name in enumerate(ORDER)}
+    order: dict[str, float] = {name: place for place, name in enumerate(ORDER)}
     if exact:
         order["no-progress"] = order["gradients-not-zeroed"] - 0.5
     return tuple(sorted(kept, key=lambda found: order[found.name]))

@@ -34,7 +34,7 @@ def running_findings(
     probe("gradients of earlier steps", lambda: zeroing_findings(opened, text, rows, length))
     probe("the direction of a step", lambda: descent_findings(opened, text, rows, length))
     probe("the carried state", lambda: carried_findings(opened, text, rows, length))
-    if steps and not found:
+    if steps and not found and seconds:
         step = sorted(one.seconds for one in steps)[len(steps) // 2]
         fits = int(seconds / 4 / max(step, 1e-4))
         count = max(12, min(80, fits))

@@ -11,7 +11,7 @@ from glassloom.doctor.guarded import default_dtype, sow
 from glassloom.doctor.names import finding
 from glassloom.doctor.opening import Opened
 from glassloom.doctor.passes import Passer, call, read
-from glassloom.doctor.tracing import EmbeddingHandles
+from glassloom.doctor.tracing import EmbeddingHandles, positions_of
 
 TENFOLD = 0.1
 GROWTH = 5.0
@@ -20,7 +20,7 @@ GROWTH = 5.0
 
 @dataclass(frozen=True)
 class ByLag:
-    """The norm of the gradient with respect to the input vector, at each lag, from 0; the root mean square over rows."""
+    """The norm of the gradient with respect to the input vector at each lag, from 0: root mean squares over rows."""
 
     values: list[float]
     from_first: list[float]
@@ -87,7 +87,9 @@ def gradient_rows(module: torch.nn.Module, passer: Passer, tokens: Tensor) -> li
     with default_dtype(passer.dtype), torch.enable_grad():
         with EmbeddingHandles(given) as handles:
             logits = read(called(module, given, passer), batch, time, passer.layout)
-        if not handles.handles:
+        places = [positions_of(source, tokens) for source in handles.sources]
+        sure = [place for place in places if place is not None]
+        if not handles.handles or len(sure) < len(places):
             return None
         generator = torch.Generator().manual_seed(1)
         tables = []
@@ -98,10 +100,7 @@ def gradient_rows(module: torch.nn.Module, passer: Passer, tokens: Tensor) -> li
                 direction = torch.randn(logits.shape[-1], generator=generator, dtype=torch.float64, device="cpu")
                 last = (logits[:, place] * direction.to(logits)).sum()
                 found = torch.autograd.grad(last, handles.handles, retain_graph=True, allow_unused=True)
-                squares = gathered(found, batch, time, passer.layout.time_first)
-                if squares is None:
-                    return None
-                total += squares
+                total += gathered(found, sure, batch, time)
             tables.append((total / draws).sqrt())
     return tables
 
@@ -115,30 +114,13 @@ def called(module: torch.nn.Module, given: Tensor, passer: Passer) -> object:
     return call(module, given, passer.layout)
 
 
-def gathered(found: tuple[Tensor | None, ...], batch: int, time: int, time_first: bool) -> Tensor | None:
+def gathered(found: tuple[Tensor | None, ...], places: list[Tensor], batch: int, time: int) -> Tensor:
     """The squared gradients of all handles as `batch time`, whether tokens went in at once or step by step."""
-    total, steps = torch.zeros(batch, time, dtype=torch.float64), []
-    whole = False
-    for gradient in found:
-        if gradient is None:
-            steps.append(torch.zeros(batch, dtype=torch.float64))
-            continue
-        square = gradient.double().pow(2).cpu()
-        if square.numel() % (batch * time) == 0 and square.shape[0] in (batch, time, batch * time) and (
-            square.shape[0] == batch * time or (square.ndim > 1 and square.shape[:2].numel() == batch * time)
-        ):
-            whole = True
-            first = (time, batch) if square.shape[0] == time or (time_first and square.ndim == 2) else (batch, time)
-            table = square.reshape(*first, -1).sum(-1)
-            total += table.t() if first == (time, batch) else table
-        elif square.shape[0] == batch:
-            steps.append(square.reshape(batch, -1).sum(-1))
-    if not whole and len(steps) and len(steps) % time == 0:
-        per_step = len(steps) // time
-        for place in range(time):
-            total[:, place] = sum(steps[place * per_step + one] for one in range(per_step))
-        return total
-    return total if whole else None
+    total = torch.zeros(batch * time, dtype=torch.float64)
+    for gradient, place in zip(found, places, strict=True):
+        if gradient is not None:
+            total.index_add_(0, place, gradient.double().pow(2).cpu().reshape(len(place), -1).sum(-1))
+    return total.reshape(batch, time)
 
 
 def exploding(one: ByLag) -> Finding | None:

@@ -77,7 +77,7 @@ class Loop:
             from glassloom.doctor.passes import logits_in
 
             return scalar(compute(logits_in(output), targets.to(device_of(self.model))))
-        logits = read(output, *tokens.shape, layout)
+        logits = read(output, len(tokens), tokens.shape[1], layout)
         wanted = targets.t() if layout.time_first else targets
         if layout.last_only:
             wanted = wanted[:, -1:]
@@ -107,18 +107,18 @@ def optimizer_for(opened: Opened, model: nn.Module) -> Any:
 
 def noted(loop: Loop, inputs: Tensor, targets: Tensor, seed: int) -> Step:
     """Take one step and note what it did."""
-    parameters = list(loop.model.parameters())
+    parameters: list[Tensor] = list(loop.model.parameters())
     before = [value.detach().clone() for value in parameters]
     gradients: list[list[Tensor | None]] = []
     sow(seed)
-    start = time.perf_counter()
+    start = time.thread_time()
     with (
         watched_backward() as seen,
         watched_steps(loop.optimizer, parameters, gradients),
         capturing(loop.model, loop.opened.passer.layout) as logits,
     ):
         returned = loop.step(inputs, targets)
-    seconds = time.perf_counter() - start
+    seconds = time.thread_time() - start
     moved = max((change(old, new) for old, new in zip(before, parameters, strict=True)), default=0.0)
     try:
         value = float(scalar(returned).detach().double().sum())

@@ -23,6 +23,9 @@ BATCHES = 4
 """How many batches a trial goes through, again and again: few, so that they can be learned."""
 LOWER = (0.1, 0.01, 0.001)
 HIGHER = (10.0, 100.0, 1e3, 1e4, 1e5)
+"""Factors on a rate that is not known, because it stands in the step itself."""
+USUAL_LOWER, USUAL_HIGHER = (1e-2, 1e-3), (1e-2, 1e-1, 1e-3, 1.0)
+"""Rates that are usual: what is tried where theirs is known."""
 STILL = 0.02
 """A loss that has fallen by less than this share of itself has hardly moved."""
 SOLVED = 0.25
@@ -64,7 +67,7 @@ class Trials:
     def run(self, factor: float) -> Trial:
         """Train a new model on one batch, with their rate times `factor` (or `factor` itself, where theirs is zero)."""
         loop = new_loop(self.opened)
-        begun = time.perf_counter()
+        begun = time.thread_time()
         with remembering(loop):
             batches = [loop.batch(self.text, self.rows, self.length, seed) for seed in range(BATCHES)]
             rescale = not set_rates(loop, factor) or self.by_hand
@@ -86,7 +89,7 @@ class Trials:
                     now = self.losses(loop, batches)
                     if not math.isfinite(now):
                         return Trial(factor, before, now, done)
-                    if time.perf_counter() - begun > 3 * self.seconds:
+                    if time.thread_time() - begun > 3 * self.seconds:
                         values.append(now)
                         break
         late = sorted(values[1:]) or [self.losses(loop, batches)]
@@ -104,7 +107,7 @@ class Trials:
         loop.model.eval()
         tokens = inputs.t() if layout.time_first else inputs
         with torch.no_grad():
-            logits = read(call(loop.model, tokens, layout), *tokens.shape, layout).double()
+            logits = read(call(loop.model, tokens, layout), len(tokens), tokens.shape[1], layout).double()
         loop.model.train(training)
         wanted = (targets.t() if layout.time_first else targets).to(logits.device)
         if layout.last_only:
@@ -155,7 +158,7 @@ def rate_findings(trials: Trials) -> list[Finding]:
         return []
     tried = [own]
     if own.fallen < LEARNED or own.after > SOLVED * entropy:
-        for factor in LOWER:
+        for factor in lower(rates, trials.by_hand):
             trials.say(f"a trial at {factor:g} times the learning rate")
             tried.append(trials.run(factor))
             if better(tried[-1], own):
@@ -165,7 +168,7 @@ def rate_findings(trials: Trials) -> list[Finding]:
         return [told("learning-rate-too-high", best, evidence)]
     if own.fallen >= STILL or rising(trials):
         return []
-    for factor in HIGHER:
+    for factor in higher(rates, trials.by_hand):
         trials.say(f"a trial at {factor:g} times the learning rate")
         tried.append(trials.run(factor))
         if tried[-1].fallen > LEARNED:
@@ -178,6 +181,22 @@ def rate_findings(trials: Trials) -> list[Finding]:
         words = f"Of {len(tried)} rates none lowered the loss of a single batch by more than {max(best.fallen, 0):.1%}."
         return [finding("no-progress", evidence, words)]
     return []
+
+
+def lower(rates: list[float], by_hand: bool) -> list[float]:
+    """Factors below one, the mildest first: tenths, and what makes a rate usual."""
+    known = max(rates, default=0.0) if not by_hand else 0.0
+    usual = [rate / known for rate in USUAL_LOWER] if known else [LOWER[-1]]
+    return sorted({factor for factor in (*LOWER[:2], *usual) if factor < 0.5}, reverse=True)
+
+
+def higher(rates: list[float], by_hand: bool) -> list[float]:
+    """Factors above one: those that make a rate usual, where it is known; a rate of zero is set instead."""
+    if not rates or by_hand:
+        return list(HIGHER)
+    if not max(rates):
+        return [1e2, 1e3, 10.0, 1e4]
+    return [rate / max(rates) for rate in USUAL_HIGHER if rate / max(rates) > 3]
 
 
 def better(lower: Trial, own: Trial) -> bool:
