@@ -14,7 +14,7 @@ from glassloom.doctor.passes import Passer
 
 AVAILABLE = 8
 """How many keys a query must be able to see to be counted."""
-ONE_HOT = 0.9
+ONE_HOT = 0.95
 """The mean largest weight of a layer's queries from which on attention is called nearly one-hot."""
 
 

@@ -13,7 +13,8 @@ from glassloom.doctor.opening import Opened
 from glassloom.doctor.passes import Passer, call, read
 from glassloom.doctor.tracing import EmbeddingHandles, positions_of
 
-TENFOLD = 0.1
+TENFOLD = 0.07
+"""Clearly less than a tenth: recurrent weights of 0.01 in a hundred units give a tenth, and can be trained."""
 GROWTH = 5.0
 """How many times larger the sensitivity must be half a window further back to be called growing."""
 
