@@ -102,7 +102,8 @@ def test_updates_that_are_too_small_or_too_large_beside_the_weights_are_measured
     most = update_ratios(history(large))
     assert most is not None
     assert (most.name, most.severity) == ("updates-too-large", "note")
-    assert most.evidence["ratio"] > 0.5
+    assert most.evidence["ratio"] > 1
+    assert most.evidence["step"] == 1
     usual = train(stream(tiny_text), tmp_path, "usual", **small("gru", steps=40, lr=3e-3, eval_every=5)).run
     assert update_ratios(history(usual)) is None
 
@@ -188,7 +189,7 @@ def test_a_text_of_two_unlike_halves_read_as_one_stream_really_has_a_sawtooth(tm
     one = train(load_text(text, DataSettings(split="all")), tmp_path, "streams", split="all", **settings).run
     reached = found(one)["sawtooth-at-borders"]
     assert reached.evidence["period_steps"] == one.newest().progress()["batches"]["steps_per_epoch"]
-    assert reached.evidence["jump_nats"] > 0.4
+    assert reached.evidence["jump_nats"] > 0.2
     corpus = load_text(text, DataSettings(split="all"))
     mended = train(corpus, tmp_path, "rows", split="all", **{**settings, "batch_size": 8, "lr": 5e-3}).run
     assert mended.config.train.batching == "streams"

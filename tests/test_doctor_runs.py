@@ -3,13 +3,14 @@
 import json
 import math
 import re
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
 from glassloom.data.languages import LANGUAGES
 from glassloom.doctor.floor import below_floor
-from glassloom.doctor.history import examine_run, in_order
+from glassloom.doctor.history import examine_run, in_order, judged
 from glassloom.doctor.recorded import recorded
 from glassloom.doctor.run_names import RUN_NAMES, run_finding
 from glassloom.errors import Notice, RunError
@@ -72,7 +73,7 @@ def test_records_with_foreign_values_are_passed_over_or_refused_and_never_end_in
     metrics = run.path / "metrics.jsonl"
     line = json.dumps({"event": "train", "step": "many", "train_nats": None})
     metrics.write_text(metrics.read_text() + line + "\n")
-    assert examine_run(run.path).verdict == "healthy"
+    assert judged(recorded(Run(run.path))) == ()
     facts(run, baselines={"unigram": 3})
     assert "are damaged" in refusal(run.path)
 
@@ -90,7 +91,7 @@ def test_a_loss_below_the_floor_is_found_by_an_exact_probability(tmp_path: Path)
     run = trained(corpus, tmp_path, steps=2)
     best = run.result()["best"]
     starts = [*corpus.valid.starts.tolist(), len(corpus.valid.ids)]
-    strings = [corpus.text("valid", begin, end) for begin, end in zip(starts, starts[1:], strict=False)]
+    strings = [corpus.text("valid", begin, end) for begin, end in pairwise(starts)]
     assert len(strings) == 200
     true = -sum(LANGUAGES["ndfa"].log_probability(string) for string in strings)
     assert best["tokens"] == sum(len(string) + 1 for string in strings)
@@ -104,7 +105,7 @@ def test_a_loss_below_the_floor_is_found_by_an_exact_probability(tmp_path: Path)
     assert found.evidence["below_nats"] == pytest.approx(needed + 0.1, abs=1e-6)
     assert found.evidence["log10_probability_at_most"] == pytest.approx(-6 - 0.1 / math.log(10), abs=1e-6)
     far = told_of(run, 0.8 * true / best["tokens"])
-    assert [finding.name for finding in examine_run(far.path).findings][0] == "below-entropy-floor"
+    assert judged(recorded(far))[0].name == "below-entropy-floor"
 
 
 def test_without_the_strings_the_floor_is_the_entropy_and_the_bound_a_tenth_of_it(tmp_path: Path) -> None:

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from glassloom.doctor.finding import Finding
 from glassloom.doctor.course import FEW, median
-from glassloom.doctor.recorded import Floats, History, fall
+from glassloom.doctor.finding import Finding
+from glassloom.doctor.recorded import History, fall
 from glassloom.doctor.run_names import run_finding
 from glassloom.errors import InputError
 from glassloom.views.training_norms import TrainingNorms, training_norms
@@ -13,8 +13,8 @@ CLIPPED = 0.95
 """The share of logged steps that must have been clipped."""
 NEAR_ZERO, LONG = 1e-3, 0.25
 """A rate below this share of the highest is near zero; over such a part of the run it is a finding."""
-LARGE, TINY = 0.5, 1e-6
-"""Of update-to-weight ratios; ordinary runs of all optimizers lie between 1e-5 and 0.15."""
+LARGE, TINY = 1.0, 1e-6
+"""Of update-to-weight ratios; in ordinary runs of all optimizers they lie between 1e-5 and 0.2."""
 
 
 def always_clipped(history: History) -> Finding | None:
@@ -66,20 +66,24 @@ def rate_at_zero(history: History) -> Finding | None:
 
 
 def update_ratios(history: History) -> Finding | None:
-    """`updates-too-large`, a note, or `updates-too-small`: medians over the recorded moments, the first left out."""
+    """`updates-too-large`, a note, where one update outweighs a layer; `updates-too-small`, where none moves any.
+
+    The first update does not count for the latter, and layers that are all zero count for neither.
+    """
     norms = recorded_norms(history)
     if norms is None or len(norms.steps) < 3 or history.uniform == 0:
         return None
-    ratios = norms.ratio[:, 1:]
-    ratios = np.where(np.isfinite(ratios), ratios, 0.0)
-    medians: Floats = np.median(ratios, axis=1)
-    layer = int(medians.argmax())
-    evidence = {"layer": norms.layers[layer], "ratio": float(medians[layer]), "moments": len(norms.steps) - 1}
-    if medians[layer] >= LARGE:
-        return run_finding("updates-too-large", evidence, f"In {norms.layers[layer]} it was {medians[layer]:.2g}.")
-    if ratios.max() < TINY:
-        evidence["ratio"] = float(ratios.max())
-        return run_finding("updates-too-small", evidence, f"The largest of all was {ratios.max():.2g}.")
+    ratios = np.where(np.isfinite(norms.ratio), norms.ratio, 0.0)
+    layer, moment = np.unravel_index(int(ratios.argmax()), ratios.shape)
+    largest = float(ratios[layer, moment])
+    name, step = norms.layers[layer], norms.steps[moment]
+    evidence = {"layer": name, "step": step, "ratio": largest, "moments": len(norms.steps)}
+    if largest >= LARGE:
+        where = f"In {name}, at step {step:,}, it was {largest:.3g} of the layer's norm."
+        return run_finding("updates-too-large", evidence, where)
+    later = float(ratios[:, 1:].max())
+    if later < TINY:
+        return run_finding("updates-too-small", {**evidence, "ratio": later}, f"The largest of all was {later:.2g}.")
     return None
 
 

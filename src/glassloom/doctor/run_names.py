@@ -89,8 +89,8 @@ RUN_NAMES: dict[str, Entry] = {
     ),
     "updates-too-large": entry(
         "The updates are large beside the weights",
-        "A single update changes a layer by a large part of its own norm; about a thousandth is customary. Each step "
-        "then overwrites what earlier ones learned.",
+        "A single update changed a layer by more than its own norm; about a thousandth is customary. Such a step "
+        "overwrites whatever the layer held.",
         "Lower --lr, or add --warmup where only the first updates are too large.",
         "note",
     ),
