@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from commands import Commands
 from glassloom.cli.app import COMMANDS
 from glassloom.config import Config, TrainSettings
 from glassloom.data.settings import DataSettings
@@ -99,3 +100,14 @@ def test_every_name_is_in_the_documentation() -> None:
     assert [name for name in names() if f"`{name}`" not in told] == []
     listed = told.split("<!-- names -->")[1].split("<!-- end of names -->")[0]
     assert listed.strip() == table(), "write it anew: glassloom.doctor.explain.table()"
+
+
+def test_the_command_prints_a_page_and_without_a_name_the_list(commands: Commands) -> None:
+    one = commands("doctor", "--explain", "memorising")
+    assert (one.code, one.out.rstrip()) == (0, page("memorising").rstrip())
+    every = commands("doctor", "--explain")
+    assert (every.code, every.out.rstrip()) == (0, listing())
+    assert set(commands("doctor", "--explain", "--json").json["names"]) == set(names())
+    wrong = commands("doctor", "--explain", "memorizing")
+    assert wrong.code == 2
+    assert "did you mean memorising?" in wrong.err
