@@ -10,13 +10,14 @@ import pytest
 
 from glassloom.data.languages import LANGUAGES
 from glassloom.doctor.floor import below_floor
-from glassloom.doctor.history import examine_run, in_order, judged
+from glassloom.doctor.history import examine_run, has_learned, in_order, judged, outgrown, together
+from glassloom.doctor.names import finding
 from glassloom.doctor.recorded import recorded
 from glassloom.doctor.run_names import RUN_NAMES, run_finding
 from glassloom.errors import Notice, RunError
 from glassloom.runs import Run
 from glassloom.runs.lock import writing
-from histories import facts, trained
+from histories import facts, rewritten, trained
 from trainings import language, stream
 
 
@@ -128,6 +129,33 @@ def test_one_cause_is_told_once_and_the_likeliest_comes_first() -> None:
     assert not {"worse-than-unigram", "still-falling", "learning-rate-at-zero"} & set(kept)
     notes = [run_finding(name, {}) for name in ("still-falling", "worse-than-bigram", "always-clipped")]
     assert [one.name for one in in_order(notes)] == ["always-clipped", "worse-than-bigram", "still-falling"]
+
+
+def test_how_a_model_begins_is_a_note_where_training_has_led_away_from_it(run: Run) -> None:
+    begins, wired = finding("vanishing-gradient", {}), finding("no-past", {})
+    assert [one.severity for one in outgrown((begins, wired))] == ["note", "fatal"]
+    history = recorded(run)
+    assert not has_learned(history, ()), "a few steps"
+    assert has_learned(recorded(rewritten(run, [4.0, 2.0], [2.0])), (run_finding("still-falling", {}),))
+    assert not has_learned(recorded(run), (run_finding("memorising", {}),))
+
+
+def test_what_follows_from_the_model_is_not_told_again_in_its_history() -> None:
+    of_history = tuple(run_finding(name, {}) for name in ("loss-never-moved", "always-clipped"))
+    names = [one.name for one in together((finding("softmax-before-loss", {}),), of_history)]
+    assert names == ["softmax-before-loss", "always-clipped"]
+    assert together((), of_history) == of_history
+
+
+def test_a_whole_run_is_examined_model_and_history(tiny_text: str, tmp_path: Path) -> None:
+    broken = trained(stream(tiny_text), tmp_path, model="transformer", output="probabilities", steps=60, lr=1e-3)
+    told: list[str] = []
+    found = examine_run(broken.path, watch=lambda doing, so_far: told.append(doing))
+    assert (found.verdict, found.names[0]) == ("sick", "softmax-before-loss")
+    assert found.findings[0].evidence["floor_of_doubled_softmax"] == pytest.approx(
+        math.log(math.e + broken.tokenizer.size - 1) - 1
+    )
+    assert told[0] == "reading the history"
 
 
 @pytest.mark.parametrize("name", RUN_NAMES)

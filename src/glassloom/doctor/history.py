@@ -5,6 +5,7 @@ in `glassloom.doctor.run_names`). One cause is reported once: what follows from 
 """
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 
 from torch import nn
@@ -37,6 +38,10 @@ CHECKS: tuple[Callable[[History], Finding | None], ...] = (
 
 LEVELS = {"worse-than-unigram", "worse-than-bigram", "valid-far-above-train", "still-falling"}
 """Findings that say how low the loss came, and nothing of why."""
+BEGINNINGS = {"vanishing-gradient", "exploding-gradient", "saturated-attention", "bad-initial-loss"}
+"""Findings on a newly built model that training can leave behind."""
+LEARNED = 0.8
+"""A validation loss below this share of ln V is learned."""
 FOLLOWS: dict[str, set[str]] = {
     "non-finite": set(RUN_NAMES),
     "loss-above-uniform": set(RUN_NAMES),
@@ -63,10 +68,12 @@ def examine_run(folder: str | Path, *, seed: int = 0, watch: Watcher | None = No
         RunError: there is no run, or it is damaged, still training, or was never trained.
     """
     run = load_run(folder)
-    recorded_findings = judged(recorded(run))
+    history = recorded(run)
+    of_history = judged(history)
     if watch is not None:
-        watch("reading the history", recorded_findings)
-    return Diagnosis(together(examine_model(run, seed, watch).findings, recorded_findings))
+        watch("reading the history", of_history)
+    of_model = examine_model(run, seed, watch).findings
+    return Diagnosis(together(outgrown(of_model) if has_learned(history, of_history) else of_model, of_history))
 
 
 def examine_model(run: Run, seed: int = 0, watch: Watcher | None = None) -> Diagnosis:
@@ -76,6 +83,20 @@ def examine_model(run: Run, seed: int = 0, watch: Watcher | None = None) -> Diag
         return build(run.config.model, vocabulary)
 
     return examine(build_model, vocabulary=run.tokenizer.size, seed=seed, watch=watch)
+
+
+def has_learned(history: History, found: tuple[Finding, ...]) -> bool:
+    """Whether nothing is wrong with a history, and held-out text is predicted better than by guessing."""
+    return all(one.severity == "note" for one in found) and history.best_valid < LEARNED * history.uniform
+
+
+def outgrown(of_model: tuple[Finding, ...]) -> tuple[Finding, ...]:
+    """Findings on how a new model begins become notes, where training has led away from there."""
+    told = " This run has learned all the same."
+    return tuple(
+        replace(one, severity="note", explanation=one.explanation + told) if one.name in BEGINNINGS else one
+        for one in of_model
+    )
 
 
 def together(of_model: tuple[Finding, ...], of_history: tuple[Finding, ...]) -> tuple[Finding, ...]:
