@@ -184,16 +184,16 @@ def chain(signs: str, length: int, step: int) -> str:
 
 
 def test_a_text_of_two_unlike_halves_read_as_one_stream_really_has_a_sawtooth(tmp_path: Path) -> None:
-    halves = [chain("abcdefgh", 1200, step) for step in (1, 3)]
-    settings = small("rnn", width=16, epochs=5, batch_size=1, sequence_length=16, lr=5e-3, eval_every=1000)
+    halves = [chain("abcdefgh", 2400, step) for step in (1, 3)]
+    settings = small("rnn", width=16, epochs=6, batch_size=1, sequence_length=16, lr=2e-3, eval_every=1000)
     text = "".join(halves)
     one = train(load_text(text, DataSettings(split="all")), tmp_path, "streams", split="all", **settings).run
     reached = found(one)["sawtooth-at-borders"]
     assert reached.evidence["period_steps"] == one.newest().progress()["batches"]["steps_per_epoch"]
     assert reached.evidence["jump_nats"] > 0.2
     corpus = load_text(text, DataSettings(split="all"))
-    mended = train(corpus, tmp_path, "rows", split="all", **{**settings, "batch_size": 4}).run
-    assert recorded(mended).steps_per_epoch == (2400 // 4 - 1) // 16, "enough to see a border in"
+    mended = train(corpus, tmp_path, "rows", split="all", **{**settings, "batch_size": 8}).run
+    assert recorded(mended).steps_per_epoch == (4800 // 8 - 1) // 16, "enough to see a border in"
     assert "sawtooth-at-borders" not in found(mended), "the fix that the finding names: more rows at once"
 
 

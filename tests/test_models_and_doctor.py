@@ -15,7 +15,6 @@ from glassloom.models.checks import ROUNDING
 from glassloom.models.contract import LanguageModel
 from test_models import CASES, SMALL, VOCABULARY, Broken
 
-
 FADES = {"gaussian": ["vanishing-gradient"]}
 """REFERENCE B's initialisation, N(0, 0.01^2), really begins with a past that fades thirtyfold a step at this width."""
 
