@@ -106,6 +106,10 @@ def carry_out(arguments: list[str]) -> Any:
     if command and "--help" in arguments:
         build(command).help_print([command])  # parsing the rest would only take time
         return 0
+    if "--explain" in arguments:
+        from glassloom.cli.doctor import all_named
+
+        arguments = all_named(arguments)
     if not command:
         return build()(arguments, exit_on_error=False, print_error=False)
     from glassloom.cli.preparing import Preparing

@@ -26,7 +26,9 @@ def doctor(
     set: Annotated[tuple[str, ...], SET] = (),
     timeout: Annotated[float, option("Stop the examination after so many seconds.", "SECONDS")] = 120.0,
     seed: Annotated[int, option("Where the random inputs and new models begin.", "N")] = 0,
-    explain: Annotated[str | None, option("Explain one finding's name instead.", "NAME")] = None,
+    explain: Annotated[
+        str | None, option("Explain one finding's name instead; without a name, list them all.", "NAME")
+    ] = None,
     runs: RUNS = "runs",
     json: JSON = False,
     debug: DEBUG = False,
@@ -64,7 +66,7 @@ def diagnosed(
     """Examine what the target is: a file of code, or a run."""
     file, builder = parted(target)
     if not file.endswith(".py"):
-        return run_examined(target, runs)
+        return run_examined(target, runs, seed, quiet)
     from glassloom.doctor.file import examine_file
 
     return examine_file(
@@ -79,15 +81,25 @@ def diagnosed(
     )
 
 
-def run_examined(target: str, runs: str) -> "Diagnosis":
-    """The diagnosis of a run's history."""
-    import importlib
-
+def run_examined(target: str, runs: str, seed: int, quiet: bool) -> "Diagnosis":
+    """The diagnosis of a run: of its model, and of its history."""
+    from glassloom.doctor.history import examine_run
     from glassloom.runs import load_run
 
-    found = load_run(target, runs)
-    diagnosis: Diagnosis = importlib.import_module("glassloom.doctor.history").examine_run(found.path)
-    return diagnosis
+    path = load_run(target, runs).path
+    return examine_run(path, seed=seed, watch=None if quiet else lambda doing, found: aside(f"  {doing}"))
+
+
+def all_named(arguments: list[str]) -> list[str]:
+    """The arguments with an empty name after an `--explain` that has none.
+
+    >>> all_named(["doctor", "--explain", "--json"])
+    ['doctor', '--explain', '', '--json']
+    """
+    found = []
+    for word, following in zip(arguments, [*arguments[1:], "--"], strict=True):
+        found += [word, ""] if word == "--explain" and following.startswith("--") else [word]
+    return found
 
 
 def parted(target: str) -> tuple[str, str]:
@@ -127,31 +139,32 @@ def read_text(corpus: str | None) -> str | None:
 
 
 def explained(name: str, json: bool) -> int:
-    """Print the page on one name."""
-    from importlib.resources import files
+    """Print the page on one name, or, for an empty name, every name with its title."""
+    from glassloom.doctor.explain import listing, names, page
 
-    from glassloom.doctor.names import NAMES
-    from glassloom.errors import nearest
-
-    if name not in NAMES:
-        raise InputError(f"No finding is called {name}", fix=nearest(name, NAMES))
-    entry, page = NAMES[name], files("glassloom.doctor") / "pages" / f"{name}.md"
-    text = page.read_text(encoding="utf-8") if page.is_file() else ""
+    if not name:
+        if json:
+            print_json({"names": {one: entry.title for one, entry in names().items()}})
+        else:
+            say(listing())
+        return 0
+    text, entry = page(name), names()[name]
     if json:
         print_json({"name": name, "title": entry.title, "means": entry.means, "fix": entry.fix, "page": text})
     else:
-        say(text or f"{name}: {entry.title}\n\n{entry.means}\n\n{entry.fix}")
+        say(text)
     return 0
 
 
 def show(diagnosis: "Diagnosis") -> None:
     """The verdict, and each finding as a paragraph."""
-    from glassloom.doctor.names import NAMES
+    from glassloom.doctor.explain import names
 
+    known = names()
     count = len(diagnosis.findings)
     say(f"{diagnosis.verdict}: {count} finding{'s' if count != 1 else ''}")
     for number, found in enumerate(diagnosis.findings, 1):
-        title = NAMES[found.name].title if found.name in NAMES else found.name
+        title = known[found.name].title
         say(f"\n{number}. {found.name} ({found.severity}): {title}")
         say(f"   {found.explanation}")
         say("   measured: " + ", ".join(f"{key} {value_of(value)}" for key, value in found.evidence.items()))
