@@ -11,10 +11,9 @@ from pydoc_data.topics import topics
 
 SIZE = 40_000
 """Characters of a text."""
-WORDS = (
-    "the weaver ties a thread and pulls it through the loom while her brother winds the wool on a wheel "
-    "they sing of rain and of glass of slow boats and of bread in the morning"
-).split()
+SENTENCE = """the weaver ties a thread and pulls it through the loom while her brother winds the wool on a wheel
+they sing of rain and of glass of slow boats and of bread in the morning"""
+WORDS = SENTENCE.split()
 
 
 def words() -> str:

@@ -1,15 +1,17 @@
 """For each name, a measurement of its own that a sick case has what it is said to have, without the doctor.
 
-Each takes the subject and says whether the fault is there. They are simpler than the doctor's: they know what to look for.
+Each takes the subject and says whether the fault is there. They are simpler than a doctor's: they know what to look
+for.
 """
 
 import copy
 from typing import Any
 
 import torch
-from subject import BATCH, LENGTH, Subject, first, undisturbed
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from subject import BATCH, LENGTH, Subject, first, undisturbed
 
 TOLERANCE = 1e-5
 
@@ -219,7 +221,7 @@ def scored(subject: Subject, seed: int = 1) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def shift(subject: Subject) -> int | None:
-    """How far ahead of a position's input the token lies that its loss wants: the commonest, of three to either side."""
+    """How far ahead of a position's input the token lies that its loss wants: the commonest of -3 to 3."""
     x, _, grad = scored(subject)
     wanted = grad.argmin(-1)
     agreed = {}
@@ -316,4 +318,4 @@ EVIDENCE = {
         loss_not_a_mean, padding_counted, state_not_detached, state_reset_each_window, generation_mismatch, non_finite,
     )
 }  # fmt: skip
-"""By name. Of the learning rates and of no-progress the evidence is that the mended twin learns and the sick one does not."""
+"""By name. Of the learning rates and of no-progress the evidence is that only the mended twin learns."""

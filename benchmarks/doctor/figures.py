@@ -42,7 +42,9 @@ def summary(rows: Rows) -> dict[str, Any]:
         "errors": sum("error" in row for row in rows),
         "names": {
             name: {
-                "runs": len(of), "detected": sum(row["detected"] for row in of), "right": sum(row["right"] for row in of),
+                "runs": len(of),
+                "detected": sum(row["detected"] for row in of),
+                "right": sum(row["right"] for row in of),
                 "forms": sorted({row["form"] for row in of}),
                 "instead": sorted({row["named"][0] if row["named"] else "nothing" for row in of if not row["right"]}),
             }

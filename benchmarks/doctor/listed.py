@@ -35,7 +35,7 @@ class Case:
 
 
 def cases(kinds: tuple[str, ...] = ("sick", "healthy", "mended"), only: str = "") -> list[Case]:
-    """The listed cases of these kinds whose id, name or note a pattern is found in; ValueError where disk and list differ.
+    """The listed cases of these kinds, with a pattern in id, name or note; ValueError where disk and list differ.
 
     >>> cases(("sick",), only="lstm_01")[0].names
     ('softmax-before-loss',)

@@ -2,10 +2,10 @@
 
     python benchmarks/doctor/sound.py [--only PATTERN --steps 200]
 
-A sick file has the fault it is listed with (`evidence.py`) or, where only training shows it, does not learn while its mended
-twin does; its mended twin has it no more. A healthy file has no fault that can be measured without training, and learns:
-after some hundred steps of its own loop its loss lies below the entropy of single tokens, which no model reaches that has
-learnt nothing about order (but where the note says that there is nothing to learn).
+A sick file has the fault it is listed with (`evidence.py`) or, where only training shows it, does not learn while its
+mended twin does; its mended twin has it no more. A healthy file has no fault that can be measured without training, and
+learns: after some hundred steps of its own loop its loss lies below the entropy of single tokens, which no model
+reaches that has learnt nothing about order (but where the note says that there is nothing to learn).
 """
 
 import argparse
@@ -19,10 +19,10 @@ from listed import Case, cases
 from subject import Subject, subject, unigram
 
 EXACT = [
-    "future-leak", "batch-leak", "no-past", "input-ignored", "no-position", "eval-randomness", "state-leaks-across-calls",
-    "vocabulary-mismatch", "unreached-parameters", "optimizer-misses-parameters", "layers-share-weights",
+    "future-leak", "batch-leak", "no-past", "input-ignored", "no-position", "eval-randomness", "vocabulary-mismatch",
+    "state-leaks-across-calls", "unreached-parameters", "optimizer-misses-parameters", "layers-share-weights",
 ]  # fmt: skip
-"""What no healthy file may have, whatever it is. Zero-initialised heads hide the input, so those are asked after a step."""
+"""What no healthy file may have."""
 AT_THE_FLOOR = ("rnn_03.py", "transformer_08.py")
 
 
@@ -77,7 +77,8 @@ def main() -> None:
             right, told = False, traceback.format_exc(limit=-2).replace("\n", " ")[-300:]
         wrong += not right
         name = case.names[0] if case.names else ""
-        print(f"{'  ' if right else '**'} {case.id:30} {name:28} {time.perf_counter() - started:5.1f} s {told}", flush=True)
+        seconds = time.perf_counter() - started
+        print(f"{'  ' if right else '**'} {case.id:30} {name:28} {seconds:5.1f} s {told}", flush=True)
     print(f"{wrong} cases are not what they are said to be")
     sys.exit(bool(wrong))
 

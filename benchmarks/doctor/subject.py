@@ -1,4 +1,4 @@
-"""A case as Python: its model, and its own loop where it has one, a plain one where not. The doctor has no part in it."""
+"""A case as Python: its model, and its own loop where it has one, a plain one where not. The doctor has no part."""
 
 import contextlib
 import io
@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from listed import Case
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from listed import Case
 
 BATCH, LENGTH = 8, 16
 RATE = 3e-3
@@ -104,7 +105,7 @@ class Subject:
             return loss.item()
 
     def nats(self, model: nn.Module) -> float:
-        """The mean loss of the next token on windows that are always the same, by our own formula; NaN where none is."""
+        """The mean loss of the next token on windows that are always the same, by our own formula; else NaN."""
         starts = torch.arange(0, len(self.tokens) - LENGTH - 1, (len(self.tokens) - LENGTH) // 40)[:, None]
         rows = self.tokens[starts + torch.arange(LENGTH + 1)]
         model.eval()
