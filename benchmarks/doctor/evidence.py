@@ -294,7 +294,8 @@ def state_reset_each_window(subject: Subject) -> bool:
 
 
 def generation_mismatch(subject: Subject) -> bool:
-    model, prompt = subject.model().eval(), some(subject, 2, 6)
+    """After some steps of training: a model that knows nothing yet may say the same to whatever it sees."""
+    model, prompt = subject.taught(subject.model(), 60).eval(), some(subject, 16, 6)
     theirs = subject.own["generate"](model, prompt, 8)[:, -8:]
     own = prompt
     for _ in range(8):

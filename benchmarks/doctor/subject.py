@@ -47,6 +47,8 @@ class Subject:
     case: Case
     tokens: Tensor
     vocab: int
+    warm: int = 0
+    """Steps of its own that a model has behind it before it is looked at: heads that start at zero hide all else."""
 
     def __post_init__(self) -> None:
         with tempfile.TemporaryDirectory() as folder, undisturbed():
@@ -65,7 +67,14 @@ class Subject:
         torch.manual_seed(seed)
         with undisturbed():
             built: nn.Module = self.own[self.case.builder or "build_model"](self.vocab, **self.given)
-        return built
+        return self.taught(built, self.warm, seed)
+
+    def taught(self, model: nn.Module, steps: int, seed: int = 0) -> nn.Module:
+        """The model after so many steps of its own loop."""
+        optimizer, generator = self.optimizer(model), torch.Generator().manual_seed(seed)
+        for _ in range(steps):
+            self.step(model, optimizer, *self.batch(generator))
+        return model
 
     def logits(self, model: nn.Module, x: Tensor, *state: Any) -> Tensor:
         return self.turn(first(model(self.turn(x), *state)))
@@ -90,7 +99,7 @@ class Subject:
             return (x.transpose(0, 1), y.transpose(0, 1)) if self.turned else (x, y)
         starts = torch.randint(0, len(self.tokens) - length - 1, (size, 1), generator=generator)
         rows = self.tokens[starts + torch.arange(length + 1)]
-        return rows[:, :-1], rows[:, 1:]
+        return rows[:, :-1].contiguous(), rows[:, 1:].contiguous()
 
     def step(self, model: nn.Module, optimizer: Any, x: Tensor, y: Tensor) -> float:
         own: Callable[..., Any] | None = self.own.get("train_step")
@@ -120,12 +129,7 @@ class Subject:
     def trained(self, steps: int, seed: int = 0) -> tuple[float, float]:
         """The loss of the next token before and after so many of its own steps."""
         model = self.model(seed)
-        optimizer = self.optimizer(model)
-        generator = torch.Generator().manual_seed(seed)
-        before = self.nats(model)
-        for _ in range(steps):
-            self.step(model, optimizer, *self.batch(generator))
-        return before, self.nats(model)
+        return self.nats(model), self.nats(self.taught(model, steps, seed))
 
 
 def subject(case: Case, text: str) -> Subject:

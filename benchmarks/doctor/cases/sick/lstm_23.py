@@ -19,13 +19,12 @@ def build_model(vocab_size):
 
 
 def generate(model, prompt, length):
-    was = model.training
     model.eval()
-    ids, state = prompt, None
-    for _ in range(length):
-        with torch.no_grad():
-            logits, state = model(ids, state)
-        best = logits[:, -1].topk(1).indices
-        ids = torch.cat([ids, best], dim=1)
-    model.train(was)
-    return ids
+    with torch.no_grad():
+        _, state = model(prompt)
+        token, generated = prompt[:, -1:], []
+        for _ in range(length):
+            logits, state = model(token, state)
+            token = logits[:, -1].topk(1).indices
+            generated.append(token)
+    return torch.cat([prompt] + generated, dim=1)
