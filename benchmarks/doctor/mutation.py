@@ -14,8 +14,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from listed import Case
+from measured import examine_all, told
 from mutations import EVERY, MUTATIONS, SOUND
-from run import examine_all, told
 
 FILE = """import sys
 
