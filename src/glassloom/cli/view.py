@@ -2,6 +2,7 @@
 
 import shlex
 import sys
+from pathlib import Path
 from typing import Annotated, Any
 
 from cyclopts import Parameter
@@ -115,7 +116,8 @@ def view(
     if out is not None:
         from glassloom.report.viewing import write_view
 
-        path = write_view(found, out, title=f"{run}: {name}", command=shlex.join(["glassloom", *sys.argv[1:]]))
+        title = f"{Path(run).name}: {name}"
+        path = write_view(found, out, title=title, command=shlex.join(["glassloom", *sys.argv[1:]]))
         if json:
             print_json({"view": name, "file": str(path)})
         else:

@@ -11,6 +11,8 @@ from glassloom.report.writing import drawable, written
 
 BAR = 24
 """The height of a bar with its room, in pixels."""
+LETTER = 6.5
+"""The width of a digit behind a bar, in pixels."""
 
 
 def bars_chart(bars: Bars, about: str) -> Specification:
@@ -23,19 +25,17 @@ def bars_chart(bars: Bars, about: str) -> Specification:
     marks = {name: value for name, value in bars.marks.items() if drawable(value, log) is not None}
     everything = [*values, *marks.values()] or [1.0]
     low, high = min(everything), max(everything)
-    if log:
-        low, high = low / 1.5, high * (high / low) ** 0.12 * 1.1
-    else:
-        room = 0.2 * (max(high, 0.0) - min(low, 0.0))
-        low, high = (low - 1.4 * room if low < 0 else 0.0), (high + room if high > 0 else 0.0)
-        low, high = (low, high) if high > low else (0.0, 1.0)
-    scale = alt.Scale(type="log" if log else "linear", domain=[low, high], nice=False)
+    low, high = (low / 1.5, high * 1.1) if log else (min(low, 0.0), max(high, 0.0))
+    low, high = (low, high) if high > low else (0.0, 1.0)
     foot = low if log else 0.0
+    room = LETTER * max((len(written(bar.value)) for bar in bars.bars), default=0) + 10
+    scale = alt.Scale(type="log" if log else "linear", domain=[low, high], nice=False,
+                      range=[0, alt.ExprRef(f"max(width - {room}, width / 3)")])  # fmt: skip
     data = [
         {
             "label": bar.label, "group": bar.group, "value": value, "foot": foot, "colour": colours[bar.group],
             "end": foot if value is None else value, "written": written(bar.value),
-            "left": int(value is not None and value < 0),
+            "beside": foot if value is None else max(value, foot),
         }
         for bar in bars.bars
         for value in [drawable(bar.value, log)]
@@ -59,10 +59,10 @@ def bars_chart(bars: Bars, about: str) -> Specification:
     drawn = base.mark_bar().encode(x=x, x2="foot:Q", color=colour, tooltip=tips)
     if several:
         drawn = drawn.encode(opacity=faded).add_params(chosen)
-    ends = base.encode(x=x, text="written:N")
-    right = ends.transform_filter("datum.left == 0").mark_text(align="left", dx=5, color=INK, fontSize=12)
-    left = ends.transform_filter("datum.left == 1").mark_text(align="right", dx=-5, color=INK, fontSize=12)
-    layers = [drawn.properties(name="bars"), right.properties(name="labels"), left.properties(name="labels_left")]
+    # a value stands to the right of its bar, that of a bar to the left of zero too: there is room, however narrow
+    beside = alt.X("beside:Q", title=bars.value.title, scale=scale)
+    ends = base.encode(x=beside, text="written:N").mark_text(align="left", dx=5, color=INK, fontSize=12)
+    layers = [drawn.properties(name="bars"), ends.properties(name="labels")]
     order = sorted(marks, key=lambda name: marks[name])
     lines = [{"x": marks[name], "text": f"{name} {written(marks[name])}", "row": row} for row, name in enumerate(order)]
     if lines:
