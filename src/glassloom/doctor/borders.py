@@ -58,7 +58,7 @@ def at_borders(places: Floats, losses: Floats) -> tuple[Floats, Floats]:
 
     >>> places, saw = np.arange(0, 3, 0.05) + 0.025, 1 + 0.5 * (1 - np.arange(0, 3, 0.05) % 1)
     >>> [round(float(jump), 2) for jump in at_borders(places, saw)[0]]
-    [0.43, 0.43]
+    [0.41, 0.41]
     """
     epoch, phase = np.floor(places).astype(int), places % 1
     jumps, undone = [], []
