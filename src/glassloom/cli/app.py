@@ -26,7 +26,7 @@ COMMANDS: dict[str, tuple[str, Group]] = {
     "evaluate": ("Score a run on held-out text, beside the baselines.", LOOK),
     "generate": ("Let a run continue a prompt.", LOOK),
     "view": ("Look inside a run: what it expects, where it looks, what it remembers.", LOOK),
-    "export": ("Take a model out: a page in which it runs, offline, in any browser.", LOOK),
+    "export": ("Take a model out: a page in which it runs, or files for transformers, ONNX, GGUF.", LOOK),
     "report": ("Write the page about one or more runs.", LOOK),
     "studio": ("Open a live page over the runs: watch, train, write, look inside.", LOOK),
     "doctor": ("Find out why a model does not learn: any PyTorch file, or a run.", LOOK),
