@@ -38,7 +38,7 @@ def tokens_of(rows: int, time: int) -> Tensor:
 
 @torch.no_grad()
 def is_greedy(model: LanguageModel, text: Tensor, given: int) -> bool:
-    """Whether a text is a model's own greedy one, `given` tokens of it apart: in one pass, each is the most probable."""
+    """Whether a text, but for its first `given` tokens, is a model's greedy one: in one pass, each is most probable."""
     chosen = model(text)[0][:, given - 1 : -1].argmax(-1)
     return torch.equal(chosen, text[:, given:])
 

@@ -24,6 +24,7 @@ FITTING: dict[str, tuple[str, dict[str, Any]]] = {
     "the default": ("starcoder2", {}),
     "tied, no output bias": ("starcoder2", {"tied": True, "output_bias": False, "activation": "relu"}),
     "tied, output bias": ("starcoder2", {"tied": True, "norm_bias": False, **NO_BIAS}),
+    "as elsewhere": ("starcoder2", {"activation": "gelu_tanh", "norm_epsilon": 0.3, "rotary_base": 7.0}),
     "learned": ("gpt2", {"positions": "learned"}),
     "sinusoidal, scaled": ("gpt2", {"positions": "sinusoidal", "scaled_embedding": True, "tied": True}),
     "no positions": (

@@ -16,7 +16,7 @@ ALWAYS: dict[str, tuple[Any, ...]] = {
     "output": ("logits",),
 }
 """What every layout asks for."""
-PLAIN = ("gelu", "relu", "relu2")
+PLAIN = ("gelu", "gelu_tanh", "relu", "relu2")
 
 
 @dataclass(frozen=True)

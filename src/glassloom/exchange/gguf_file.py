@@ -3,7 +3,7 @@
 The tensors are those of the layout that the settings fit (`glassloom.exchange.layouts`) under GGUF's names. For Llama
 the rows of queries and keys go from halves (planes i and i + head/2) to pairs (2i and 2i + 1), which turn there.
 llama.cpp itself has no window that goes along in these architectures: beyond the context its texts are its own. Its
-GELU is the tanh approximation.
+GELU is the one with a tanh (activation gelu_tanh); the exact one differs from it by less than 0.0005.
 """
 
 import tempfile
@@ -54,10 +54,10 @@ def write(run: Run, checkpoint: Checkpoint, out: str | Path | None = None) -> Pa
             "a transformer whose settings fit (docs/formats.md)",
             "export it with --to huggingface or --to onnx",
         )
-    if LAYOUTS[layout].needs["activation"] != ("swiglu",) and model.settings.activation != "gelu":
+    if LAYOUTS[layout].needs["activation"] != ("swiglu",) and not model.settings.activation.startswith("gelu"):
         raise InputError(
             f"The model does not fit GGUF: in the way is activation {model.settings.activation}",
-            "activation gelu there, or swiglu with RMS norm",
+            "activation gelu or gelu_tanh there, or swiglu with RMS norm",
             "export it with --to huggingface or --to onnx",
         )
     path = run.path / FILE if out is None else Path(out)
@@ -111,7 +111,7 @@ def numbers(config: dict[str, Any]) -> dict[str, Any]:
 def renamed(laid: Laid) -> dict[str, Tensor]:
     """The tensors under GGUF's names; matrices `outputs inputs` in all of them."""
     found = {}
-    heads = laid.config.get("num_attention_heads")
+    heads = int(laid.config.get("num_attention_heads", 1))
     for name, tensor in laid.tensors.items():
         part, _, kind = name.rpartition(".")
         if part in NAMES:

@@ -13,11 +13,11 @@ from torch import Tensor
 
 from glassloom.exchange.fitting import LAYOUTS, fitting_layout
 from glassloom.exchange.widening import Weights, added, widened
-from glassloom.models.positions import BASE, sinusoids
+from glassloom.models.positions import sinusoids
 from glassloom.models.settings import TransformerSettings
 from glassloom.models.transformer import Transformer
 
-ACTIVATIONS = {"gelu": "gelu", "relu": "relu", "relu2": "relu2", "swiglu": "silu"}
+ACTIVATIONS = {"gelu": "gelu", "gelu_tanh": "gelu_pytorch_tanh", "relu": "relu", "relu2": "relu2", "swiglu": "silu"}
 """Our names of what is inside the feed-forward, and those of transformers."""
 
 UNBOUNDED = 32768
@@ -133,8 +133,8 @@ def llama_like(layout: str, settings: TransformerSettings, weights: Weights, wid
         "head_dim": settings.width // settings.heads,
         "hidden_act": ACTIVATIONS[settings.activation],
         "max_position_embeddings": settings.context if layout == "llama" else max(settings.context, UNBOUNDED),
-        "rope_theta": BASE,
-        "rope_parameters": {"rope_type": "default", "rope_theta": BASE},
+        "rope_theta": settings.rotary_base,
+        "rope_parameters": {"rope_type": "default", "rope_theta": settings.rotary_base},
         "attention_dropout": 0.0,
         "rms_norm_eps" if rms else "norm_epsilon": epsilon(settings, width),
     }
@@ -206,4 +206,4 @@ def gpt2(layout: str, settings: TransformerSettings, weights: Weights, width: in
 
 def epsilon(settings: TransformerSettings, width: int) -> float:
     """What a norm adds to the variance of vectors of a width that zeros may have been added to."""
-    return 1e-5 * settings.width / width
+    return settings.norm_epsilon * settings.width / width

@@ -29,7 +29,7 @@ class Graph:
 
     def __call__(self, operator: str, *inputs: str, name: str = "", **attributes: Any) -> str:
         """One node with one output."""
-        return self.node(operator, inputs, [name or f"value.{len(self.nodes)}"], **attributes)[0]
+        return self.node(operator, inputs, [name or f"node.{len(self.nodes)}"], **attributes)[0]
 
     def node(self, operator: str, inputs: Sequence[str], outputs: list[str], **attributes: Any) -> list[str]:
         """One node with several outputs; a name that is empty stands for an input or output that is left out."""

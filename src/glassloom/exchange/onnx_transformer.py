@@ -11,7 +11,7 @@ tokens, as `glassloom.models.positions.window` has it.
 import math
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from glassloom.exchange.onnx_graph import LAST, Graph
 from glassloom.models.attention import Attention
@@ -79,7 +79,7 @@ class Drawing:
         """Cosine and sine of the rotary angles, `batch 1 time planes`; the angle in float64, less its whole turns."""
         graph = self.graph
         exact = graph("Cast", graph("Unsqueeze", places, graph.whole(1, 3)), to=self.double)
-        angle = graph("Mul", exact, graph.constant(frequencies(self.head)))
+        angle = graph("Mul", exact, graph.constant(frequencies(self.head, self.settings.rotary_base)))
         whole = graph("Floor", graph("Div", angle, graph.constant(torch.tensor(TURN, dtype=torch.float64))))
         rest = graph("Sub", angle, graph("Mul", whole, graph.constant(torch.tensor(TURN, dtype=torch.float64))))
         short = graph("Cast", rest, to=graph.type_of(torch.float32))
@@ -123,11 +123,12 @@ class Drawing:
             values = values if before else self.norm(norm, values, called)
         return values
 
-    def norm(self, norm: Norm, values: str, name: str) -> str:
+    def norm(self, norm: nn.Module, values: str, name: str) -> str:
         """Layer norm or RMS norm."""
+        assert isinstance(norm, Norm)
         graph, weight = self.graph, self.graph.constant(norm.weight, f"{name}.weight")
         bias = None if norm.bias is None else graph.constant(norm.bias, f"{name}.bias")
-        epsilon = 1e-5
+        epsilon = norm.epsilon
         if not norm.rms:
             given = [values, weight] if bias is None else [values, weight, bias]
             return graph("LayerNormalization", *given, axis=-1, epsilon=epsilon)
@@ -194,7 +195,7 @@ class Drawing:
         return graph.linear(shown, feedforward.output.weight, feedforward.output.bias, f"{name}.output")
 
     def activated(self, activation: str, values: str) -> str:
-        """gelu (with the error function), relu or its square."""
+        """gelu (with the error function, or the tanh that comes near it), relu or its square."""
         graph = self.graph
 
         def number(value: float) -> str:
@@ -202,6 +203,11 @@ class Drawing:
 
         if activation == "gelu":
             grown = graph("Add", graph("Erf", graph("Mul", values, number(math.sqrt(0.5)))), number(1.0))
+            return graph("Mul", graph("Mul", values, number(0.5)), grown)
+        if activation == "gelu_tanh":
+            cubed = graph("Mul", graph("Mul", values, graph("Mul", values, values)), number(0.044715))
+            bent = graph("Mul", graph("Add", values, cubed), number(math.sqrt(2 / math.pi)))
+            grown = graph("Add", graph("Tanh", bent), number(1.0))
             return graph("Mul", graph("Mul", values, number(0.5)), grown)
         shown = graph("Relu", values)
         return graph("Mul", shown, shown) if activation == "relu2" else shown

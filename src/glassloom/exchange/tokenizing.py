@@ -5,8 +5,8 @@
     word   WordLevel over what white space parts        a line end is `<eos>`, a word outside is `<unk>`
     bpe    BPE over bytes, as in GPT-2
 
-Special ids (`.pad`, `.start`, `.end`) stand in the vocabulary but are no added tokens: a text that spells one of them
-is a text, as it is here.
+Special ids (`.pad`, `.start`, `.end`) stand in the vocabulary, spelt as no text is, but are no added tokens: a text
+that spells one of them is a text, as it is here.
 """
 
 import json
@@ -67,10 +67,11 @@ def byte_pairs(pieces: list[str], merges: list[tuple[str, str]], tokenizer: Toke
     from tokenizers import Tokenizer as Library
     from tokenizers import decoders, models, pre_tokenizers
 
-    vocabulary = {piece: place for place, piece in enumerate(pieces)} | tokenizer.specials
+    marks = {unreachable(mark): place for mark, place in tokenizer.specials.items()}
+    vocabulary = {piece: place for place, piece in enumerate(pieces)} | marks
     library = Library(models.BPE(vocab=vocabulary, merges=merges))
     library.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    blank = [decoders.Replace(mark, "") for mark in tokenizer.specials]
+    blank = [decoders.Replace(mark, "") for mark in marks]
     library.decoder = decoders.Sequence([*blank, decoders.ByteLevel()]) if blank else decoders.ByteLevel()
     return library
 
@@ -80,7 +81,8 @@ def word(tokenizer: WordTokenizer) -> Any:
     from tokenizers import Regex, decoders, models, normalizers, pre_tokenizers
     from tokenizers import Tokenizer as Library
 
-    vocabulary = {word: place for place, word in enumerate(tokenizer.words)} | tokenizer.specials
+    marks = {unreachable(mark): place for mark, place in tokenizer.specials.items() if place >= len(tokenizer.words)}
+    vocabulary = {word: place for place, word in enumerate(tokenizer.words)} | marks
     library = Library(models.WordLevel(vocabulary, unk_token="<unk>"))
     library.normalizer = normalizers.Sequence(
         [normalizers.Replace("\n", " <eos> "), normalizers.Replace(Regex("[\x1c-\x1f]"), " ")]
@@ -95,6 +97,11 @@ def word(tokenizer: WordTokenizer) -> Any:
         ]
     )
     return library
+
+
+def unreachable(mark: str) -> str:
+    """A special id's spelling that no text has: no piece of bytes and no word holds a space."""
+    return f" {mark}"
 
 
 def tokenizer_files(tokenizer: Tokenizer, longest: int | None) -> dict[str, bytes]:
