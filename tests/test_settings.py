@@ -151,7 +151,7 @@ MODELS: dict[str, dict[str, Pair]] = {
         "tied": Pair(False, True),
         "scaled_embedding": Pair(False, True),
         "norm_epsilon": Pair(1e-5, 1e-2),
-        "rotary_base": Pair(1e4, 10.0),
+        "rotary_base": Pair(1e4, 10.0, {"heads": 2}),
         "initialization": Pair("gpt2", "xavier"),
     },
 }

@@ -1,6 +1,7 @@
 """docs/formats.md, with its tables from the code: `python -m glassloom.exchange.document > docs/formats.md`."""
 
 import sys
+from collections.abc import Sequence
 from importlib import resources
 from typing import Any
 
@@ -39,7 +40,7 @@ def wanted(needs: dict[str, tuple[Any, ...]]) -> str:
     return "; ".join(f"{name} {' or '.join(map(shown, values))}" for name, values in needs.items())
 
 
-def table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+def table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
     """A table of Markdown."""
     lines = [head, ("---",) * len(head), *rows]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)

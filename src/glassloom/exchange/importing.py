@@ -29,7 +29,7 @@ from glassloom.training import evaluate_split
 from glassloom.training.resolve import resolve
 from glassloom.training.state import Progress
 
-STATUS = "imported"
+ELSEWHERE = "trained elsewhere"
 NO_TEXT = {"tokens": 0, "characters": 0, "bytes": 0}
 
 
@@ -138,13 +138,13 @@ def progress() -> dict[str, Any]:
         "optimizer": {},
         "average": None,
         "schedule": None,
-        "batches": {"epoch": 0.0},
+        "batches": {"epoch": 0.0, "steps": 0, "steps_per_epoch": 1},
     }
 
 
 def write_result(run: Run, text: Corpus | None) -> None:
     """What is known of the run: how it came, and its loss on the held-out part of the text that was given."""
-    result: dict[str, Any] = {"status": STATUS, "reason": "trained elsewhere", "step": 0, "tokens": 0, "seconds": 0.0}
+    result: dict[str, Any] = {"status": "finished", "reason": ELSEWHERE, "step": 0, "tokens": 0, "seconds": 0.0}
     if text is not None and text.valid.tokens:
         train = run.config.train
         found = evaluate_split(
