@@ -87,7 +87,7 @@ def test_help_names_the_default_of_each_model_where_they_differ(commands: Comman
     assert "[2; transformer 4]" in out
     assert "[adam; transformer muon]" in out
     assert "Learning rate at its highest (above 0) [" in out
-    assert "transformer: Inside the feed-forward (one of gelu, relu, relu2, swiglu) [gelu]" in out
+    assert "gelu as GPT-2 approximates it (one of gelu, gelu_tanh, relu, relu2, swiglu) [gelu]" in out
     assert "<eos> and <unk> among them" in out
 
 

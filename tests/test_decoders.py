@@ -47,6 +47,7 @@ TRANSFORMERS: dict[str, dict[str, Any]] = {
     "swiglu": {"activation": "swiglu", "attention_sublayers": 2, "tied": True, "scaled_embedding": True},
     "no biases": {"attention_bias": False, "feedforward_bias": False, "norm_bias": False, "output_bias": False},
     "rms, after": {"normalization": "rms", "norm": "post", "feedforward": 5},
+    "as elsewhere": {"activation": "gelu_tanh", "norm_epsilon": 0.3, "rotary_base": 7.0},
     "odd heads": {"width": 35, "heads": 5, "positions": "none", "context": 33},
     "of width 1": {"width": 1, "heads": 1, "positions": "learned", "context": 1},
     "wide heads": {"width": 84, "heads": 2, "context": 19},

@@ -143,7 +143,8 @@ def test_the_command_writes_into_the_run_or_where_it_is_told(run: Run, commands:
 
 def test_what_cannot_be_written_is_refused_in_a_sentence(run: Run, commands: Commands, tmp_path: Path) -> None:
     name = ["export", run.name, "--runs", run.path.parent]
-    assert commands.refused(*name, "--to", "htm") == "There is no format htm. Expected: one of html; did you mean html?"
+    refusal = commands.refused(*name, "--to", "htm")
+    assert refusal == f"There is no format htm. Expected: one of {', '.join(FORMATS)}; did you mean html?"
     assert "choose another with --out" in commands.refused(*name, "--out", tmp_path)
     assert "There is no run nobody" in commands.refused("export", "nobody", "--runs", tmp_path)
     assert "no checkpoint of step 3" in commands.refused(*name, "--step", 3)
@@ -151,7 +152,7 @@ def test_what_cannot_be_written_is_refused_in_a_sentence(run: Run, commands: Com
         glassloom.export(run, to="paper")
     with pytest.raises(RunError):
         glassloom.export("nobody")
-    assert list(FORMATS) == ["html"]
+    assert list(FORMATS) == ["html", "huggingface", "onnx", "gguf"]
 
 
 def test_a_model_that_is_too_large_to_be_mailed_is_written_and_said_so(

@@ -38,6 +38,7 @@ OWN: dict[str, list[dict[str, Any]]] = {
         {"positions": "learned", "context": 1, "final_norm": False},
         {"attention_bias": False, "feedforward_bias": False, "norm_bias": False, "normalization": "rms"},
         {"norm_bias": False, "final_norm": False, "norm": "post", "feedforward": 5, "context": 1},
+        {"activation": "gelu_tanh", "norm_epsilon": 0.3, "rotary_base": 7.0},
         {"output": "probabilities", "positions": "sinusoidal", "width": 9, "heads": 3},
     ],
 }

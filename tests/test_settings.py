@@ -150,6 +150,8 @@ MODELS: dict[str, dict[str, Pair]] = {
         **dict.fromkeys(("dropout_embedding", "dropout_residual", "dropout_feedforward"), Pair(None, 0.5)),
         "tied": Pair(False, True),
         "scaled_embedding": Pair(False, True),
+        "norm_epsilon": Pair(1e-5, 1e-2),
+        "rotary_base": Pair(1e4, 10.0, {"heads": 2}),
         "initialization": Pair("gpt2", "xavier"),
     },
 }

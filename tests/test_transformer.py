@@ -86,12 +86,13 @@ def plain_transformer(mine: Transformer, x: Tensor) -> Tensor:
     size = s.width // s.heads
 
     def norm(module, v):
-        v = v / (v.square().mean(-1, keepdim=True) + 1e-5).sqrt() if module.rms else F.layer_norm(v, (s.width,))
+        v = v if module.rms else v - v.mean(-1, keepdim=True)
+        v = v / (v.square().mean(-1, keepdim=True) + s.norm_epsilon).sqrt()
         return v * module.weight + (0 if module.bias is None else module.bias)
 
     def rotated(v: Tensor, place: int) -> Tensor:
         planes = torch.view_as_complex(torch.stack(v.chunk(2), -1).contiguous())
-        angle = place * 10000.0 ** (-torch.arange(size // 2, dtype=torch.float64) / (size // 2))
+        angle = place * s.rotary_base ** (-torch.arange(size // 2, dtype=torch.float64) / (size // 2))
         turned = torch.view_as_real(planes * torch.polar(torch.ones_like(angle), angle))
         return torch.cat([turned[:, 0], turned[:, 1]])
 
@@ -116,7 +117,10 @@ def plain_transformer(mine: Transformer, x: Tensor) -> Tensor:
                 v = v + attention(module, norm(n, v))
             inner = layer.feedforward.inner(norm(layer.norms[-1], v))
             content, gate = inner.chunk(2, -1) if s.activation == "swiglu" else (inner, None)
-            inner = content * gate * torch.sigmoid(gate) if gate is not None else inner.clamp(min=0) ** 2
+            if s.activation == "gelu_tanh":  # Hendrycks and Gimpel 2016
+                inner = inner / 2 * (1 + torch.tanh(math.sqrt(2 / math.pi) * (inner + 0.044715 * inner**3)))
+            else:
+                inner = content * gate * torch.sigmoid(gate) if gate is not None else inner.clamp(min=0) ** 2
             v = v + layer.feedforward.output(inner)
         rows.append(norm(mine.final_norm, v) @ mine.output_weight.T + mine.output.bias)
     return torch.stack(rows)
@@ -159,6 +163,8 @@ def test_it_equals_torchs_own_layers_in_values_and_gradients(changed: dict[str, 
         {"normalization": "rms", "norm_bias": False, "activation": "swiglu", "attention_bias": False},
         {"attention_sublayers": 2, "positions": "none", "activation": "relu2", "feedforward_bias": False},
         {"context": 4, "activation": "swiglu"},
+        {"activation": "gelu_tanh", "norm_epsilon": 0.3, "rotary_base": 7.0},
+        {"normalization": "rms", "activation": "relu2", "norm_epsilon": 0.3},
         {"context": 3, "positions": "none", "activation": "relu2"},
     ],
 )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from glassloom.api import compare, evaluate, export, generate, gradcheck, train, view, write_report
     from glassloom.data import load_corpus, load_text
+    from glassloom.exchange.importing import import_model
     from glassloom.experiment.run import run_recipe
     from glassloom.runs import load_run
 
@@ -18,6 +19,7 @@ _HOMES = {
     "export": "glassloom.api",
     "generate": "glassloom.api",
     "gradcheck": "glassloom.api",
+    "import_model": "glassloom.exchange.importing",
     "load_corpus": "glassloom.data",
     "load_run": "glassloom.runs",
     "load_text": "glassloom.data",
@@ -33,6 +35,7 @@ __all__ = [
     "export",
     "generate",
     "gradcheck",
+    "import_model",
     "load_corpus",
     "load_run",
     "load_text",

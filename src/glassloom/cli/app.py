@@ -5,6 +5,7 @@ import sys
 import traceback
 import warnings
 from collections.abc import Callable
+from keyword import iskeyword
 from typing import Any
 
 from cyclopts import App, CycloptsError, Group
@@ -26,7 +27,8 @@ COMMANDS: dict[str, tuple[str, Group]] = {
     "evaluate": ("Score a run on held-out text, beside the baselines.", LOOK),
     "generate": ("Let a run continue a prompt.", LOOK),
     "view": ("Look inside a run: what it expects, where it looks, what it remembers.", LOOK),
-    "export": ("Take a model out: a page in which it runs, offline, in any browser.", LOOK),
+    "export": ("Take a model out: a page in which it runs, or files for transformers, ONNX, GGUF.", LOOK),
+    "import": ("Make a run of a model that was trained elsewhere: a folder of safetensors.", LOOK),
     "report": ("Write the page about one or more runs.", LOOK),
     "studio": ("Open a live page over the runs: watch, train, write, look inside.", LOOK),
     "doctor": ("Find out why a model does not learn: any PyTorch file, or a run.", LOOK),
@@ -60,7 +62,8 @@ def build(called: str = "") -> App:
     app["--help"].group = app["--version"].group = KEEP
     for place, (name, (about, group)) in enumerate(COMMANDS.items()):
         help = None if name == called else about
-        app.command(f"glassloom.cli.{name}:{name}", name=name, help=help, group=group, sort_key=place)
+        code = f"{name}_" if iskeyword(name) else name  # `import` cannot be a module's name
+        app.command(f"glassloom.cli.{code}:{code}", name=name, help=help, group=group, sort_key=place)
     return app
 
 

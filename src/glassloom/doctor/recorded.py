@@ -218,7 +218,7 @@ def recorded(run: Run) -> History:
 def nothing_recorded(run: Run) -> RunError:
     """Why there is no history: none was ever written (an imported model), it cannot be read, or nothing was trained."""
     file = run.path / METRICS
-    if not file.exists() and run.newest().step > 0:
+    if not file.exists() and (run.newest().step > 0 or run.environment.get("imported_from")):
         return RunError(
             f"Run {run.name} has no {METRICS}, so nothing is known of how it was trained",
             "a run that glassloom trained",

@@ -21,6 +21,13 @@ class Format:
 
 FORMATS = {
     "html": Format("one page in which the model itself runs, offline, in any browser", "glassloom.exchange.page:write"),
+    "huggingface": Format(
+        "a folder that transformers opens, with tokenizer and card", "glassloom.exchange.folder:write"
+    ),
+    "onnx": Format(
+        "a folder with the model as ONNX operators, its state as input and output", "glassloom.exchange.onnx_file:write"
+    ),
+    "gguf": Format("one file for llama.cpp, of a transformer that fits", "glassloom.exchange.gguf_file:write"),
 }
 """Every format that a run can be exported to, by name; its function is named, not imported."""
 

@@ -58,6 +58,7 @@ class Network(ctypes.Structure):
         *fields(ctypes.c_int64, "heads context activation rms after"),
         *fields(ctypes.c_void_p, "positions frequencies"),
         ("final", Norm),
+        ("epsilon", ctypes.c_double),
     )
 
 
@@ -131,7 +132,7 @@ class NativeWeights:
         network = self.network
         network.kind, network.heads, network.context = TRANSFORMER, plan.heads, plan.context
         network.activation, network.rms, network.after = plan.activation, plan.rms, plan.norm_after
-        network.final = self._norm(plan.final)
+        network.final, network.epsilon = self._norm(plan.final), plan.epsilon
         if plan.positions is not None:
             network.positions = self._at(plan.positions.detach().contiguous())
         if plan.frequencies is not None:

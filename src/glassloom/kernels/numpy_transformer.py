@@ -5,7 +5,7 @@ the queries, gelu's half into the feed-forward's second. Rotary planes are compl
 i + head/2 of a head stand side by side. A column of ones beside the values gives the softmax its sum.
 """
 
-from math import sqrt
+from math import pi, sqrt
 
 import numpy as np
 import torch
@@ -14,7 +14,6 @@ from jaxtyping import Float32
 from glassloom.kernels.numpy_recurrent import Floats, array, transposed
 from glassloom.kernels.plan import FeedForwardActivation, NormPlan, Row, Sublayer, TransformerPlan, check_known
 
-EPSILON = 1e-5
 """A norm's, as in models/layers.py."""
 
 
@@ -119,11 +118,11 @@ class NumpyTransformerRow:
 
     def _normal(self, values: Floats) -> Floats:
         """(x - mean) / deviation, or x / root mean square."""
-        width = self.weights.width
+        width, epsilon = self.weights.width, self.weights.plan.epsilon
         if not self.weights.plan.rms:
             values = values - values.dot(self._ones) / width
-            return np.multiply(values, 1 / sqrt(values.dot(values) / width + EPSILON), dtype=np.float32)
-        return values * np.float32(1 / sqrt(values.dot(values) / width + EPSILON))
+            return np.multiply(values, 1 / sqrt(values.dot(values) / width + epsilon), dtype=np.float32)
+        return values * np.float32(1 / sqrt(values.dot(values) / width + epsilon))
 
     def _attend(self, projected: Floats, turn: np.ndarray | None, keys: Floats, values: Floats) -> Floats:
         """The values of the tokens that are seen, mixed; queries, keys and values of the new one come in one array."""
@@ -155,6 +154,9 @@ class NumpyTransformerRow:
             phi += np.float32(1)
             inner *= phi
             return inner
+        if kind == FeedForwardActivation.GELU_TANH:
+            bent = inner * (1 + np.float32(0.044715) * inner * inner) * np.float32(sqrt(2 / pi))
+            return inner * np.float32(0.5) * (1 + np.tanh(bent))
         np.maximum(inner, 0, out=inner)
         return np.square(inner, out=inner) if kind == FeedForwardActivation.RELU2 else inner
 

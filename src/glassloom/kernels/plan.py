@@ -21,6 +21,7 @@ class FeedForwardActivation(IntEnum):
     RELU = 1
     RELU2 = 2
     SWIGLU = 3
+    GELU_TANH = 4
 
 
 @dataclass(frozen=True)
@@ -101,6 +102,8 @@ class TransformerPlan:
     sublayers: tuple[Sublayer, ...]
     final: NormPlan
     output: Map
+    epsilon: float = 1e-5
+    """Added to every norm's variance."""
 
     @property
     def vocabulary(self) -> int:

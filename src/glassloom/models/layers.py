@@ -49,21 +49,21 @@ def look_up(
 
 
 class Norm(nn.Module):
-    """Layer norm (Ba et al. 2016): (x - mean) / sqrt(variance + 1e-5) w + b; or RMS norm (Zhang and Sennrich 2019).
+    """Layer norm (Ba et al. 2016): (x - mean) / sqrt(variance + epsilon) w + b; or RMS norm (Zhang and Sennrich 2019).
 
-    RMS norm leaves the mean where it is: x / sqrt(mean of x^2 + 1e-5) w + b.
+    RMS norm leaves the mean where it is: x / sqrt(mean of x^2 + epsilon) w + b.
     """
 
-    def __init__(self, width: int, rms: bool, bias: bool) -> None:
+    def __init__(self, width: int, rms: bool, bias: bool, epsilon: float = 1e-5) -> None:
         super().__init__()
-        self.rms = rms
+        self.rms, self.epsilon = rms, epsilon
         self.weight = nn.Parameter(torch.ones(width))
         self.bias = nn.Parameter(torch.zeros(width)) if bias else None
 
     def forward(self, values: Float[Tensor, "*batch width"]) -> Float[Tensor, "*batch width"]:
         if not self.rms:
-            return F.layer_norm(values, self.weight.shape, self.weight, self.bias, 1e-5)
-        normal = F.rms_norm(values, self.weight.shape, self.weight, 1e-5)
+            return F.layer_norm(values, self.weight.shape, self.weight, self.bias, self.epsilon)
+        normal = F.rms_norm(values, self.weight.shape, self.weight, self.epsilon)
         return normal if self.bias is None else normal + self.bias
 
 

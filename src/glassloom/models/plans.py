@@ -83,7 +83,7 @@ def transformer_plan(model: "Transformer") -> TransformerPlan | None:
     positions: Tensor | None = None if model.positions is None else model.positions.weight
     if settings.positions == "sinusoidal":
         positions = sinusoids(torch.arange(settings.context)[None], settings.width, like=table)[0]
-    sublayers = []
+    sublayers, head = [], settings.width // settings.heads
     for layer in model.stack:
         *attention_norms, feedforward_norm = layer.norms
         for attention, norm in zip(layer.attention, attention_norms, strict=True):
@@ -93,7 +93,7 @@ def transformer_plan(model: "Transformer") -> TransformerPlan | None:
     return TransformerPlan(
         table=table * math.sqrt(settings.width) if settings.scaled_embedding else table,
         positions=positions,
-        frequencies=frequencies(settings.width // settings.heads) if settings.positions == "rotary" else None,
+        frequencies=frequencies(head, settings.rotary_base) if settings.positions == "rotary" else None,
         heads=settings.heads,
         context=settings.context,
         activation=FeedForwardActivation[settings.activation.upper()],
@@ -102,6 +102,7 @@ def transformer_plan(model: "Transformer") -> TransformerPlan | None:
         sublayers=tuple(sublayers),
         final=norm_plan(model.final_norm),
         output=Map(model.output_weight, model.output.bias),
+        epsilon=settings.norm_epsilon,
     )
 
 

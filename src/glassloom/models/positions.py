@@ -17,16 +17,16 @@ from torch import Tensor
 BASE = 10000.0
 
 
-def frequencies(head_width: int) -> Float[Tensor, " planes"]:
+def frequencies(head_width: int, base: float = BASE) -> Float[Tensor, " planes"]:
     """The angle by which each plane of a head is turned from one position to the next, in float64."""
     planes = head_width // 2
-    return BASE ** (-torch.arange(planes, dtype=torch.float64) / planes)
+    return base ** (-torch.arange(planes, dtype=torch.float64) / planes)
 
 
-def angles(positions: Int[Tensor, "batch time"], planes: int) -> Float[Tensor, "batch time planes"]:
-    """position / 10000^(i / planes) for i from 0, in float64: a stream of any length keeps its precision."""
+def angles(positions: Int[Tensor, "batch time"], planes: int, base: float = BASE) -> Float[Tensor, "batch time planes"]:
+    """position / base^(i / planes) for i from 0, in float64: a stream of any length keeps its precision."""
     exact = positions.cpu() if positions.device.type == "mps" else positions  # a device without float64
-    return exact[:, :, None] * BASE ** (-torch.arange(planes, dtype=torch.float64, device=exact.device) / planes)
+    return exact[:, :, None] * base ** (-torch.arange(planes, dtype=torch.float64, device=exact.device) / planes)
 
 
 def sinusoids(
@@ -45,9 +45,11 @@ Turn = tuple[Tensor, Tensor]
 """Cosine and sine of every position's angles, `batch 1 time planes`."""
 
 
-def turns(positions: Int[Tensor, "batch time"], head_width: int, like: Float[Tensor, "..."]) -> Turn:
+def turns(
+    positions: Int[Tensor, "batch time"], head_width: int, like: Float[Tensor, "..."], base: float = BASE
+) -> Turn:
     """The rotary angles at absolute positions, in the type and on the device of `like`."""
-    found = angles(positions, head_width // 2).unsqueeze(1)
+    found = angles(positions, head_width // 2, base).unsqueeze(1)
     return found.cos().to(like), found.sin().to(like)
 
 

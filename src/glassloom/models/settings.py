@@ -166,11 +166,17 @@ class TransformerSettings(ModelSettings):
     )
     norm: Literal["pre", "post"] = Field("pre", description="Norm before each sublayer, or after it.")
     normalization: Literal["layer", "rms"] = Field("layer", description="Layer norm or RMS norm.")
+    norm_epsilon: float = Field(1e-5, gt=0, le=1, description="Added to a norm's variance before its root is taken.")
     final_norm: bool = Field(True, description="One more norm before the output.")
     positions: Literal["rotary", "learned", "sinusoidal", "none"] = Field(
         "rotary", description="How a token knows where it stands."
     )
-    activation: Literal["gelu", "relu", "relu2", "swiglu"] = Field("gelu", description="Inside the feed-forward.")
+    rotary_base: float = Field(
+        10000.0, gt=1, description="Rotary positions: plane i of n turns by base^(-i/n) from one token to the next."
+    )
+    activation: Literal["gelu", "gelu_tanh", "relu", "relu2", "swiglu"] = Field(
+        "gelu", description="Inside the feed-forward; gelu_tanh is gelu as GPT-2 approximates it."
+    )
     attention_sublayers: int = Field(1, ge=1, le=2, description="Attention sublayers in each layer.")
     attention_bias: bool = Field(True, description="Biases of queries, keys, values and attention's output.")
     feedforward_bias: bool = Field(True, description="Biases of the feed-forward.")

@@ -6,7 +6,7 @@
         post-norm   x = norm(x + dropout sublayer(x))      (Vaswani et al. 2017)
     logits = V norm(x) + c
 
-    feed-forward: W_2 f(W_1 x + b_1) + b_2 with f = relu, gelu, or relu^2 (So et al. 2021);
+    feed-forward: W_2 f(W_1 x + b_1) + b_2 with f = relu, gelu (exact, or with a tanh), or relu^2 (So et al. 2021);
     swiglu: W_2 ((W_1 x) * silu(W_G x))  (Shazeer 2020), W_1 and W_G stacked
 
 Attention, positions and the kept keys have their own files. A token attends to itself and to at most context - 1 before
@@ -15,6 +15,7 @@ restarts on its last context/2 tokens when it is full (the only place where toke
 """
 
 import math
+from functools import partial
 
 import torch
 import torch.nn.functional as F
@@ -51,8 +52,8 @@ class FeedForward(nn.Module):
         if self.activation == "swiglu":
             content, gate = inner.chunk(2, -1)
             inner = content * F.silu(gate)
-        elif self.activation == "gelu":
-            inner = F.gelu(inner)
+        elif self.activation in ("gelu", "gelu_tanh"):
+            inner = F.gelu(inner, approximate="tanh" if self.activation == "gelu_tanh" else "none")
         else:
             inner = F.relu(inner)
             inner = inner.square() if self.activation == "relu2" else inner
@@ -72,7 +73,8 @@ class Layer(nn.Module):
         )
         self.feedforward = FeedForward(settings)
         self.norms = nn.ModuleList(
-            Norm(settings.width, settings.normalization == "rms", settings.norm_bias) for _ in range(sublayers + 1)
+            Norm(settings.width, settings.normalization == "rms", settings.norm_bias, settings.norm_epsilon)
+            for _ in range(sublayers + 1)
         )
 
 
@@ -96,7 +98,8 @@ class Transformer(LanguageModel):
         self.positions = Embedding(settings.context, settings.width) if settings.positions == "learned" else None
         self.layers = nn.ModuleList(Layer(settings) for _ in range(settings.layers))
         rms = settings.normalization == "rms"
-        self.final_norm = Norm(settings.width, rms, settings.norm_bias) if settings.final_norm else None
+        final = partial(Norm, settings.width, rms, settings.norm_bias, settings.norm_epsilon)
+        self.final_norm = final() if settings.final_norm else None
         self.output = Linear(settings.width, vocabulary, settings.output_bias)
         if settings.tied:
             del self.output.weight
@@ -192,7 +195,7 @@ class Transformer(LanguageModel):
         elif settings.positions == "sinusoidal":
             values = values + sinusoids(positions, settings.width, like=values)
         elif settings.positions == "rotary":
-            by = turns(positions, settings.width // settings.heads, like=values)
+            by = turns(positions, settings.width // settings.heads, values, settings.rotary_base)
         values = drop(self.see("embedding", values), rate("embedding"), generator)
         known = iter(memory.pasts)
         for index, layer in enumerate(self.stack):

@@ -10,7 +10,7 @@ extern "C" {
 #endif
 
 enum { TRANSFORMER = 5 };  // a network's kind, beside the cells of job.h
-enum Activation { GELU, RELU, RELU2, SWIGLU };
+enum Activation { GELU, RELU, RELU2, SWIGLU, GELU_TANH };
 
 // y = W x + b. The columns of W^T stand in panels of `panel_columns`, the last one narrower by whole vectors; each panel
 // holds one input after the other. No bias: null. A matrix that is not there: no panels.
@@ -46,6 +46,7 @@ struct Network {
   const float* positions;                          // context width, added to the table's row; or null
   const double* frequencies;                       // half a head's entries: rotary positions' angles at 1; or null
   struct Norm final;
+  double epsilon;                                  // added to a norm's variance
 };
 
 struct Choice {

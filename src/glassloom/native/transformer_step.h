@@ -87,7 +87,7 @@ struct TransformerStep {
         for (Index lane = left; lane < WIDE; lane++) from_mean[lane] = 0;
       squares += from_mean * from_mean;
     }
-    const float scale = 1.0f / sqrtf(total(squares) / (float)width + 1e-5f);
+    const float scale = 1.0f / sqrtf(total(squares) / (float)width + (float)network.epsilon);
     each(width, to, [&](Index at, Index left) {
       const V value = (load(from + at, left) - mean) * scale * load(norm.weight + at, left);
       return norm.bias == nullptr ? value : value + load(norm.bias + at, left);
@@ -100,6 +100,7 @@ struct TransformerStep {
       const V x = load(inner + at, left);
       switch (network.activation) {
         case GELU: return x * 0.5f * (1.0f + erf(x * 0.70710678f));
+        case GELU_TANH: return x * 0.5f * (1.0f + tanh<float>(0.79788456f * x * (1.0f + 0.044715f * x * x)));
         case SWIGLU: {
           const V gate = load(inner + count + at, left);
           return x * gate * sigmoid<float>(gate);

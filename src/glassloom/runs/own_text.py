@@ -14,6 +14,8 @@ def own_corpus(run: Run, *, otherwise: str = "give the text with --corpus") -> C
         RunError: the text is no longer where it was, or is another one now.
     """
     facts = run.corpus
+    if not facts["source"]:
+        raise RunError(f"Run {run.name} was trained elsewhere and has no text of its own", "a text", otherwise)
     kept = reopen_corpus(facts)
     if kept is not None and kept.knows_spellings:
         return kept

@@ -325,9 +325,13 @@ def matching_runs(pattern: str, root: str | Path = "runs") -> list[str | Run]:
 
 
 def list_runs(root: str | Path = "runs") -> list[Run]:
-    """Every run under a folder, also one level further down (a comparison's), sorted by path."""
+    """Every run under a folder, also one level further down (a comparison's), sorted by path.
+
+    A model folder of another library has a config.json too, but neither checkpoints nor the facts of a text.
+    """
     root = Path(root)
     found = {
         path.parent for pattern in (f"*/{CONFIG}", f"*/*/{CONFIG}", f"*/runs/*/{CONFIG}") for path in root.glob(pattern)
     }
-    return [Run(path) for path in sorted(found) if not any(part.startswith(TEMPORARY) for part in path.parts)]
+    runs = [path for path in found if (path / CHECKPOINTS).is_dir() or (path / CORPUS).is_file()]
+    return [Run(path) for path in sorted(runs) if not any(part.startswith(TEMPORARY) for part in path.parts)]

@@ -13,20 +13,22 @@
 // context/2 tokens, the only ones that are computed twice.
 import { erf, linear, rowOf, sigmoid, softmax, sum } from "./numbers.js";
 
-const BASE = 10000;
+const BASE = 10000; // of sinusoidal positions
 
 /** (x - mean) / deviation, or x / root mean square, times a weight, plus a bias. */
-function normal(values, weight, bias, rms) {
+function normal(values, weight, bias, rms, epsilon) {
   const count = values.length;
   let mean = 0, squares = 0;
   if (!rms) for (const value of values) mean += value / count;
   for (const value of values) squares += ((value - mean) * (value - mean)) / count;
-  const scale = 1 / Math.sqrt(squares + 1e-5);
+  const scale = 1 / Math.sqrt(squares + epsilon);
   return values.map((value, place) => (value - mean) * scale * weight[place] + (bias ? bias[place] : 0));
 }
 
 const ACTIVATIONS = {
   gelu: (inner) => inner.map((x) => 0.5 * x * (1 + erf(x * Math.SQRT1_2))),
+  gelu_tanh: (inner) =>
+    inner.map((x) => 0.5 * x * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * x * (1 + 0.044715 * x * x)))),
   relu: (inner) => inner.map((x) => Math.max(x, 0)),
   relu2: (inner) => inner.map((x) => Math.max(x, 0) ** 2),
   swiglu: (inner) => {
@@ -94,15 +96,15 @@ export class Transformer {
   /** One token through all layers: the vector that the output layer reads. */
   pass(token, state) {
     const { settings, weights } = this;
-    const rms = settings.normalization === "rms";
+    const how = [settings.normalization === "rms", settings.norm_epsilon];
     const place = state.position - state.begins;
     const factor = settings.scaled_embedding ? Math.sqrt(settings.width) : 1;
     let stream = rowOf(weights["embedding.weight"], token, settings.width).map((value) => value * factor);
     stream = sum(stream, this.positionVector(place));
-    const turn = settings.positions === "rotary" ? this.angles(state.position, this.head / 2) : null;
+    const turn = settings.positions === "rotary" ? this.angles(state.position, this.head / 2, settings.rotary_base) : null;
     let attended = 0;
     for (const { attends, norm, inner, outer } of this.sublayers) {
-      const input = settings.norm === "pre" ? normal(stream, norm.weight, norm.bias, rms) : stream;
+      const input = settings.norm === "pre" ? normal(stream, norm.weight, norm.bias, ...how) : stream;
       let made = linear(inner.weight, inner.bias, input);
       if (attends) {
         const { mixed, shares } = this.attend(made, state.pasts[attended], place, turn);
@@ -113,10 +115,11 @@ export class Transformer {
         made = ACTIVATIONS[settings.activation](made);
       }
       stream = sum(stream, linear(outer.weight, outer.bias, made));
-      if (settings.norm === "post") stream = normal(stream, norm.weight, norm.bias, rms);
+      if (settings.norm === "post") stream = normal(stream, norm.weight, norm.bias, ...how);
     }
     state.position += 1;
-    return settings.final_norm ? normal(stream, weights["final_norm.weight"], weights["final_norm.bias"], rms) : stream;
+    if (!settings.final_norm) return stream;
+    return normal(stream, weights["final_norm.weight"], weights["final_norm.bias"], ...how);
   }
 
   /** What is added to a token's vector for its place; nothing with rotary positions, or none. */
@@ -128,9 +131,9 @@ export class Transformer {
     return Float32Array.from({ length: width }, (_, i) => (i % 2 ? Math.cos : Math.sin)(angles[i >> 1]));
   }
 
-  /** position / 10000^(i / planes) */
-  angles(position, planes) {
-    return Float64Array.from({ length: planes }, (_, plane) => position * BASE ** (-plane / planes));
+  /** position / base^(i / planes) */
+  angles(position, planes, base = BASE) {
+    return Float64Array.from({ length: planes }, (_, plane) => position * base ** (-plane / planes));
   }
 
   /** All heads of a sublayer: the means that they take, and by what shares; `shares`: head by head, oldest key first. */
