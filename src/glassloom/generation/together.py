@@ -3,7 +3,8 @@
 Continuous batching (Yu et al. 2022, Orca: scheduling by iteration). A round gives every text its share of a few
 hundredths of a second, and one prompt that is still being read one piece, so nobody waits for another's end. Each text
 has its own state, its own settings and its own random numbers, and is computed by itself, whatever else is being
-written: it is the same, bit for bit, as alone (`glassloom.generation.generate`).
+written: it is the same, bit for bit, as alone, and as `glassloom.generation.generate` writes it (where only torch runs
+the model, but for rounding).
 """
 
 from collections.abc import Iterator, Sequence
@@ -20,7 +21,7 @@ from glassloom.generation.reading import Looked, Reader
 from glassloom.generation.ready import decoder_of
 from glassloom.generation.rows import PACE, PIECE, PlanRows, TorchRows
 from glassloom.generation.settings import DecodingSettings
-from glassloom.kernels.decoders import Decoder
+from glassloom.kernels.decoders import Decoder, chosen
 from glassloom.models.contract import LanguageModel
 
 
@@ -122,7 +123,7 @@ class Together:
 
     def __init__(self, model: LanguageModel, tokenizer: Tokenizer) -> None:
         self._model, self._tokenizer = model.eval(), tokenizer
-        self._decoder: Decoder | None = decoder_of(model)
+        self._decoder: Decoder | None = None if chosen() == "torch" else decoder_of(model)
         self._reading: list[_Reading] = []
         self._texts: list[_Text] = []
         self._end = tokenizer.specials.get(".end")
