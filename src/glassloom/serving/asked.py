@@ -93,12 +93,13 @@ EXPECTED = {
 class Wanted(NamedTuple):
     """A request that can be carried out: the prompts as ids and, for each, how its texts are to be written.
 
-    `shown` is how each prompt is echoed. No settings: only the prompts are read (max_tokens is 0).
+    `shown` is how each prompt is echoed; `several` has the settings of each prompt's texts, none where only the prompts
+    are read (max_tokens is 0).
     """
 
     prompts: list[list[int]]
     shown: list[str]
-    several: list[DecodingSettings]
+    several: list[list[DecodingSettings]]
     asked: Asked
 
     @property
@@ -109,7 +110,7 @@ class Wanted(NamedTuple):
     @property
     def texts(self) -> int:
         """How many are written."""
-        return len(self.prompts) * max(1, len(self.several))
+        return sum(max(1, len(own)) for own in self.several)
 
 
 def understood(body: Any) -> Asked:
@@ -171,7 +172,8 @@ def wanted(asked: Asked, tokenizer: Tokenizer, limits: Limits) -> Wanted:
                       f"{limits.at_once:,} at once. Ask for fewer prompts or choices.", "n")  # fmt: skip
     prompts = [prompt_ids(one, tokenizer, limits) for one in several]
     shown = [one if isinstance(one, str) else tokenizer.decode(one) for one in several]
-    return Wanted(prompts, shown, [decoding(asked, length, i) for i in range(count if length else 0)], asked)
+    written = [[decoding(asked, length, i) for i in range(count if length else 0)] for _ in prompts]
+    return Wanted(prompts, shown, written, asked)
 
 
 def prompt_ids(prompt: str | list[int], tokenizer: Tokenizer, limits: Limits) -> list[int]:
@@ -198,7 +200,10 @@ def prompt_ids(prompt: str | list[int], tokenizer: Tokenizer, limits: Limits) ->
 
 
 def decoding(asked: Asked, length: int, choice: int) -> DecodingSettings:
-    """How one choice is written: the i-th of several has the seed plus i, as `glassloom generate` has it."""
+    """How one choice is written: the i-th of a prompt has the seed plus i, as `glassloom generate` has it.
+
+    Without a seed every choice of every prompt has one of its own.
+    """
     seed = secrets.randbelow(SEEDS) if asked.seed is None else asked.seed % SEEDS
     stops = [asked.stop] if isinstance(asked.stop, str) else asked.stop or []
     return DecodingSettings(

@@ -26,10 +26,11 @@ class Job:
     def __init__(self, wanted: Wanted, tell: Callable[[Tidings], None]) -> None:
         asked = wanted.asked
         self.prompts = [
-            Prompt(ids, wanted.several, top=asked.logprobs, looks=bool(asked.echo)) for ids in wanted.prompts
+            Prompt(ids, own, top=asked.logprobs, looks=bool(asked.echo))
+            for ids, own in zip(wanted.prompts, wanted.several, strict=True)
         ]
         self.texts, self.tell = wanted.texts, tell
-        self.left = len(self.prompts) * (1 + len(wanted.several))
+        self.left = sum(1 + len(prompt.several) for prompt in self.prompts)
         """News that are still to come: each prompt is read once, and each text ends once."""
 
 

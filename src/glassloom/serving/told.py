@@ -121,7 +121,7 @@ class Answer:
 
     def __init__(self, wanted: Wanted, prompts: Sequence[Prompt], tokenizer: Tokenizer) -> None:
         self._wanted = wanted
-        written = max(wanted.choices, len(wanted.several))
+        written = max(wanted.choices, len(wanted.several[0]))
         self._choices = {
             (prompt, sample): Choice(place * written + sample, wanted, place, tokenizer)
             for place, prompt in enumerate(prompts)
@@ -139,7 +139,7 @@ class Answer:
         for one in news:
             if one.sample is None:
                 own = [choice for (prompt, _), choice in self._choices.items() if prompt is one.prompt]
-                pieces += [choice.begin(one, not self._wanted.several) for choice in own]
+                pieces += [choice.begin(one, not one.prompt.several) for choice in own]
             else:
                 pieces.append(self._choices[one.prompt, one.sample].go_on(one))
         return [piece for piece in pieces if piece["text"] or piece["finish_reason"] or piece["logprobs"]]
