@@ -179,8 +179,8 @@ def test_echo_and_what_follows_are_one_text_with_one_row_of_tokens(client: OpenA
     assert plain.logprobs.text_offset == list(range(4, 14))
     [text], [end], events = joined(client.completions.create(echo=True, stream=True, **given))
     assert (text, end) == (whole.text, "length")
-    pieces = [one.logprobs.token_logprobs for event in events for one in event.choices if one.logprobs]
-    assert sum(pieces, []) == whole.logprobs.token_logprobs
+    pieces = [one.logprobs for event in events for one in event.choices if one.logprobs]
+    assert [nats for piece in pieces for nats in piece.token_logprobs] == whole.logprobs.token_logprobs
 
 
 def test_the_log_probabilities_are_those_at_temperature_one(client: OpenAI, runs: dict[str, Path]) -> None:

@@ -88,7 +88,7 @@ def test_openais_client_raises_what_it_raises_elsewhere(server: Any) -> None:
         with pytest.raises(openai.BadRequestError, match="at most 100") as bad:
             client.completions.create(model="whole", prompt="a", max_tokens=5000)
         assert (bad.value.param, bad.value.code) == ("max_tokens", "context_length_exceeded")
-        with pytest.raises(openai.NotFoundError, match="There is no model whale; did you mean whole?") as lost:
+        with pytest.raises(openai.NotFoundError, match="There is no model whale; did you mean whole") as lost:
             client.completions.create(model="whale", prompt="a")
         assert lost.value.code == "model_not_found"
         with pytest.raises(openai.NotFoundError):
@@ -124,7 +124,6 @@ def test_too_large_a_request_is_refused_by_its_length_and_where_it_grows(server:
 STRANGERS: list[tuple[int, dict[str, str | None]]] = [
     (421, {"host": "evil.example"}),
     (421, {"host": "evil.example:80"}),
-    (421, {"host": None}),
     (421, {"host": "127.0.0.1"}),
     (403, {"origin": "http://evil.example"}),
     (403, {"origin": "null"}),
@@ -190,7 +189,7 @@ def test_what_cannot_be_served_is_said_in_one_sentence(commands: Commands, train
     assert "This token cannot be used" in commands.refused("serve", trained, "--port", 0, "--token", "two words")
     assert "at_once cannot be 0" in commands.refused("serve", trained, "--at-once", 0)
     shutil.rmtree(tmp_path / "other" / "whole" / "checkpoints")
-    assert "no checkpoint" in commands.refused("serve", tmp_path / "other" / "whole", "--port", 0)
+    assert "no whole checkpoint" in commands.refused("serve", tmp_path / "other" / "whole", "--port", 0)
 
 
 def test_every_limit_is_a_flag_with_a_help_and_in_the_documentation(commands: Commands) -> None:

@@ -58,13 +58,13 @@ class Scorer:
         """The log-probability of a continuation, and whether the model would write it greedily.
 
         Context and continuation are cut into tokens together, and the continuation's are those behind the context's.
+        Where a token reaches across because it begins with the context's last spaces, these belong to the continuation,
+        as in lm-eval's own models.
         """
-        spaces = len(context) - len(context.rstrip())
-        if spaces:  # a token begins with its space
-            context, continuation = context[:-spaces], context[-spaces:] + continuation
-        before = len(self.ids(context))
-        whole = self.ids(context + continuation)
-        read, asked = first_tokens(whole[:before], self.tokenizer), whole[before:]
+        before, whole = self.ids(context), self.ids(context + continuation)
+        if whole[: len(before)] != before:
+            before = self.ids(context.rstrip())
+        read, asked = first_tokens(whole[: len(before)], self.tokenizer), whole[len(before) :]
         reader = Reader(self.model)
         reader.skim(read[:-1])
         reader.look(read[-1:], 0)
@@ -177,7 +177,9 @@ def score(
     for file in files:
         if not file.is_file():
             raise InputError(f"There is no file {file}", "a task of lm-eval in YAML", "look at its path")
-    manager = TaskManager(include_path=[str(folder) for folder in dict.fromkeys(file.parent for file in files)] or None)
+    folders = [str(folder) for folder in dict.fromkeys(file.parent for file in files)]
+    listed = len(files) < len(tasks)  # to read all of lm-eval's own takes seconds
+    manager = TaskManager(include_path=folders or None, include_defaults=listed)
     names = [task_of(Path(task)) if Path(task) in files else task for task in tasks]
     if unknown := [name for name in names if name not in manager.all_tasks]:
         raise InputError(
