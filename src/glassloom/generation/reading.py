@@ -26,7 +26,7 @@ class Reader:
     >>> from glassloom.models import build
     >>> reader = Reader(build("gru", vocabulary=3))
     >>> first, second = reader.look([0, 2], top=3)
-    >>> first, round(sum(np.exp(-nats) for _, nats in second.top), 6)
+    >>> first, round(float(sum(np.exp(-nats) for _, nats in second.top)), 6)
     (None, 1.0)
     """
 
