@@ -13,6 +13,7 @@ ROOT = Path(__file__).parent.parent
 SOURCE = ROOT / "src" / "glassloom"
 LEVELS = [
     ["cli"],
+    ["serving"],
     ["studio"],
     ["api"],
     ["notebook"],

@@ -80,7 +80,7 @@ def of_training(folder: Path, given: dict[str, Any]) -> Any:
     metrics = [{k: v for k, v in record.items() if k not in TIMES} for record in run.metrics()]
     weights = {c.step: hashlib.sha256((c.path / "model.safetensors").read_bytes()).digest() for c in run.checkpoints()}
     here = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
-    return begun, metrics, run.samples(), weights, *here
+    return begun, metrics, run.samples(), weights, run.events.is_dir(), *here
 
 
 def of_decoding(folder: Path, given: dict[str, Any]) -> Any:
@@ -203,6 +203,7 @@ TRAINING = {
     "sample_prompt": Pair("Simple", "complex"),
     "sample_length": Pair(5, 6),
     "sample_temperature": Pair(0.8, 0.0),
+    "tensorboard": Pair(False, True),
     "patience": Pair(None, 2, STUCK),
     "stop_on_divergence": Pair(True, False, {"optimizer": "sgd", "lr": 1e4, "clip_norm": 1.0, "schedule": "constant",
                                              "steps": 130, "eval_every": 130, "sample_every": 130}),

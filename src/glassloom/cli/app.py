@@ -32,6 +32,7 @@ COMMANDS: dict[str, tuple[str, Group]] = {
     "report": ("Write the page about one or more runs.", LOOK),
     "studio": ("Open a live page over the runs: watch, train, write, look inside.", LOOK),
     "doctor": ("Find out why a model does not learn: any PyTorch file, or a run.", LOOK),
+    "serve": ("Serve runs to programs that speak the OpenAI completions protocol.", LOOK),
     "gradcheck": ("Compare every architecture's gradients with numerical ones.", LOOK),
     "corpora": ("List the texts and languages that have a name, or describe one text.", KEEP),
     "runs": ("List the runs, with state, loss and size.", KEEP),

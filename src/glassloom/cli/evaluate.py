@@ -3,8 +3,9 @@
 from typing import Annotated
 
 from glassloom.cli.options import DEBUG, JSON, RUNS, option, switch
-from glassloom.cli.output import print_json, say
+from glassloom.cli.output import print_json, say, table
 from glassloom.cli.tables import baselines_table, figures_line
+from glassloom.errors import SettingError
 
 
 def evaluate(
@@ -35,6 +36,12 @@ def evaluate(
     skip_unknown: Annotated[
         bool, switch("Leave out of --corpus the symbols that the tokenizer lacks instead of refusing the text.")
     ] = False,
+    harness: Annotated[
+        str | None,
+        option("Let lm-evaluation-harness score the run on its tasks instead: names, or YAML files.", "TASKS"),
+    ] = None,
+    limit: Annotated[int | None, option("With --harness: the first so many documents of each task.", "N")] = None,
+    shots: Annotated[int | None, option("With --harness: so many examples before each document.", "N")] = None,
     runs: RUNS = "runs",
     json: JSON = False,
     debug: DEBUG = False,
@@ -46,6 +53,12 @@ def evaluate(
     run
         The run's name under --runs, or the path of its folder.
     """
+    if harness is not None:
+        score_by_harness(run, harness, step=step, skip_unknown=skip_unknown, limit=limit, shots=shots, root=runs,
+                         as_json=json)  # fmt: skip
+        return
+    if limit is not None or shots is not None:
+        raise SettingError("--limit and --shots are for --harness", "a task of lm-eval", "give --harness, or drop them")
     from glassloom.api import evaluate as score
 
     others = [name.strip() for name in (with_ or "").split(",") if name.strip()]
@@ -62,6 +75,31 @@ def evaluate(
     for one in found.runs:
         say(f"  {one['weight']:.3f} of {one['run']} ({one['model']}): {one['nats_per_token']:.4f} nats per token alone")
     say(baselines_table(found.figures.as_dict(), found.baselines))
+
+
+def score_by_harness(
+    run: str, tasks: str, *, root: str, as_json: bool, step: int | None, skip_unknown: bool, limit: int | None,
+    shots: int | None,
+) -> None:  # fmt: skip
+    """Every figure of every task, as lm-eval has them."""
+    from glassloom.exchange.harness import score
+    from glassloom.runs import load_run
+
+    names = [name.strip() for name in tasks.split(",") if name.strip()]
+    if not names or any(number is not None and number < 1 for number in (limit,)):
+        raise SettingError("--harness names no task, or --limit no document", "names with commas; at least 1",
+                           "see `lm_eval ls tasks`")  # fmt: skip
+    found = score(load_run(run, root), names, step=step, skip_unknown=skip_unknown, limit=limit, shots=shots)
+    if as_json:
+        print_json(found)
+        return
+    rows = [
+        [task, name.partition(",")[0], f"{value:.4f}"]
+        for task, figures in found["results"].items()
+        for name, value in figures.items()
+        if isinstance(value, float) and "_stderr" not in name
+    ]
+    say(table(rows, ["task", "figure", "value"], texts=(0, 1)))
 
 
 def numbers(weights: str | None) -> list[float] | str | None:

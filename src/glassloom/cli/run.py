@@ -31,6 +31,7 @@ def run(
         str | None, option("Measure this machine and shrink every run to fit into a time, as 45min or 2h.", "TIME")
     ] = None,
     jobs: Annotated[int, option("Runs at once; the threads are divided among them.", "N")] = 1,
+    tensorboard: Annotated[bool, switch("Write TensorBoard's event files into every run's folder.")] = False,
     replace: Annotated[bool, switch("Begin anew what is in --out.")] = False,
     list: Annotated[bool, switch("List the recipes: source, time, figures to reach.")] = False,
     json: JSON = False,
@@ -55,8 +56,9 @@ def run(
         raise InputError("No recipe was named", f"one of {', '.join(listed())}, or a TOML file", "see --list")
     chosen = load_recipe(recipe)
     return carry_out(
-        chosen, out, json, only=names(only), epochs=epochs, quick=quick, fit=fit, jobs=jobs, replace=replace
-    )
+        chosen, out, json, only=names(only), epochs=epochs, quick=quick, fit=fit, jobs=jobs, replace=replace,
+        tensorboard=tensorboard,
+    )  # fmt: skip
 
 
 def names(only: str | None) -> tuple[str, ...]:
@@ -78,6 +80,7 @@ def carry_out(
     fit: str | None,
     jobs: int,
     replace: bool,
+    tensorboard: bool,
 ) -> int:
     """Run a recipe with everything on the screen that belongs there."""
     from glassloom.cli.progress import watched
@@ -88,7 +91,7 @@ def carry_out(
     with watched() as (watch, interrupt):
         found = run_recipe(
             recipe, out, only=only, epochs=epochs, quick=quick, fit_seconds=duration(fit) if fit else None,
-            jobs=jobs, replace=replace, command=command, on_event=watch, stop=interrupt,
+            jobs=jobs, replace=replace, tensorboard=tensorboard, command=command, on_event=watch, stop=interrupt,
         )  # fmt: skip
     if as_json:
         print_json(found.as_dict())

@@ -113,6 +113,7 @@ class TrainSettings(BaseModel):
     sample_prompt: str | None = setting(None, "What samples begin with; the start of the held-out text if not given.")
     sample_length: int = setting(200, "Tokens of a sample.", "tokens", ge=1)
     sample_temperature: float = setting(0.8, "Temperature of samples; 0 takes the most probable token.", ge=0)
+    tensorboard: bool = setting(False, "Write TensorBoard's event files into the run's folder `tensorboard`.")
     patience: int | None = setting(
         None, "Stop after so many evaluations without a better validation loss.", "evaluations", ge=1
     )

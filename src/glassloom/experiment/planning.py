@@ -24,8 +24,17 @@ class Plan:
         return [run for _, runs in self.parts for run in runs]
 
 
-def plan(recipe: Recipe, *, only: Sequence[str] = (), epochs: float | None = None, quick: bool = False) -> Plan:
+def plan(
+    recipe: Recipe,
+    *,
+    only: Sequence[str] = (),
+    epochs: float | None = None,
+    quick: bool = False,
+    tensorboard: bool = False,
+) -> Plan:
     """The runs as the recipe has them; `only` names ids, groups or parts, `epochs` replaces every budget.
+
+    With `tensorboard` every run writes event files.
 
     Raises:
         InputError: `only` names nothing of the recipe (the nearest is offered); a setting is unknown or out of bounds.
@@ -43,6 +52,8 @@ def plan(recipe: Recipe, *, only: Sequence[str] = (), epochs: float | None = Non
             given = recipe.given(part, run, quick=quick)
             if epochs is not None:
                 given = merged(given, {"epochs": epochs})
+            if tensorboard:
+                given = {**given, "tensorboard": True}
             try:
                 Config.from_flat(given)
             except SettingError as error:

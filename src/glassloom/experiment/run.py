@@ -81,6 +81,7 @@ def run_recipe(
     fit_seconds: float | None = None,
     jobs: int = 1,
     replace: bool = False,
+    tensorboard: bool = False,
     command: str = "glassloom.run_recipe",
     on_event: OnEvent = lambda id, event: None,
     stop: Callable[[], bool] = lambda: False,
@@ -106,7 +107,7 @@ def run_recipe(
     check_page(recipe)
     out = Path(out or f"runs/{recipe.name}{'-quick' if quick else ''}")
     check_folder(out, recipe)
-    chosen = plan(recipe, only=only, epochs=epochs, quick=quick)
+    chosen = plan(recipe, only=only, epochs=epochs, quick=quick, tensorboard=tensorboard)
     corpora = texts(chosen)
     if fit_seconds is not None:
         chosen = refitted(

@@ -91,7 +91,7 @@ def _continue(
 ) -> Iterator[list[Written]]:
     end = tokenizer.specials.get(".end")
     chooser = Chooser(settings, end)
-    lines = [_Line(sample, prompt, settings, tokenizer.streamer(), end) for sample in range(settings.count)]
+    lines = [Line(sample, prompt, settings, tokenizer.streamer(), end) for sample in range(settings.count)]
     left = settings.length
     rows, stretches = begin(model, first_tokens(prompt, tokenizer), settings.count, chooser, left)
     while True:
@@ -115,7 +115,7 @@ def in_turn(written: list[Written]) -> Iterator[Decoded]:
     return (token for step in steps for token in step if token is not None)
 
 
-class _Line:
+class Line:
     """One sample as it is written: its text, piece by piece, and whether it has ended."""
 
     def __init__(

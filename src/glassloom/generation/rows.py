@@ -111,6 +111,7 @@ class PlanRows:
         self._model, self._decoder, self._chooser = model, decoder, chooser
         self._window = decoder.plan.window
         self._size, self._broken = 1, False
+        self.pace = PACE
         self._begin(rows)
 
     def _begin(self, rows: list[Row]) -> None:
@@ -139,7 +140,7 @@ class PlanRows:
                 for recent, token, (ids, _) in zip(self._recent, tokens, stretches, strict=True)
             ]
         spent = (time.perf_counter() - started) / uniforms.shape[1]
-        self._size = min(max(1, int(PACE / spent)), 2 * self._size)
+        self._size = min(max(1, int(self.pace / spent)), 2 * self._size)
         return self._sound(stretches, uniforms.shape[1])
 
     def _write(self, row: DecodingRow, token: int, uniforms: Float64[np.ndarray, "time"]) -> Stretch:

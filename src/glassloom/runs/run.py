@@ -3,7 +3,7 @@
 config.json        every setting, resolved          environment.json   versions, machine, command
 tokenizer.json     text to ids and back             metrics.jsonl      what training measured, appended
 corpus.json        source, sizes, hash, baselines   samples.jsonl      what the model wrote on the way
-layers.jsonl       norms of each parameter, appended
+layers.jsonl       norms of each parameter, appended                    tensorboard/   the same for TensorBoard
 checkpoints/       step-N/, see checkpoint.py       report.html        the page about it
 page.html          the page in which the model runs, where it was exported
 """
@@ -36,6 +36,7 @@ from glassloom.storage import TEMPORARY, new_folder, replace_file, storing, swee
 
 CONFIG, TOKENIZER, CORPUS, ENVIRONMENT = "config.json", "tokenizer.json", "corpus.json", "environment.json"
 METRICS, SAMPLES, LAYERS = "metrics.jsonl", "samples.jsonl", "layers.jsonl"
+EVENTS = "tensorboard"
 REPORT, PAGE, RESULT = "report.html", "page.html", "result.json"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z")
 
@@ -78,6 +79,11 @@ class Run:
     @property
     def page(self) -> Path:
         return self.path / PAGE
+
+    @property
+    def events(self) -> Path:
+        """TensorBoard's event files, where training was asked for them."""
+        return self.path / EVENTS
 
     # -- weights
 
@@ -131,6 +137,10 @@ class Run:
     def metrics(self) -> list[dict[str, Any]]:
         """What training measured, in order; what a resume took back is left out."""
         return without_retaken(read_lines(self.path / METRICS))
+
+    def logs(self) -> tuple[Path, Path, Path]:
+        """The files that training appends to: metrics, samples, norms."""
+        return self.path / METRICS, self.path / SAMPLES, self.path / LAYERS
 
     def samples(self) -> list[dict[str, Any]]:
         """What the model wrote on the way: step, prompt, text."""

@@ -1,4 +1,4 @@
-"""What a run that goes on may change, and what it may not: more of its budget, and nothing else."""
+"""What a run that goes on may change, and what it may not: more of its budget, and how it is watched."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,9 +9,12 @@ from glassloom.data.corpus import Corpus
 from glassloom.errors import RunError
 from glassloom.runs import Run
 
+WATCHING = ("tensorboard",)
+"""What changes nothing of a training."""
+
 
 def check_unchanged(run: Run, given: Mapping[str, Any], corpus: Corpus) -> None:
-    """A run goes on only with the settings and the text that it began with; its budget may change.
+    """A run goes on only with the settings and the text that it began with; its budget may change, and who watches.
 
     Raises:
         RunError: a setting or the text differs (named).
@@ -19,7 +22,7 @@ def check_unchanged(run: Run, given: Mapping[str, Any], corpus: Corpus) -> None:
     stored = run.config.flat()
     asked = Config.from_flat({"model": run.config.architecture, **given}).flat()
     for name in given:
-        if name in BUDGETS or asked[name] == "auto" or asked[name] == stored[name]:
+        if name in (*BUDGETS, *WATCHING) or asked[name] == "auto" or asked[name] == stored[name]:
             continue
         raise RunError(
             f"Run {run.name} was begun with {name} {stored[name]}, not {asked[name]}",
@@ -56,16 +59,17 @@ def used(run: Run, budget: str) -> float:
 
 
 def extended(run: Run, given: Mapping[str, Any]) -> Config:
-    """The run's settings with another budget of the same kind, where one was given.
+    """The run's settings with another budget of the same kind, where one was given; watched as is asked for now.
 
     Raises:
         RunError: the budget is of another kind, or less than what is used already.
     """
     asked = Config.from_flat({"model": run.config.architecture, **given}).train
     name, amount = run.config.train.budget()
+    config = run.config.with_train(**{name: getattr(asked, name) for name in WATCHING if name in given})
     chosen = [budget for budget in BUDGETS if getattr(asked, budget) is not None]
     if not chosen:
-        return run.config
+        return config
     if chosen != [name] or getattr(asked, name) < used(run, name):
         raise RunError(
             f"Run {run.name} was begun with {name} {amount:g} and has used {used(run, name):g}, which "
@@ -73,4 +77,4 @@ def extended(run: Run, given: Mapping[str, Any]) -> Config:
             f"the same, or more {name.replace('_', ' ')} to extend it",
             "give that, or train under another --name without --resume",
         )
-    return run.config.with_train(**{name: getattr(asked, name)})
+    return config.with_train(**{name: getattr(asked, name)})

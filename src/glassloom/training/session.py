@@ -15,6 +15,7 @@ from glassloom.kernels import native
 from glassloom.runs import Run, create_run
 from glassloom.training.compiling import compile_where_it_pays
 from glassloom.training.evaluation import evaluate_split
+from glassloom.training.event_files import check_writer, event_files
 from glassloom.training.events import Evaluated, Event, Finished
 from glassloom.training.foretell import estimated_seconds, evaluations
 from glassloom.training.loop import training
@@ -86,6 +87,8 @@ def train(
         source, given, root=root, name=name, resume=resume, replace=replace, start_from=start_from, fast=fast,
     )  # fmt: skip
     config, corpus = prepared.config, prepared.corpus
+    if config.train.tensorboard:
+        check_writer()
     with BaselineJob.start(corpus) if with_baselines else nullcontext() as job:
         if prepared.run is not None:
             return go_on(prepared.run, config, corpus, job, on_event, stop)
@@ -140,12 +143,14 @@ def carry_out(
 ) -> TrainingResult:
     """Run the loop, tell every event on, and sum up."""
     end: Finished | None = None
-    for event in training(run, corpus, state, facts(run, corpus, state), stop):
-        if isinstance(event, Evaluated):
-            event = dataclasses.replace(event, passed=passed(event.valid_nats, job.ready() if job else {}))
-        if isinstance(event, Finished):
-            end = event
-        on_event(event)
+    with event_files(run) as write_events:
+        for event in training(run, corpus, state, facts(run, corpus, state), stop):
+            if isinstance(event, Evaluated):
+                event = dataclasses.replace(event, passed=passed(event.valid_nats, job.ready() if job else {}))
+            if isinstance(event, Finished):
+                end = event
+            write_events(event)
+            on_event(event)
     assert end is not None
     if end.status == "interrupted":
         return TrainingResult(run, end.status, end.reason, end.step, end.seconds, rate(vars(end)), end.beside, {}, {})
