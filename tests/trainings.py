@@ -17,6 +17,7 @@ from glassloom.training import train as start
 from glassloom.training.loop import one_step
 from glassloom.training.resolve import resolve
 from glassloom.training.state import TrainingState
+from glassloom.training.workers import ALONE, Workers
 
 SMALL = {"width": 8, "layers": 1, "batch_size": 4, "sequence_length": 8, "threads": 1, "eval_tokens": 100}
 SMALL |= {"sample_length": 4, "schedule": "constant", "lr": 1e-2}
@@ -94,9 +95,9 @@ def command(*arguments: str, folder: Path, **options: Any) -> "subprocess.Popen[
     )  # fmt: skip
 
 
-def prepared(corpus: Corpus, **settings: Any) -> TrainingState:
+def prepared(corpus: Corpus, workers: Workers = ALONE, **settings: Any) -> TrainingState:
     """A training before its first step."""
-    return TrainingState(resolve(Config.from_flat(settings), corpus, settings), corpus)
+    return TrainingState(resolve(Config.from_flat(settings), corpus, settings), corpus, workers)
 
 
 def steps(state: TrainingState, count: int) -> list[Stepped]:
