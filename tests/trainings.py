@@ -41,7 +41,7 @@ def language(name: str = "ndfa", samples: int = 120) -> Corpus:
 
 def train(corpus: Any, root: Path, name: str = "run", *, resume: bool = False, **options: Any) -> TrainingResult:
     """Train without the process that computes baselines; `options` are those of `train`, and settings."""
-    known = {key: options.pop(key) for key in ("stop", "on_event", "replace", "start_from") if key in options}
+    known = {key: options.pop(key) for key in ("stop", "on_event", "replace", "start_from", "shard") if key in options}
     return start(corpus, options, root=root, name=name, resume=resume, with_baselines=False, **known)
 
 

@@ -11,9 +11,9 @@ from typing import Any
 from cyclopts import App, CycloptsError, Group
 
 import glassloom
-from glassloom.cli.output import aside, print_error, show_notice
+from glassloom.cli.output import aside, on_one_line, print_error, show_notice
 from glassloom.cli.usage import usage_error
-from glassloom.cli.workers import is_heard, last_words, rank_here
+from glassloom.cli.workers import is_heard, is_launched, last_words, rank_here
 from glassloom.errors import GlassloomError, InputError, Notice, WorkerError, nearest
 
 START = Group("From a text to a model", sort_key=0)
@@ -147,7 +147,10 @@ def report_error(error: GlassloomError, as_json: bool, debug: bool) -> int:
     """Print the error and return its exit code. Of several workers, each says what the first does not know."""
     if debug:
         traceback.print_exception(error)
-    if is_heard():
+    starts_again = isinstance(error, WorkerError) and is_launched()  # whoever started it says how it ended
+    if is_heard() and starts_again:
+        aside(on_one_line(f"notice: {error.what}"))
+    elif is_heard():
         print_error(error, as_json)
     elif not error.is_told and not isinstance(error, WorkerError):
         aside(f"error of worker {rank_here()}: {error}")

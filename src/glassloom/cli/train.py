@@ -43,6 +43,9 @@ def train(
     workers: Annotated[
         int | None, option("Train in so many processes of this machine, each with its share of every batch.", "N")
     ] = None,
+    shard: Annotated[
+        bool, switch("With workers: each keeps a share of every weight, for a transformer that one device cannot hold.")
+    ] = False,
     max_restarts: Annotated[
         int, option("When a worker dies, start all of them again, so often, from the last checkpoint.", "N")
     ] = 3,
@@ -86,7 +89,7 @@ def train(
         try:
             result = start_training(
                 corpus, asked, root=runs, name=name, resume=resume, replace=replace, start_from=from_, fast=fast,
-                command=command, on_event=deferring(interrupt, watcher), stop=interrupt,
+                command=command, on_event=deferring(interrupt, watcher), stop=interrupt, shard=shard,
             )  # fmt: skip
         finally:
             watcher.close()

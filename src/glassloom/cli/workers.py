@@ -33,6 +33,11 @@ def is_heard() -> bool:
     return rank_here() == 0
 
 
+def is_launched() -> bool:
+    """Whether this process is a worker that `launch` has started, and may start again."""
+    return OUTCOME in os.environ and "TORCHELASTIC_RUN_ID" in os.environ
+
+
 def check_workers(asked: int | None) -> bool:
     """Whether workers are to be started: they were asked for, and this is none of them.
 
@@ -97,8 +102,7 @@ def launch(arguments: list[str], count: int, max_restarts: int) -> int:
 
 def last_words(code: int, error: GlassloomError | None = None) -> int:
     """What this process exits with, as a worker of `launch` or of torchrun; elsewhere the code itself."""
-    place = os.environ.get(OUTCOME)
-    outcome = Path(place) if place and "TORCHELASTIC_RUN_ID" in os.environ else None
+    outcome = Path(os.environ[OUTCOME]) if is_launched() else None
     on_purpose = not isinstance(error, WorkerError)
     if is_heard():
         if outcome is None or not on_purpose:

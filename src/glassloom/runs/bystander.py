@@ -42,6 +42,9 @@ class Bystander(Run):
     ) -> Checkpoint:
         return Checkpoint(self.path / CHECKPOINTS / f"step-{step}")
 
+    def prune(self, progress: Mapping[str, Any], good_step: int | None = None) -> None:
+        pass
+
     def log(self, record: Mapping[str, Any]) -> None:
         pass
 

@@ -21,6 +21,7 @@ from glassloom.training.evaluation import WARM_BRIEF, evaluate_split
 from glassloom.training.events import Began, Evaluated, Event, Finished, Sampled, Saved, Stepped
 from glassloom.training.foretell import MOST_EVALUATIONS
 from glassloom.training.machine import autocast, is_out_of_memory
+from glassloom.training.sharding import commit_shards, scored
 from glassloom.training.spent import Remainder, spent_on
 from glassloom.training.state import TrainingState, not_finite
 from glassloom.training.workers import is_lost, lost
@@ -66,7 +67,7 @@ def training(
             if last or due.now(settings.eval_every, evaluations):
                 yield from evaluate(run, corpus, state, stepped)
             last = last or out_of_patience(state)
-            if last or due.now(settings.sample_every, SAMPLES):
+            if not state.workers.shard and (last or due.now(settings.sample_every, SAMPLES)):
                 yield sample(run, corpus, state)
             remainder.settle()
             if last or due.now(settings.save_every or settings.eval_every, evaluations) or is_best(state):
@@ -267,8 +268,8 @@ def evaluate_slice(run: Run, corpus: Corpus, state: TrainingState) -> dict[str, 
 def evaluate(run: Run, corpus: Corpus, state: TrainingState, stepped: Stepped) -> Iterator[Event]:
     """Score the slice, remember the best, let a plateau schedule know, and log. Of workers, the first one scores."""
     progress = state.progress
-    with spent_on(progress, "evaluation"), state.averaged():
-        found = state.workers.from_first(lambda: evaluate_slice(run, corpus, state))
+    with spent_on(progress, "evaluation"), state.averaged(), scored(state.model, state.workers):
+        found = state.workers.measured(lambda: evaluate_slice(run, corpus, state))
     nats = found["nats"]
     if not math.isfinite(nats):
         raise not_finite("the validation loss", progress.step)
@@ -299,16 +300,21 @@ def save(run: Run, state: TrainingState) -> Iterator[Event]:
     """Commit a checkpoint; where the loss is lost, the last good one stays beside it. Of workers, the first commits."""
     progress = state.progress
 
-    def commit() -> None:
-        if numbers["valid_nats"] is not None and not measured_here(state):
-            numbers["valid_nats"] = None
+    def kept() -> int | None:
         vocabulary = state.model.vocabulary
-        good = last_good(run, vocabulary) if has_lost(numbers, vocabulary) else None
-        run.commit(progress.step, state.weights(), tensors, numbers, good)
+        return last_good(run, vocabulary) if has_lost(numbers, vocabulary) else None
 
     with spent_on(progress, "checkpoints"):
         tensors, numbers = state.saved()
-        state.workers.from_first(commit)
+        if numbers["valid_nats"] is not None and not measured_here(state):
+            numbers["valid_nats"] = None
+        if state.workers.shard:
+            commit_shards(run.path if state.workers.is_first else None, state, numbers, tensors)
+            state.workers.from_first(lambda: run.prune(numbers, kept()))
+        else:
+            state.workers.from_first(
+                lambda: run.commit(progress.step, state.weights(), tensors, numbers, kept()) and None
+            )
     yield Saved(progress.step)
 
 

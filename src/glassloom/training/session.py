@@ -21,6 +21,7 @@ from glassloom.training.foretell import estimated_seconds, evaluations
 from glassloom.training.loop import training
 from glassloom.training.machine import autocast, environment
 from glassloom.training.prepared import Prepared
+from glassloom.training.sharding import commit_shards
 from glassloom.training.spreading import spread
 from glassloom.training.state import TrainingState
 from glassloom.training.together import group_id, prepare_together, say_what_changes
@@ -73,6 +74,7 @@ def train(
     on_event: Callable[[Event], None] = ignore,
     stop: Callable[[], bool] = never,
     with_baselines: bool = True,
+    shard: bool = False,
 ) -> TrainingResult:
     """Train on a text and return the run.
 
@@ -81,7 +83,8 @@ def train(
     model and few updates beneath what is given (`glassloom.training.suited`).
 
     Where torchrun started this process as one of several, they train together: each calls this with the same arguments,
-    and the first one writes; the results of the others have no figures of the best checkpoint.
+    and the first one writes; the results of the others have no figures of the best checkpoint. `shard` gives each a share
+    of every weight (`glassloom.training.sharding`).
 
     Raises:
         InputError: the text or a setting cannot be used, the name is taken, the run is in use.
@@ -90,7 +93,7 @@ def train(
         TrainingError: the loss became NaN or infinite, or stayed far above uniform; the last checkpoint stays.
     """
     root = Path(root)
-    with joined() as workers:
+    with joined(shard) as workers:
         prepared = prepare_together(
             workers, source, given, root=root,
             name=name, resume=resume, replace=replace, start_from=start_from, fast=fast,
@@ -111,9 +114,11 @@ def begin(
     corpus = prepared.corpus
     state = TrainingState(prepared.config, corpus, workers)
 
+    origin = prepared.origin
+    if origin is not None:
+        workers.all_well(lambda: state.start_from(origin.best().weights(), str(origin.path)))
+
     def complete() -> dict[str, Any]:
-        if prepared.origin is not None:
-            state.start_from(prepared.origin.best().weights(), str(prepared.origin.path))
         compiled = compile_where_it_pays(state)
         return {"evaluations": evaluations(state, corpus), "compile": compiled}
 
@@ -123,15 +128,22 @@ def begin(
     config = prepared.config.with_train(**chosen)
     tensors, numbers = state.saved()
 
-    def create() -> str:
+    def create(commit: Callable[[Path], object] | None = None) -> str:
         here = environment(command) | ({} if workers.alone else {"workers": {"size": workers.size, "group": group_id()}})
         run = create_run(
             root, prepared.name, config=config, tokenizer=corpus.tokenizer, corpus=corpus.describe(),
-            environment=here, weights=state.weights(), state=tensors, progress=numbers, replace=replace,
+            environment=here, weights={} if commit else state.weights(), state=tensors, progress=numbers,
+            replace=replace, commit=commit,
         )  # fmt: skip
         return str(run.path)
 
-    path = Path(workers.from_first(create))
+    if not workers.shard:
+        path = Path(workers.from_first(create))
+    elif workers.is_first:
+        path = Path(workers.gather(create(lambda folder: commit_shards(folder, state, numbers, tensors)))[0])
+    else:
+        commit_shards(None, state, numbers, tensors)
+        path = Path(workers.gather("")[0])
     return (Run(path) if workers.is_first else Bystander.of(path, config)), state
 
 

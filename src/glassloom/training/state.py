@@ -30,6 +30,8 @@ from glassloom.training.optimizers import (
     set_learning_rate,
 )
 from glassloom.training.schedules import Schedule
+from glassloom.training.sharding import restored_shares, shard, total_over_shares
+from glassloom.training.shares import cut_like, own
 from glassloom.training.spreading import kept_apart
 from glassloom.training.stepping import new_optimizer, take_step
 from glassloom.training.workers import ALONE, Workers
@@ -67,13 +69,15 @@ class TrainingState:
 
     def __init__(self, config: Config, corpus: Corpus, workers: Workers = ALONE) -> None:
         train = config.train
-        check_memory(config, corpus.tokenizer.size)
+        check_memory(config, corpus.tokenizer.size, workers.size if workers.shard else 1)
         self.config, self.workers = config, workers
         self.device = torch.device(train.device)
         self.dtype = torch.float64 if train.precision == "float64" else torch.float32
         initial = torch.Generator().manual_seed(train.seed)
         self.model: LanguageModel = build(config.model, corpus.tokenizer.size, initial)
-        self.model.to(self.device, self.dtype)
+        self.model.to("cpu" if workers.shard else self.device, self.dtype)
+        if workers.shard:
+            shard(self.model, self.device, workers.size)
         self.generator = torch.Generator(self.device).manual_seed(train.seed + 1 + (workers.rank << 40))
         self.model.generator = self.generator
         self.hidden: Callable[..., tuple[Tensor, State]] = self.model.hidden
@@ -138,8 +142,11 @@ class TrainingState:
             losses.append(loss.detach())
             after.append(detach(state))
         step = self.progress.step + 1
-        look = Norms(self.model) if self.look else None
-        norms = clip_gradients(self.parameters, norm=train.clip_norm, value=train.clip_value)
+        shared = self.workers.shard
+        look = Norms(self.model) if self.look and not shared else None
+        norms = clip_gradients(
+            self.parameters, norm=train.clip_norm, value=train.clip_value, over_shares=total_over_shares if shared else None
+        )
         # The one place where a step waits for the device: everything but the update itself has been asked of it.
         *nats, norm_before, norm_after = torch.stack([*losses, *norms]).tolist()
         (total,) = self.workers.sum([sum(nats) / self.workers.size])
@@ -196,7 +203,12 @@ class TrainingState:
         return (len(self.text.ids) + len(self.text.starts)) / self.batches.steps_per_epoch
 
     def seconds_of_a_step(self) -> float:
-        """How long forward and backward of one batch take, measured on part of a throw-away batch; nothing moves."""
+        """How long forward and backward of one batch take, measured on part of a throw-away batch; nothing moves.
+
+        0 where workers share the weights: there no pass can be made by one alone.
+        """
+        if self.workers.shard:
+            return 0.0
         generator, position = self.generator.get_state(), self.batches.state()
         batch = next(self.batches)
         self.batches.restore(position)
@@ -286,8 +298,11 @@ class TrainingState:
             ) from error
 
     def _restore(self, checkpoint: Checkpoint) -> None:
-        numbers, tensors = checkpoint.progress(), checkpoint.training_state()
-        weights = checkpoint.weights()
+        numbers = checkpoint.progress()
+        if self.workers.shard:
+            weights, tensors = restored_shares(self.model, checkpoint)
+        else:
+            weights, tensors = checkpoint.weights(), checkpoint.training_state()
         if self.average:
             weights = under(tensors, "raw/")
             self.average.restore(under(tensors, "average/"), numbers["average"])
@@ -313,7 +328,8 @@ class TrainingState:
 
     def start_from(self, weights: Mapping[str, Tensor], where: str) -> None:
         """Begin with another run's weights."""
-        load_weights(self.model, weights, where)
+        own = self.model.state_dict()
+        load_weights(self.model, {n: cut_like(value, own.get(n, value)) for n, value in weights.items()}, where)
 
 
 def under(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
@@ -323,11 +339,11 @@ def under(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
 
 def first_unsound(tensors: Iterable[tuple[str, Tensor]]) -> str | None:
     """The name of the first tensor that holds a NaN or an infinite entry."""
-    return next((name for name, value in tensors if not torch.isfinite(value).all()), None)
+    return next((name for name, value in tensors if not torch.isfinite(own(value)).all()), None)
 
 
-def check_memory(config: Config, vocabulary: int) -> None:
-    """Refuse a model that this machine cannot hold before any of it is allocated.
+def check_memory(config: Config, vocabulary: int, shares: int = 1) -> None:
+    """Refuse a model of which this machine cannot hold a worker's share before any of it is allocated.
 
     Raises:
         SettingError: weights, gradients and the optimizer's state alone need more memory than there is.
@@ -335,7 +351,7 @@ def check_memory(config: Config, vocabulary: int) -> None:
     train = config.train
     numbers = sum(math.prod(shape) for shape in declared_shapes(config.model, vocabulary).values())
     copies = 2 + optimizer_copies(train) + (1 if train.ema else 0)
-    needed = numbers * copies * (8 if train.precision == "float64" else 4)
+    needed = numbers * copies * (8 if train.precision == "float64" else 4) // shares
     there = memory_bytes(train.device)
     if there is not None and needed > there:
         raise SettingError(

@@ -15,11 +15,12 @@ import torch
 from glassloom.config import Config
 from glassloom.data.tokenizers import open_tokenizer
 from glassloom.errors import CorpusError, InputError, SettingError, notice
-from glassloom.runs import Run, list_runs
+from glassloom.runs import Run, list_runs, load_run
 from glassloom.runs.bystander import Bystander
 from glassloom.training.machine import prepare_machine
 from glassloom.training.prepared import Prepared, prepare
 from glassloom.training.resolve import open_corpus
+from glassloom.training.sharding import check_shard
 from glassloom.training.workers import Workers
 
 
@@ -50,6 +51,7 @@ def prepare_together(workers: Workers, source: Any, given: Any, *, root: Path, *
             "fingerprint": prepared.corpus.fingerprint,
             "name": prepared.name,
             "run": str(prepared.run.path) if prepared.run else None,
+            "origin": str(prepared.origin.path.absolute()) if prepared.origin else None,
         }
 
     said = workers.from_first(decide)
@@ -66,7 +68,7 @@ def prepare_together(workers: Workers, source: Any, given: Any, *, root: Path, *
         check_devices(config.train.device)
         prepare_machine(config.train)
         run = Bystander.of(Path(said["run"]), config) if said["run"] else None
-        return Prepared(config, corpus, said["name"], run, None)
+        return Prepared(config, corpus, said["name"], run, load_run(said["origin"]) if said["origin"] else None)
 
     def own() -> Prepared:
         check_devices(kept[0].config.train.device)
@@ -90,6 +92,8 @@ def check_goes(config: Config, workers: Workers) -> None:
             f"a multiple of {workers.size}",
             f"set --batch-size to {nearest}, or take another number of workers",
         )
+    if workers.shard:
+        check_shard(config)
 
 
 def check_devices(device: str) -> None:

@@ -129,6 +129,10 @@ class Workers:
         answer: Answer = heard["answer"]
         return answer
 
+    def measured(self, work: Callable[[], Answer]) -> Answer:
+        """The same for what passes through the model: where the weights are shared out, every worker does it."""
+        return self.all_well(work) if self.shard else self.from_first(work)
+
     def all_well(self, work: Callable[[], Answer]) -> Answer:
         """Every worker does its own work; where one fails, all fail with the first one's error."""
         if self.alone:
