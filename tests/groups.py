@@ -70,7 +70,11 @@ def made(state: Any, count: int) -> tuple[dict[str, Tensor], dict[str, Any]]:
     tensors = {name: value.clone() for name, value in tensors.items() if not name.startswith("gen")}
     figures = [[step.train_nats, step.norm_before, step.norm_after] for step in done]
     weights = {name: whole(value).detach().clone() for name, value in state.model.state_dict().items()}
-    return {**weights, **{name: whole(value).clone() for name, value in tensors.items()}}, {"figures": figures, "tokens": numbers["tokens"], "parts": numbers["parts"]}
+    return {**weights, **{name: whole(value).clone() for name, value in tensors.items()}}, {
+        "figures": figures,
+        "tokens": numbers["tokens"],
+        "parts": numbers["parts"],
+    }
 
 
 def updates(job: dict[str, Any], folder: Path) -> None:
@@ -103,7 +107,16 @@ def training(job: dict[str, Any], folder: Path) -> None:
     if job.get("asked", "all") != "all" and int(os.environ["RANK"]) != job["asked"]:
         stop = bool  # nobody asks this one
     resume = job.get("resume", False)
-    train(text_of(job), folder, job["train"], resume=resume, on_event=watch, stop=stop, shard=job.get("shard", False), **job["settings"])
+    train(
+        text_of(job),
+        folder,
+        job["train"],
+        resume=resume,
+        on_event=watch,
+        stop=stop,
+        shard=job.get("shard", False),
+        **job["settings"],
+    )
 
 
 def main() -> None:

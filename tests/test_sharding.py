@@ -71,7 +71,9 @@ def test_a_run_of_shards_is_read_by_one_process_like_any_other(folder: Path) -> 
         for name, value in one[part].items():
             if not name.startswith("gen"):
                 torch.testing.assert_close(two[part][name], value, rtol=0, atol=1e-10)
-    assert shared.result()["best"]["nats_per_token"] == pytest.approx(whole.result()["best"]["nats_per_token"], abs=1e-9)  # type: ignore[index]
+    assert shared.result()["best"]["nats_per_token"] == pytest.approx(
+        whole.result()["best"]["nats_per_token"], abs=1e-9
+    )  # type: ignore[index]
 
 
 def test_each_worker_wrote_its_half_in_safetensors_and_nothing_else(folder: Path) -> None:
@@ -101,7 +103,9 @@ def test_shards_go_on_whole_and_whole_ones_as_shards(folder: Path) -> None:
     for part in ("weights", "state"):
         for name, value in one[part].items():
             if not name.startswith("gen"):
-                torch.testing.assert_close(two[part][name], value, rtol=0, atol=1e-10, msg=lambda text, n=name: n + text)
+                torch.testing.assert_close(
+                    two[part][name], value, rtol=0, atol=1e-10, msg=lambda text, n=name: n + text
+                )
 
 
 @pytest.mark.parametrize("spoil", ["altered", "missing", "cut"])
@@ -113,9 +117,11 @@ def test_a_spoilt_shard_spoils_the_checkpoint(spoil: str, folder: Path, tmp_path
     file = newest.path / "model" / "shard-00002-model-00001-of-00001.safetensors"
     content = bytearray(file.read_bytes())
     content[-1] ^= 1
-    {"altered": lambda: file.write_bytes(content), "missing": file.unlink, "cut": lambda: file.write_bytes(content[:-1])}[
-        spoil
-    ]()
+    {
+        "altered": lambda: file.write_bytes(content),
+        "missing": file.unlink,
+        "cut": lambda: file.write_bytes(content[:-1]),
+    }[spoil]()
     fault = newest.fault()
     assert fault is not None
     assert file.name in fault

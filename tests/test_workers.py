@@ -1,7 +1,6 @@
 """Two workers with half of every batch each take the steps of one process: losses, norms, weights, carried state."""
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest

@@ -149,7 +149,7 @@ def test_a_signal_reaches_all_workers_and_what_they_did_is_saved(text: Path) -> 
 @pytest.mark.parametrize(
     ("given", "said"),
     {
-        "rows": (("--batch-size", "5", "--workers", "2"), "batch_size 5 cannot be dealt evenly to 2 workers"),
+        "rows": (("--workers", "3"), "batch_size 4 cannot be dealt evenly to 3 workers"),
         "none": (("--workers", "0"), "workers is 0"),
         "restarts": (("--workers", "2", "--max-restarts", "-1"), "max_restarts is -1"),
     }.values(),

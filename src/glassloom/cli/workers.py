@@ -67,6 +67,7 @@ def launch(arguments: list[str], count: int, max_restarts: int) -> int:
     """
     if max_restarts < 0:
         raise SettingError(f"max_restarts is {max_restarts}", "0 or more", "change --max-restarts")
+    os.environ.setdefault("TORCH_DISABLE_SHARE_RDZV_TCP_STORE", "1")  # a restart must not meet the dead's addresses
     os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")  # DistributedDataParallel warns where all is well
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // count)))
     from torch.distributed.elastic.multiprocessing.api import DefaultLogsSpecs, SignalException

@@ -107,9 +107,7 @@ def train(
                 return carry_out(run, corpus, state, job, on_event, stop)
 
 
-def begin(
-    prepared: Prepared, workers: Workers, root: Path, command: str, replace: bool
-) -> tuple[Run, TrainingState]:
+def begin(prepared: Prepared, workers: Workers, root: Path, command: str, replace: bool) -> tuple[Run, TrainingState]:
     """A new run folder with its first checkpoint, and the training that goes on from it."""
     corpus = prepared.corpus
     state = TrainingState(prepared.config, corpus, workers)
@@ -129,7 +127,9 @@ def begin(
     tensors, numbers = state.saved()
 
     def create(commit: Callable[[Path], object] | None = None) -> str:
-        here = environment(command) | ({} if workers.alone else {"workers": {"size": workers.size, "group": group_id()}})
+        here = environment(command) | (
+            {} if workers.alone else {"workers": {"size": workers.size, "group": group_id()}}
+        )
         run = create_run(
             root, prepared.name, config=config, tokenizer=corpus.tokenizer, corpus=corpus.describe(),
             environment=here, weights={} if commit else state.weights(), state=tensors, progress=numbers,
@@ -158,9 +158,10 @@ def go_on(
 ) -> TrainingResult:
     """Continue a run from its newest whole checkpoint; one that is finished is only looked up."""
     with workers.all_well_within(run.writing):
-        result, is_over = workers.from_first(lambda: [result := run.result(), is_finished(result) and config == run.config])
-        was_finished = is_finished(result)
-        if result and is_over:
+        found: dict[str, Any] = workers.from_first(lambda: {"result": run.result(), "as_asked": config == run.config})
+        result: dict[str, Any] | None = found["result"]
+        was_finished = result is not None and result["status"] == "finished"
+        if result and was_finished and found["as_asked"]:
             return summary(run, corpus, job, result, stop) if workers.is_first else unscored(run, result)
         step = workers.from_first(lambda: run.newest().step)
         state = workers.all_well(lambda: restored(run, step, config, corpus, workers))
@@ -171,11 +172,6 @@ def go_on(
         run.write_config(config)
         run.write_result(None)
         return carry_out(run, corpus, state, job, on_event, stop)
-
-
-def is_finished(result: Mapping[str, Any] | None) -> bool:
-    """Whether a training's result says that its budget was used."""
-    return result is not None and result["status"] == "finished"
 
 
 def restored(run: Run, step: int, config: Config, corpus: Corpus, workers: Workers) -> TrainingState:

@@ -107,7 +107,9 @@ def scored(model: LanguageModel, workers: Workers) -> Iterator[None]:
             model.reshard()  # type: ignore[operator]
 
 
-def commit_shards(run: Path | None, state: "TrainingState", numbers: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:
+def commit_shards(
+    run: Path | None, state: "TrainingState", numbers: Mapping[str, Any], tensors: Mapping[str, Tensor]
+) -> None:
     """Commit a checkpoint to which every worker writes its shares; the first one writes the rest, the manifest last.
 
     Every worker must call it; only the first one needs to know the run's folder.

@@ -145,7 +145,10 @@ class TrainingState:
         shared = self.workers.shard
         look = Norms(self.model) if self.look and not shared else None
         norms = clip_gradients(
-            self.parameters, norm=train.clip_norm, value=train.clip_value, over_shares=total_over_shares if shared else None
+            self.parameters,
+            norm=train.clip_norm,
+            value=train.clip_value,
+            over_shares=total_over_shares if shared else None,
         )
         # The one place where a step waits for the device: everything but the update itself has been asked of it.
         *nats, norm_before, norm_after = torch.stack([*losses, *norms]).tolist()
@@ -167,7 +170,9 @@ class TrainingState:
         self.progress.tokens += tokens
         return total, norm_before, norm_after
 
-    def nats_of(self, inputs: Tokens, before: State | None, targets: Tokens, weights: TokenNats) -> tuple[Tensor, State]:
+    def nats_of(
+        self, inputs: Tokens, before: State | None, targets: Tokens, weights: TokenNats
+    ) -> tuple[Tensor, State]:
         """From rows to their weighted loss in nats, and the state after the last token: what a step differentiates."""
         with autocast(self.config.train):
             hidden, after = self.hidden(inputs, before)

@@ -18,6 +18,8 @@ from typing import Any, TypeVar
 import torch
 import torch.distributed as dist
 from torch import Tensor
+from torch.distributed import PrefixStore, Store
+from torch.distributed.rendezvous import rendezvous
 
 from glassloom import errors
 from glassloom.data.batches import Batch
@@ -201,7 +203,8 @@ def joined(shard: bool = False) -> Iterator[Workers]:
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]) % torch.cuda.device_count())
     patience = timedelta(seconds=patience_seconds())
     try:
-        dist.init_process_group("cpu:gloo,cuda:nccl" if cuda else "gloo", timeout=patience)
+        backend = "cpu:gloo,cuda:nccl" if cuda else "gloo"
+        dist.init_process_group(backend, store=meeting(patience), rank=rank, world_size=size, timeout=patience)
         dist.barrier()
     except (RuntimeError, ValueError) as error:
         raise WorkerError(
@@ -214,6 +217,19 @@ def joined(shard: bool = False) -> Iterator[Workers]:
         yield Workers(rank, size, shard)
     finally:
         dist.destroy_process_group()
+
+
+def meeting(patience: timedelta) -> Store:
+    """Where the workers tell each other their addresses.
+
+    torchrun keeps one store through its restarts, in which those of the dead still stand; so each start of the workers
+    of one machine has a corner of its own. The agents of several machines count their restarts differently: there
+    TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1, set for torchrun, gives every start a new store.
+    """
+    store, _, _ = next(rendezvous("env://", timeout=patience))
+    if os.environ.get("GROUP_WORLD_SIZE", "1") != "1":
+        return store
+    return PrefixStore(f"glassloom/{os.environ.get('TORCHELASTIC_RESTART_COUNT', '0')}", store)
 
 
 def patience_seconds() -> float:
