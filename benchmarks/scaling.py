@@ -11,7 +11,8 @@ Two workers of one thread each live through it all and take turns, on a machine 
     doubled     both make steps of B rows each and exchange gradients
 
 Efficiency is alone / (2 together) where the batch stays, and alone / doubled where it grows with the workers. The bytes
-are those that the kernel counted on the loopback device, which others may use, too: `unshare -n` gives one of one's own.
+are those that the kernel counted on the loopback device, which others may use, too; `unshare -n` gives one of one's
+own.
 """
 
 import argparse
@@ -203,28 +204,30 @@ torchrun --nnodes 2 --nproc-per-node 8 --rdzv-id novel --rdzv-backend c10d --rdz
 glassloom train novel.txt --model transformer --workers 2 --shard          # each keeps half of every weight
 ```
 
-* **The same steps.** N workers with B/N rows each take the steps of one process with B rows, but for rounding: streams
-  with their carried state (worker r has the rows from r B/N on, and their state), random windows, padded batches (each
-  target weighs 1 / all targets of the batch, wherever it is), parts (`--accumulate`), clipping (by the norm of the whole
-  gradient). B must be a multiple of N, except for padded batches, whose rows differ from batch to batch. Tests hold this to
-  1e-10 in float64 and 1e-5 in float32.
-* **Dropout** is drawn by each worker from a generator of its own (rank 0's is that of a single process), so with dropout
-  the steps are others, as with another seed.
-* **Only the first worker speaks and writes**, holds the run's lock, scores the held-out slice, samples, and scores the best
-  checkpoint at the end; the others wait for it. So those figures are computed as in one process.
-* **A worker that dies** has torchrun start all of them again (`--max-restarts`), and they go on from the last checkpoint of
-  the run that they began. A signal reaches all of them; they finish the same step, save, and end with 130 or 143.
-  A worker that does not answer is waited for for 600 seconds (`GLASSLOOM_WORKER_TIMEOUT` says otherwise): exit code 3, one
-  sentence, and the last checkpoint stays. With plain torchrun the exit code is torchrun's own, 1, after its own report.
-* **Another number of workers** may go on with a run (`--resume`): batches keep their rows, the optimizer its moments and each
-  row its state, so steps differ in rounding only; with dropout other generators draw from there on. A notice says so.
-* **`--shard`** (FSDP2) is for a transformer that one device cannot hold: weights, gradients and moments are cut over the
-  workers, and so are its checkpoints: `step-N/model/shard-*.safetensors` and `step-N/optim/shard-*.safetensors`, beside the
-  same manifest, written last. Every command reads them like any other checkpoint, and a training goes on with or without
-  `--shard`, with any number of workers. Recurrent layers cannot be cut (their kernels read whole weights at every step),
-  `--ema` and `--compile on` are refused, and nothing is sampled on the way.
-* **Several machines** must see the run folder to resume and to write shards; the text must be the same file, which is checked.
-  The text is read and every batch laid out by every worker, which takes its own rows of it.
+* **The same steps.** N workers with B/N rows each take the steps of one process with B rows, but for rounding:
+  streams with their carried state (worker r has the rows from r B/N on, and their state), random windows, padded
+  batches (each target weighs 1 / all targets of the batch, wherever it is), parts (`--accumulate`), clipping (by the
+  norm of the whole gradient). B must be a multiple of N, except for padded batches, whose rows differ from batch to
+  batch. Tests hold this to 1e-10 in float64 and 1e-5 in float32.
+* **Dropout** is drawn by each worker from a generator of its own (rank 0's is that of a single process), so with
+  dropout the steps are others, as with another seed.
+* **Only the first worker speaks and writes**, holds the run's lock, scores the held-out slice, samples, and scores
+  the best checkpoint at the end; the others wait for it. So those figures are computed as in one process.
+* **A worker that dies** has torchrun start all of them again (`--max-restarts`), and they go on from the last
+  checkpoint of the run that they began. A signal reaches all of them; they finish the same step, save, and end with
+  130 or 143. A worker that does not answer is waited for for 600 seconds (`GLASSLOOM_WORKER_TIMEOUT` says otherwise):
+  exit code 3, one sentence, and the last checkpoint stays. With plain torchrun the exit code is torchrun's own, 1,
+  after its own report.
+* **Another number of workers** may go on with a run (`--resume`): batches keep their rows, the optimizer its moments
+  and each row its state, so steps differ in rounding only; with dropout other generators draw from there on. A notice
+  says so.
+* **`--shard`** (FSDP2) is for a transformer that one device cannot hold: weights, gradients and moments are cut over
+  the workers, and so are its checkpoints: `step-N/model/shard-*.safetensors` and `step-N/optim/shard-*.safetensors`,
+  beside the same manifest, written last. Every command reads them like any other checkpoint, and a training goes on
+  with or without `--shard`, with any number of workers. Recurrent layers cannot be cut (their kernels read whole
+  weights at every step), `--ema` and `--compile on` are refused, and nothing is sampled on the way.
+* **Several machines** must see the run folder to resume and to write shards; the text must be the same file, which is
+  checked. The text is read and every batch laid out by every worker, which takes its own rows of it.
 * Gradients travel by gloo on CPUs and by nccl on CUDA. **CUDA over several workers has not yet been run.**
 """
 
@@ -242,8 +245,8 @@ def page() -> str:
         f"{found['machine']}, load {found['load']:.1f}{busy}, torch {found['torch']}, {found['date'][:10]}, "
         f"`{found['command']}`: float32, one thread a worker, {ROWS} rows of {LENGTH} tokens, medians of "
         f"{found['rounds']} rounds in turns (lowest to highest). *Alone*: one worker, the other waits. *Apart*: both "
-        "with half of the rows and no exchange, which shows what the cores cost each other. *Together*: the same with the "
-        "exchange. *Doubled*: all rows for each of two.",
+        "with half of the rows and no exchange, which shows what the cores cost each other. *Together*: the same with "
+        "the exchange. *Doubled*: all rows for each of two.",
         "",
         "| model | alone | apart | together | efficiency, same batch | doubled | efficiency, doubled batch |",
         "|---|---|---|---|---|---|---|",
@@ -271,9 +274,9 @@ def page() -> str:
         lines.append(f"| {one['bytes']:,} | {one['seconds'] * 1e6:,.0f} µs | {said * 1e6:,.0f} µs | {ratio:.2f} |")
     lines += [
         "",
-        "Of a step: the gradient, the bytes that the loopback device carried for both workers in a step (the model says the "
-        "gradient's bytes from each of two, so twice the gradient; the rest is headers, the loss and the clock), and the "
-        "time that the exchange added to a step (together less apart) beside what the model predicts for it without overlap.",
+        "Of a step: the gradient; the bytes that the loopback device carried for both workers (the model says the "
+        "gradient's bytes from each of two, so twice the gradient; the rest is headers, the loss and the clock); and "
+        "the time that the exchange added (together less apart) beside what the model predicts without overlap.",
         "",
         "| model | gradient | carried a step | by the model | added to a step | by the model |",
         "|---|---|---|---|---|---|",
@@ -287,9 +290,9 @@ def page() -> str:
         )
     lines += [
         "",
-        "What the model predicts for more workers, each on a core of its own with the same rows, were every link as this "
-        "machine's loopback: seconds of communication a step, and efficiency with no overlap and with all of it hidden "
-        "behind the backward pass. **Predicted, not measured**; a network has figures of its own.",
+        "What the model predicts for more workers, each on a core of its own with the same rows, were every link as "
+        "this machine's loopback: the time of communication a step, and efficiency with no overlap and with all of it "
+        "hidden behind the step. **Predicted, not measured**; a network has figures of its own.",
         "",
         "| workers | " + " | ".join(row["model"] for row in rows) + " |",
         "|---|" + "---|" * len(rows),

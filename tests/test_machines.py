@@ -1,4 +1,4 @@
-"""Two machines: two of torchrun's agents that meet by a rendezvous, on one address, and each with a network of its own."""
+"""Two machines: two of torchrun's agents that meet by a rendezvous, on one address or each with its own network."""
 
 import os
 import subprocess

@@ -22,7 +22,7 @@ def test_a_rings_time_counted_message_by_message(monkeypatch: pytest.MonkeyPatch
     import scaling
 
     for workers in (2, 3, 8, 1024):
-        held = [set([rank]) for rank in range(workers)]  # whose gradients are in piece 0 at each worker
+        held = [{rank} for rank in range(workers)]  # whose gradients are in piece 0 at each worker
         clock, place = 0.0, 0
         while len(held[place]) < workers:
             held[(place + 1) % workers] |= held[place]

@@ -1,4 +1,4 @@
-"""A transformer whose weights two workers share out: the steps of one process, and checkpoints that any number reads."""
+"""A transformer whose weights two workers share out: the steps of one process, checkpoints that any number reads."""
 
 import json
 from pathlib import Path
@@ -128,8 +128,9 @@ def test_a_spoilt_shard_spoils_the_checkpoint(spoil: str, folder: Path, tmp_path
     with pytest.warns(match="is passed over"):
         assert load_run(tmp_path / "shared").newest().step < newest.step
     if spoil != "altered":
+        run = load_run(tmp_path / "shared")
         with pytest.raises(RunError):
-            newest.check_fits(load_run(tmp_path / "shared").config.model, load_run(tmp_path / "shared").tokenizer.size)
+            newest.check_fits(run.config.model, run.tokenizer.size)
 
 
 def test_what_cannot_be_shared_out_is_refused(tiny_text: str, tmp_path: Path) -> None:

@@ -3,11 +3,11 @@
     step-N/model/shard-*.safetensors    the weights, instead of one model.safetensors
     step-N/optim/shard-*.safetensors    what the optimizer remembers of each of them
 
-The files are those of torch.distributed.checkpoint's safetensors storage; its own metadata, which would be a pickle, is
-neither written nor read: each file's header holds the offsets of its tensors in the whole ones. The rest of the folder,
-the manifest and how it is committed are as for a whole checkpoint (`glassloom.runs.checkpoint`). Read by one process the
-tensors are whole, however many workers wrote them; read into tensors that are themselves shares, each worker reads what
-it needs.
+The files are those of torch.distributed.checkpoint's safetensors storage; its metadata, which would be a pickle, is
+neither written nor read: each file's header holds the offsets of its tensors in the whole ones. The rest of the
+folder, the manifest and how it is committed are as for a whole checkpoint (`glassloom.runs.checkpoint`). Read by one
+process the tensors are whole, however many workers wrote them; read into tensors that are themselves shares, each
+worker reads what it needs.
 """
 
 import warnings
@@ -77,7 +77,7 @@ def shard_shapes(folder: Path) -> dict[str, tuple[torch.Size, torch.dtype]]:
 
 
 def read_shards(folder: Path, into: Mapping[str, Tensor] | None = None) -> dict[str, Tensor]:
-    """The tensors of a folder of shards: whole ones or, with `into`, read into those shares (every worker must call it).
+    """The tensors of a folder of shards: whole ones or, with `into`, read into those shares by all workers at once.
 
     Raises:
         RunError: a file cannot be read, or the shares do not fit.

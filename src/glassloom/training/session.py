@@ -83,8 +83,8 @@ def train(
     model and few updates beneath what is given (`glassloom.training.suited`).
 
     Where torchrun started this process as one of several, they train together: each calls this with the same arguments,
-    and the first one writes; the results of the others have no figures of the best checkpoint. `shard` gives each a share
-    of every weight (`glassloom.training.sharding`).
+    and the first one writes; the results of the others have no figures of the best checkpoint. `shard` gives each a
+    share of every weight (`glassloom.training.sharding`).
 
     Raises:
         InputError: the text or a setting cannot be used, the name is taken, the run is in use.
@@ -209,7 +209,7 @@ def carry_out(
 
 
 def unscored(run: Run, result: Mapping[str, Any]) -> TrainingResult:
-    """How a training ended, without the figures of its best checkpoint: it was interrupted, or another worker scores."""
+    """How a training ended, without figures of its best checkpoint: it was interrupted, or another worker scores."""
     return TrainingResult(
         run, result["status"], result["reason"], result["step"], result["seconds"], rate(result),
         result.get("beside", {}), {}, {},

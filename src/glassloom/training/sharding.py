@@ -2,8 +2,8 @@
 
 Each parameter is cut along its first axis. A sublayer's weights are gathered just before it runs, forward and backward,
 and its gradients are added up and cut again right after; the optimizer keeps a worker's own shares only. So weights,
-gradients and moments take 1/N of the memory; activations are those of a worker's own rows, as without. (muon makes whole
-matrices orthogonal: it gathers the matrices of one shape at a time, and every worker does the same products.)
+gradients and moments take 1/N of the memory; activations are those of a worker's own rows, as without. (muon makes
+whole matrices orthogonal: it gathers the matrices of one shape at a time, and every worker does the same products.)
 
 A model is built whole in the memory of the machine before it is cut, so that it begins with the same numbers as in one
 process. The text is not sampled while it is trained: ask the run afterwards. The passes run uncompiled, and how long a

@@ -1,8 +1,8 @@
 """What stands before the first step where several workers train: the first decides, the others follow it.
 
-The first prepares the text, completes the settings, makes or opens the run folder and holds its lock. It tells the others
-the settings, the tokenizer and the run; they read the same text (from the cache, where they share its machine) and make
-sure that it is the same. After a restart by torchrun the group goes on with the run that it began itself.
+The first prepares the text, completes the settings, makes or opens the run folder and holds its lock. It tells the
+others the settings, the tokenizer and the run; they read the same text (from the cache, where they share its machine)
+and make sure that it is the same. After a restart by torchrun the group goes on with the run that it began itself.
 """
 
 import os
@@ -113,7 +113,7 @@ def check_devices(device: str) -> None:
 
 
 def group_id() -> str:
-    """What torchrun's restarts of one group have alike, and no two groups: its name, and the agent where it has none."""
+    """What all starts of one group have alike, and no two groups: its name, and the agent where it has none."""
     name = os.environ.get("TORCHELASTIC_RUN_ID", "none")
     return f"{name} of process {os.getppid()} on {socket.gethostname()}" if name == "none" else name
 
