@@ -51,7 +51,6 @@ def spread(state: "TrainingState") -> None:
     state.passing = DistributedDataParallel(
         Pass(state),
         device_ids=devices,
-        broadcast_buffers=False,
         gradient_as_bucket_view=True,
         find_unused_parameters=unreached,
     )
