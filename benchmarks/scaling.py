@@ -40,6 +40,8 @@ ROWS, LENGTH = 32, 64
 KINDS = ("alone", "apart", "together", "doubled")
 SIZES = [2**power for power in (3, 10, 14, 17, 20, 22, 24, 26)]
 """Bytes of the exchanges that bandwidth and latency are taken from."""
+SMALL = 2**14
+"""Up to so many bytes an exchange is taken for latency alone."""
 WORKERS = (2, 8, 16, 32, 64, 128, 256, 512, 1024)
 
 
@@ -55,13 +57,13 @@ def ring_seconds(workers: int, size: float, bytes_a_second: float, latency: floa
 def fitted(exchanges: list[dict[str, float]]) -> tuple[float, float]:
     """Bytes a second and latency of the ring's model, from the exchanges of 2 workers that were measured.
 
-    The latency is that of the smallest, the bandwidth what the largest takes beyond it.
+    The latency is that of the fastest of the small ones, the bandwidth what the largest takes beyond it.
 
     >>> fitted([{"bytes": 8, "seconds": 0.002}, {"bytes": 1_000_008, "seconds": 0.502}])
     (2000016.0, 0.001)
     """
-    smallest, largest = exchanges[0], exchanges[-1]
-    return largest["bytes"] / (largest["seconds"] - smallest["seconds"]), smallest["seconds"] / 2
+    least, largest = min(one["seconds"] for one in exchanges if one["bytes"] <= SMALL), exchanges[-1]
+    return largest["bytes"] / (largest["seconds"] - least), least / 2
 
 
 def loopback_bytes() -> int:
@@ -262,7 +264,7 @@ def page() -> str:
         "## Communication: measured and predicted",
         "",
         "A ring's all-reduce sends 2(N-1) messages of bytes/N one after the other: 2(N-1)/N bytes / bandwidth + 2(N-1) "
-        f"latency. From the smallest and the largest exchange of two workers here: {bandwidth / 1e9:.2f} GB/s and "
+        f"latency. From the small and the largest exchanges of two workers here: {bandwidth / 1e9:.2f} GB/s and "
         f"{latency * 1e6:.0f} µs. Between them the model says:",
         "",
         "| bytes | measured | predicted | measured / predicted |",

@@ -28,8 +28,9 @@ def agent(text: Path, host: str, port: int, *before: str, **told: str) -> "subpr
         *before, sys.executable, "-m", "torch.distributed.run", "--nnodes", "2", "--nproc-per-node", "1",
         "--rdzv-id", text.parent.name, "--rdzv-backend", "c10d", "--rdzv-endpoint", f"{host}:{port}",
     ]  # fmt: skip
-    if "local" in told:
-        started += ["--local-addr", told.pop("local")]
+    if "local" in told:  # in a network of its own the machine's name leads elsewhere
+        local = told.pop("local")
+        started += ["--local-addr", local, "--rdzv-conf", f"is_host={int(local == host)}"]
     started += ["-m", "glassloom", "train", str(text), *FLAGS]
     where = {**os.environ, "OMP_NUM_THREADS": "1", "GLASSLOOM_WORKER_TIMEOUT": "100", **told}
     return subprocess.Popen(
