@@ -150,10 +150,11 @@ def test_a_signal_reaches_all_workers_and_what_they_did_is_saved(text: Path) -> 
     ("given", "said"),
     {
         "rows": (("--workers", "3"), "batch_size 4 cannot be dealt evenly to 3 workers"),
+        "shares": (("--workers", "2", "--shard"), "weights of a gru cannot be shared out"),
         "none": (("--workers", "0"), "workers is 0"),
         "restarts": (("--workers", "2", "--max-restarts", "-1"), "max_restarts is -1"),
     }.values(),
-    ids=("rows", "none", "restarts"),
+    ids=("rows", "shares", "none", "restarts"),
 )
 def test_what_cannot_be_is_one_sentence(given: tuple[str, ...], said: str, text: Path) -> None:
     done = train(text, "--steps", "2", *given)
@@ -170,6 +171,7 @@ def worker(text: Path, rank: int, port: int, **told: str) -> "subprocess.Popen[s
     return command(*given, folder=text.parent, env=environment(rank, 2, port, **waits))
 
 
+@pytest.mark.long
 def test_whom_nobody_meets_says_so_in_time(text: Path) -> None:
     """A wrong address, a port in use, a partner that never comes."""
     import socket

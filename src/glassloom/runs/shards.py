@@ -3,7 +3,7 @@
     step-N/model/shard-*.safetensors    the weights, instead of one model.safetensors
     step-N/optim/shard-*.safetensors    what the optimizer remembers of each of them
 
-The files are those of torch.distributed.checkpoint's safetensors storage; its metadata, which would be a pickle, is
+The files are those of torch.distributed.checkpoint's safetensors storage; its metadata, which would be pickled, is
 neither written nor read: each file's header holds the offsets of its tensors in the whole ones. The rest of the
 folder, the manifest and how it is committed are as for a whole checkpoint (`glassloom.runs.checkpoint`). Read by one
 process the tensors are whole, however many workers wrote them; read into tensors that are themselves shares, each

@@ -14,6 +14,7 @@ from glassloom.data.corpus import Corpus
 from glassloom.kernels import native
 from glassloom.runs import Run, create_run
 from glassloom.runs.bystander import Bystander
+from glassloom.runs.shards import is_sharded
 from glassloom.training.compiling import compile_where_it_pays
 from glassloom.training.evaluation import evaluate_split
 from glassloom.training.events import Evaluated, Event, Finished
@@ -224,9 +225,13 @@ def summary(
         "spelling_nats" not in result["best"] and corpus.valid.spelling and corpus.valid.spelling.tokens
     ):  # an older version did not charge the spelling of unknown words
         started = time.perf_counter()
-        best = run.best()
-        model = run.model(best).to(run.config.train.device)
-        found = evaluate_split(model, corpus, "valid", autocast=autocast(run.config.train))
+        best, train = run.best(), run.config.train
+        if (
+            is_sharded(best.path) and train.device != "cpu"
+        ):  # the device may not hold it whole, the machine's memory may
+            train = train.model_copy(update={"device": "cpu", "precision": "float32"})
+        model = run.model(best).to(train.device)
+        found = evaluate_split(model, corpus, "valid", autocast=autocast(train))
         beside = {**result.get("beside", {}), "scoring": time.perf_counter() - started}
         result = {**result, "beside": beside, "best": {"step": best.step, **found.as_dict()}}
         run.write_result(result)

@@ -2,7 +2,7 @@
 
 A worker is known by its rank, 0 to size - 1; the first one, rank 0, speaks and writes for all. Gradients are exchanged
 by torch (`glassloom.training.spreading`); here are the few numbers and documents beside them. They travel as float64
-and as JSON over gloo, never as a pickle, whatever carries the gradients.
+and as JSON over gloo, never pickled, whatever carries the gradients.
 
 Gloo has been run on CPUs only. nccl, which carries the gradients on CUDA, has not yet been run.
 """
@@ -31,7 +31,7 @@ PATIENCE_SECONDS = 600.0
 training is that for the first worker while it scores the held-out slice and writes a checkpoint."""
 PATIENCE = "GLASSLOOM_WORKER_TIMEOUT"
 """The environment variable that says otherwise, in seconds."""
-LOST = ("gloo/", "Gloo", "NCCL", "ProcessGroup", "Connection closed by peer", "Connection reset", "store")
+LOST = ("gloo/", "Gloo", "NCCL", "ProcessGroup", "Connection closed by peer", "Connection reset")
 
 Answer = TypeVar("Answer")
 
