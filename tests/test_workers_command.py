@@ -130,6 +130,7 @@ def test_a_worker_killed_too_often_is_one_sentence_and_loses_nothing(text: Path)
     assert load_run(run).newest().step >= 25
 
 
+@pytest.mark.long
 def test_a_signal_reaches_all_workers_and_what_they_did_is_saved(text: Path) -> None:
     run = text.parent / "runs" / "stopped"
     given = (*TINY, "--steps", "100000", "--eval-every", "50", "--name", "stopped", "--workers", "2")
