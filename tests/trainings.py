@@ -17,6 +17,7 @@ from glassloom.training import train as start
 from glassloom.training.loop import one_step
 from glassloom.training.resolve import resolve
 from glassloom.training.state import TrainingState
+from glassloom.training.workers import ALONE, Workers
 
 SMALL = {"width": 8, "layers": 1, "batch_size": 4, "sequence_length": 8, "threads": 1, "eval_tokens": 100}
 SMALL |= {"sample_length": 4, "schedule": "constant", "lr": 1e-2}
@@ -40,7 +41,7 @@ def language(name: str = "ndfa", samples: int = 120) -> Corpus:
 
 def train(corpus: Any, root: Path, name: str = "run", *, resume: bool = False, **options: Any) -> TrainingResult:
     """Train without the process that computes baselines; `options` are those of `train`, and settings."""
-    known = {key: options.pop(key) for key in ("stop", "on_event", "replace", "start_from") if key in options}
+    known = {key: options.pop(key) for key in ("stop", "on_event", "replace", "start_from", "shard") if key in options}
     return start(corpus, options, root=root, name=name, resume=resume, with_baselines=False, **known)
 
 
@@ -94,9 +95,9 @@ def command(*arguments: str, folder: Path, **options: Any) -> "subprocess.Popen[
     )  # fmt: skip
 
 
-def prepared(corpus: Corpus, **settings: Any) -> TrainingState:
+def prepared(corpus: Corpus, workers: Workers = ALONE, **settings: Any) -> TrainingState:
     """A training before its first step."""
-    return TrainingState(resolve(Config.from_flat(settings), corpus, settings), corpus)
+    return TrainingState(resolve(Config.from_flat(settings), corpus, settings), corpus, workers)
 
 
 def steps(state: TrainingState, count: int) -> list[Stepped]:

@@ -7,6 +7,7 @@
     │   ├── TokenizerError          a symbol or a tokenizer that does not fit
     │   └── RunError                a run that is unknown, exists already, is in use, or is damaged
     ├── StorageError        (2)     the disk is full, or the folder cannot be written
+    ├── WorkerError         (3)     one of several processes that train together is gone; the last checkpoint stays
     └── TrainingError       (1)     training stopped: not finite, or diverged
 
 Every one says what happened, what was expected, and what to do. `assert` is for our own mistakes.
@@ -31,6 +32,8 @@ class GlassloomError(Exception):
     """
 
     exit_code = 1
+    is_told = False
+    """Whether another process raised it, which says it, too."""
 
     def __init__(self, what: str, expected: str = "", fix: str = "") -> None:
         self.what, self.expected, self.fix = what, expected, fix
@@ -77,6 +80,12 @@ class StorageError(GlassloomError):
     """The disk is full, or the folder cannot be written."""
 
     exit_code = 2
+
+
+class WorkerError(GlassloomError):
+    """One of several processes that train together is gone, or was never met; the last checkpoint stays."""
+
+    exit_code = 3
 
 
 class TrainingError(GlassloomError):

@@ -11,9 +11,10 @@ from typing import Any
 from cyclopts import App, CycloptsError, Group
 
 import glassloom
-from glassloom.cli.output import aside, print_error, show_notice
+from glassloom.cli.output import aside, on_one_line, print_error, show_notice
 from glassloom.cli.usage import usage_error
-from glassloom.errors import GlassloomError, InputError, Notice, nearest
+from glassloom.cli.workers import is_heard, is_launched, last_words, rank_here
+from glassloom.errors import GlassloomError, InputError, Notice, WorkerError, nearest
 
 START = Group("From a text to a model", sort_key=0)
 LOOK = Group("Using and comparing", sort_key=1)
@@ -73,7 +74,7 @@ def run(arguments: list[str]) -> int:
     as_json, debug = "--json" in arguments, "--debug" in arguments
     make_printable()
     with warnings.catch_warnings():
-        warnings.simplefilter("default", Notice)
+        warnings.simplefilter("default" if is_heard() else "ignore", Notice)
         warnings.showwarning = show_notice
         return exit_code(arguments, as_json, debug)
 
@@ -81,7 +82,7 @@ def run(arguments: list[str]) -> int:
 def exit_code(arguments: list[str], as_json: bool, debug: bool) -> int:
     """Run the command; every way in which it can end has its code."""
     try:
-        return int(carry_out(arguments) or 0)
+        return last_words(int(carry_out(arguments) or 0))
     except CycloptsError as error:
         ours = usage_error(error, command_of(arguments))
         ours.__cause__ = error
@@ -92,8 +93,9 @@ def exit_code(arguments: list[str], as_json: bool, debug: bool) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except KeyboardInterrupt as interrupt:
-        aside("interrupted")
-        return getattr(interrupt, "exit_code", 130)
+        if is_heard():
+            aside("interrupted")
+        return last_words(getattr(interrupt, "exit_code", 130))
     except Exception as error:  # our own mistake, or too little memory; say so, and how to see it
         return report_error(unforeseen(error), as_json, debug)
 
@@ -116,6 +118,8 @@ def carry_out(arguments: list[str]) -> Any:
         arguments = all_named(arguments)
     if not command:
         return build()(arguments, exit_on_error=False, print_error=False)
+    if not is_heard():
+        return build(command)(arguments, exit_on_error=False, print_error=False)
     from glassloom.cli.preparing import Preparing
     from glassloom.data.watching import telling
 
@@ -141,11 +145,17 @@ def unforeseen(error: Exception) -> GlassloomError:
 
 
 def report_error(error: GlassloomError, as_json: bool, debug: bool) -> int:
-    """Print the error and return its exit code."""
+    """Print the error and return its exit code. Of several workers, each says what the first does not know."""
     if debug:
         traceback.print_exception(error)
-    print_error(error, as_json)
-    return error.exit_code
+    starts_again = isinstance(error, WorkerError) and is_launched()  # whoever started it says how it ended
+    if is_heard() and starts_again:
+        aside(on_one_line(f"notice: {error.what}"))
+    elif is_heard():
+        print_error(error, as_json)
+    elif not error.is_told and not isinstance(error, WorkerError):
+        aside(f"error of worker {rank_here()}: {error}")
+    return last_words(error.exit_code, error)
 
 
 def make_printable() -> None:

@@ -12,6 +12,7 @@ from glassloom.cli.options import DEBUG, JSON, RUNS, option, switch
 from glassloom.cli.output import aside, print_json, say
 from glassloom.cli.signals import Interrupt, interruptible
 from glassloom.cli.tables import baselines_table, figures_line
+from glassloom.cli.workers import check_workers, is_heard, launch
 
 if TYPE_CHECKING:
     from glassloom.cli.progress import Watcher
@@ -39,6 +40,15 @@ def train(
     dry_run: Annotated[
         bool, switch("Print the model layer by layer and the time it will take; train nothing.")
     ] = False,
+    workers: Annotated[
+        int | None, option("Train in so many processes of this machine, each with its share of every batch.", "N")
+    ] = None,
+    shard: Annotated[
+        bool, switch("With workers: each keeps a share of every weight, for a transformer that one device cannot hold.")
+    ] = False,
+    max_restarts: Annotated[
+        int, option("When a worker dies, start all of them again, so often, from the last checkpoint.", "N")
+    ] = 3,
     json: JSON = False,
     debug: DEBUG = False,
     settings: Annotated[Settings, Parameter(name="*")] = NOTHING_GIVEN,
@@ -49,6 +59,8 @@ def train(
                  glassloom train novel.txt --fast
                  glassloom train shakespeare --model transformer
                  cat *.txt | glassloom train - --model lstm --epochs 3
+                 glassloom train novel.txt --workers 2
+                 torchrun --nproc-per-node 2 -m glassloom train novel.txt
 
     Behind each setting: (what it may be) [what it is if not given], for each
     model where they differ; the word none unsets it. A setting's full name
@@ -59,6 +71,8 @@ def train(
     corpus
         A file, a folder, - for standard input, or the name of a listed corpus (see glassloom corpora).
     """
+    if not dry_run and check_workers(workers):
+        return launch(sys.argv[1:], workers or 1, max_restarts)
     from glassloom.cli.progress import Watcher
     from glassloom.training import dry_run as foretell
     from glassloom.training import train as start_training
@@ -70,15 +84,17 @@ def train(
         )  # fmt: skip
         return show_plan(plan, json)
     command = shlex.join(["glassloom", *sys.argv[1:]])
-    watcher = Watcher()
+    watcher = Watcher(quiet=not is_heard())
     with interruptible() as interrupt:
         try:
             result = start_training(
                 corpus, asked, root=runs, name=name, resume=resume, replace=replace, start_from=from_, fast=fast,
-                command=command, on_event=deferring(interrupt, watcher), stop=interrupt,
+                command=command, on_event=deferring(interrupt, watcher), stop=interrupt, shard=shard,
             )  # fmt: skip
         finally:
             watcher.close()
+    if not is_heard():
+        return interrupt.exit_code if result.status == "interrupted" else 0
     if result.status == "interrupted":
         aside(f"saved at step {result.steps:,}; the same command with --resume --name {result.run.name} goes on")
         if json:

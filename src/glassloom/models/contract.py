@@ -120,6 +120,14 @@ class LanguageModel(nn.Module):
         weights = sum(self.get_parameter(name).numel() for name in self.gate_counts())
         return 2.0 * (weights + self.output_weight.numel())
 
+    def shards(self) -> list[nn.Module]:
+        """The parts whose weights are gathered one after another where each worker holds a share of every weight.
+
+        Each must be run by its own call, so that its weights can be there before it and gone after it. Empty where the
+        architecture cannot be run so.
+        """
+        return []
+
     def gate_counts(self) -> dict[str, int]:
         """For each hidden weight matrix, by parameter name: how many gates are stacked along its first axis.
 

@@ -251,7 +251,8 @@ class Transformer(LanguageModel):
 
     def initial_state(self, batch: int) -> State:
         settings, weight = self.settings, self.embedding.weight
-        nothing = weight.new_empty(batch, settings.heads, 0, settings.width // settings.heads)
+        shape = (batch, settings.heads, 0, settings.width // settings.heads)
+        nothing = torch.empty(shape, dtype=weight.dtype, device=weight.device)  # whole even where weights are shares
         counters = torch.zeros(batch, 1, dtype=torch.long, device=weight.device)
         sublayers = settings.layers * settings.attention_sublayers
         return (counters[:, 0], counters[:, :0], *(nothing,) * (2 * sublayers))
@@ -267,6 +268,9 @@ class Transformer(LanguageModel):
         seen = sum(min(place + 1, self.context) for place in range(time)) / time
         sublayers = settings.layers * settings.attention_sublayers
         return super().forward_flops(time) + sublayers * 4 * settings.width * seen
+
+    def shards(self) -> list[nn.Module]:
+        return [part for layer in self.stack for part in (*layer.attention, layer.feedforward)]
 
     def gate_counts(self) -> dict[str, int]:
         inner = 2 if self.settings.activation == "swiglu" else 1

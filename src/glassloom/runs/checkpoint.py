@@ -3,9 +3,11 @@
 model.safetensors    the weights to use (the moving average, where one is kept)
 optim.safetensors    what training needs beside: optimiser, raw weights, carried state, random states
 progress.json        step, tokens, seconds, position in the data, schedule, validation loss
+model/, optim/       shards instead of the first, and of the moments, where workers share the weights; see shards.py
 manifest.json        sizes and SHA-256 of the others, written last
 """
 
+import re
 import shutil
 from collections.abc import Collection, Mapping
 from contextlib import suppress
@@ -23,10 +25,12 @@ from glassloom.errors import RunError, SettingError, notice
 from glassloom.models import build
 from glassloom.models.settings import ModelSettings
 from glassloom.runs.documents import CHECKPOINTS, read_json, to_json
+from glassloom.runs.shards import MODEL_SHARDS, OPTIMIZER_SHARDS, is_sharded, read_shards, shard_shapes
 from glassloom.storage import file_sha256, new_folder, sha256, storing, sweep, sync_folder, write_durably
 
 Shapes = dict[str, tuple[int, ...]]
 MODEL, OPTIMIZER, PROGRESS, MANIFEST = "model.safetensors", "optim.safetensors", "progress.json", "manifest.json"
+SHARD = re.compile(rf"({MODEL_SHARDS}|{OPTIMIZER_SHARDS})/shard-[0-9a-z-]+\.safetensors")
 
 
 @dataclass(frozen=True)
@@ -43,7 +47,8 @@ class Checkpoint:
         """Why the checkpoint cannot be used, or None: every file must have the manifest's size and SHA-256."""
         try:
             listed = read_json(self.path / MANIFEST)["files"]
-            for name in (MODEL, OPTIMIZER, PROGRESS):
+            shards = [name for name in listed if SHARD.fullmatch(name)]
+            for name in (*(shards if is_sharded(self.path) else [MODEL]), OPTIMIZER, PROGRESS):
                 size = (self.path / name).stat().st_size
                 if size != listed[name]["bytes"]:
                     return f"{name} has {size:,} bytes instead of {listed[name]['bytes']:,}"
@@ -54,9 +59,13 @@ class Checkpoint:
         return None
 
     def digest(self) -> str | None:
-        """The SHA-256 that the manifest gives the weights; None where it cannot be read."""
+        """The SHA-256 that the manifest gives the weights (of shards: of theirs); None where it cannot be read."""
         try:
-            return str(read_json(self.path / MANIFEST)["files"][MODEL]["sha256"])
+            files = read_json(self.path / MANIFEST)["files"]
+            if not is_sharded(self.path):
+                return str(files[MODEL]["sha256"])
+            shards = sorted(name for name in files if name.startswith(f"{MODEL_SHARDS}/"))
+            return sha256("".join(str(files[name]["sha256"]) for name in shards).encode())
         except (RunError, KeyError, TypeError):
             return None
 
@@ -76,6 +85,8 @@ class Checkpoint:
         Raises:
             RunError: the file cannot be read.
         """
+        if is_sharded(self.path):
+            return {name: tuple(shape) for name, (shape, _) in shard_shapes(self.path / MODEL_SHARDS).items()}
         try:
             with safe_open(self.path / MODEL, framework="pt") as file:
                 return {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
@@ -95,11 +106,16 @@ class Checkpoint:
         compare_shapes(expected, self.shapes(), str(self.path))
 
     def weights(self) -> dict[str, Tensor]:
-        """The model's weights, by parameter name."""
-        return self._tensors(MODEL)
+        """The model's weights, by parameter name; whole, whoever wrote them."""
+        return read_shards(self.path / MODEL_SHARDS) if is_sharded(self.path) else self._tensors(MODEL)
 
     def training_state(self) -> dict[str, Tensor]:
         """The tensors that training needs beside the weights, by name."""
+        moments = read_shards(self.path / OPTIMIZER_SHARDS) if is_sharded(self.path) else {}
+        return {**self.beside(), **moments}
+
+    def beside(self) -> dict[str, Tensor]:
+        """The same without what is in shards: carried state, random states."""
         return self._tensors(OPTIMIZER)
 
     def _tensors(self, name: str) -> dict[str, Tensor]:

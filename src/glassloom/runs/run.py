@@ -10,7 +10,7 @@ page.html          the page in which the model runs, where it was exported
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -177,8 +177,12 @@ class Run:
     ) -> Checkpoint:
         """Commit a checkpoint, then delete those that are neither new, nor the best, nor of `good_step`."""
         done = files.commit(self.path, step, weights, state, progress)
-        files.prune(self.path, (progress.get("best_step"), good_step), self.config.train.keep)
+        self.prune(progress, good_step)
         return done
+
+    def prune(self, progress: Mapping[str, Any], good_step: int | None = None) -> None:
+        """Delete the checkpoints that are neither new, nor the best, nor of `good_step`."""
+        files.prune(self.path, (progress.get("best_step"), good_step), self.config.train.keep)
 
     def log(self, record: Mapping[str, Any]) -> None:
         """Append to the metrics."""
@@ -269,8 +273,9 @@ def create_run(
     state: Mapping[str, Tensor],
     progress: Mapping[str, Any],
     replace: bool = False,
+    commit: Callable[[Path], object] | None = None,
 ) -> Run:
-    """A new run folder with its first checkpoint, there whole or not at all.
+    """A new run folder with its first checkpoint (`commit` may write it otherwise), there whole or not at all.
 
     Raises:
         RunError: the name is no name, or is taken and `replace` is not set.
@@ -291,7 +296,10 @@ def create_run(
         documents = {CONFIG: config.as_dict(), TOKENIZER: tokenizer.to_json(), CORPUS: corpus, ENVIRONMENT: environment}
         for file, document in documents.items():
             replace_file(folder / file, to_json(document))
-        files.commit(folder, int(progress["step"]), weights, state, progress)
+        if commit is None:
+            files.commit(folder, int(progress["step"]), weights, state, progress)
+        else:
+            commit(folder)
     return Run(final)
 
 

@@ -19,7 +19,9 @@ PAYS_AFTER = 180.0
 def pays(state: TrainingState) -> bool:
     """Whether compiling is foretold to save more than it costs."""
     unrolled = state.model.context is not None  # recurrent layers run in kernels that torch cannot look into
-    return state.device.type == "cuda" and unrolled and estimated_seconds(state) > PAYS_AFTER
+    return (
+        state.device.type == "cuda" and not state.workers.shard and unrolled and estimated_seconds(state) > PAYS_AFTER
+    )
 
 
 def compile_where_it_pays(state: TrainingState, goes_on: bool = False) -> str:

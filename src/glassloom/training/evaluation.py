@@ -28,6 +28,7 @@ from glassloom.data.corpus import Corpus, Split
 from glassloom.errors import CorpusError, SettingError
 from glassloom.loss import Figures, figures, token_nats
 from glassloom.models.contract import LanguageModel, State
+from glassloom.training.shares import is_cut
 
 TOKENS_AT_ONCE, LOGITS_AT_ONCE = 4096, 2**25
 ROWS, WARM = 64, 1000
@@ -230,7 +231,8 @@ def scoring(model: LanguageModel, autocast: AbstractContextManager[Any]) -> Iter
     was_training = model.training
     model.eval()
     try:
-        with torch.inference_mode(), autocast:
+        shared = any(is_cut(weights) for weights in model.parameters())  # these must stay usable in training
+        with torch.no_grad() if shared else torch.inference_mode(), autocast:
             yield
     finally:
         model.train(was_training)

@@ -13,16 +13,18 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from glassloom.data.corpus import Corpus
-from glassloom.errors import GlassloomError, InputError, TrainingError
+from glassloom.errors import GlassloomError, InputError, TrainingError, WorkerError
 from glassloom.generation import DecodingSettings, generate
 from glassloom.loss import perplexity
 from glassloom.runs import Run
-from glassloom.training.evaluation import WARM_BRIEF, Evaluation, evaluate_split
+from glassloom.training.evaluation import WARM_BRIEF, evaluate_split
 from glassloom.training.events import Began, Evaluated, Event, Finished, Sampled, Saved, Stepped
 from glassloom.training.foretell import MOST_EVALUATIONS
 from glassloom.training.machine import autocast, is_out_of_memory
+from glassloom.training.sharding import commit_shards, scored
 from glassloom.training.spent import Remainder, spent_on
 from glassloom.training.state import TrainingState, not_finite
+from glassloom.training.workers import is_lost, lost
 
 SAMPLES, LOGGED = 4, 500
 """How often over the budget, where no number of steps is set."""
@@ -46,7 +48,7 @@ def training(
     remainder = Remainder(progress)
     try:
         while (used := budget_used(state, name, amount)) < 1 and not out_of_patience(state):
-            if stop():
+            if state.stopping or (state.workers.alone and stop()):
                 remainder.settle()
                 yield from save(run, state)
                 yield Finished(
@@ -55,7 +57,7 @@ def training(
                 )  # fmt: skip
                 return
             state.look = measured_here(state)  # the first update, and the one after each evaluation
-            yield (stepped := one_step(state, used, name, amount))
+            yield (stepped := one_step(state, used, name, amount, stop))
             if state.looked is not None:
                 run.log_layers({"step": stepped.step, "lr": stepped.lr, "parameters": state.looked})
             note_divergence(state, stepped)
@@ -65,7 +67,7 @@ def training(
             if last or due.now(settings.eval_every, evaluations):
                 yield from evaluate(run, corpus, state, stepped)
             last = last or out_of_patience(state)
-            if last or due.now(settings.sample_every, SAMPLES):
+            if not state.workers.shard and (last or due.now(settings.sample_every, SAMPLES)):
                 yield sample(run, corpus, state)
             remainder.settle()
             if last or due.now(settings.save_every or settings.eval_every, evaluations) or is_best(state):
@@ -106,8 +108,17 @@ def budget_used(state: TrainingState, name: str, amount: float) -> float:
     return used / amount if used < amount * (1 - 1e-12) else 1.0
 
 
-def one_step(state: TrainingState, used: float, name: str, amount: float) -> Stepped:
-    """The next batch, one update; when memory runs out, the same batch again in twice as many parts."""
+def one_step(
+    state: TrainingState, used: float, name: str, amount: float, stop: Callable[[], bool] = lambda: False
+) -> Stepped:
+    """The next batch, one update; when memory runs out, the same batch again in twice as many parts.
+
+    Several workers keep the first one's clock, and stop when one of them is asked to. One alone cannot repeat a batch.
+
+    Raises:
+        TrainingError: memory ran out with a single row at a time, or with others waiting.
+        WorkerError: another worker is gone.
+    """
     progress, settings = state.progress, state.config.train
     started = time.perf_counter()
     factor = state.schedule.factor(used, progress.step, state.batches.epoch)
@@ -121,7 +132,11 @@ def one_step(state: TrainingState, used: float, name: str, amount: float) -> Ste
         except (RuntimeError, MemoryError) as error:
             rows = batch.inputs.shape[0]
             if not is_out_of_memory(error):
+                if not state.workers.alone and is_lost(error):
+                    raise lost(error) from error
                 raise
+            if not state.workers.alone:
+                raise out_of_memory_among_workers(state.progress.parts) from error
             if progress.parts >= rows:
                 raise TrainingError(
                     "Memory ran out with a single row at a time",
@@ -129,12 +144,22 @@ def one_step(state: TrainingState, used: float, name: str, amount: float) -> Ste
                     "lower --width or --sequence-length",
                 ) from error
         state.halve(rows)
-    progress.seconds += time.perf_counter() - started
+    seconds = progress.seconds + time.perf_counter() - started
+    progress.seconds, state.stopping = state.workers.agree(seconds, not state.workers.alone and stop())
     share = budget_used(state, name, amount)
     return Stepped(
         progress.step, state.batches.epoch, progress.tokens, progress.seconds, share,
         nats, settings.lr * factor, before, after,
     )  # fmt: skip
+
+
+def out_of_memory_among_workers(parts: int) -> TrainingError:
+    """A worker cannot run its rows again while the others wait for its gradients."""
+    return TrainingError(
+        f"Memory ran out on a worker whose rows run in {parts} part{'s' if parts > 1 else ''}",
+        "rows that fit into its memory",
+        f"set --accumulate {2 * parts}, lower --batch-size, or take more workers",
+    )
 
 
 class Moments:
@@ -179,7 +204,7 @@ def is_far_above_uniform(nats: float, vocabulary: int) -> bool:
     return not nats <= uniform + max(1.0, uniform / 2)
 
 
-def is_lost(progress: Mapping[str, Any], vocabulary: int) -> bool:
+def has_lost(progress: Mapping[str, Any], vocabulary: int) -> bool:
     """Whether the loss was far above uniform when a checkpoint was taken."""
     valid_nats = progress["valid_nats"]
     return bool(progress["steps_above_uniform"]) or (
@@ -190,7 +215,7 @@ def is_lost(progress: Mapping[str, Any], vocabulary: int) -> bool:
 def last_good(run: Run, vocabulary: int) -> int | None:
     """The step of the newest whole checkpoint whose loss was not far above uniform; None where there is none."""
     whole = (found for found in run.checkpoints() if not found.fault())
-    return next((found.step for found in whole if not is_lost(found.progress(), vocabulary)), None)
+    return next((found.step for found in whole if not has_lost(found.progress(), vocabulary)), None)
 
 
 def way_back(run: Run, vocabulary: int) -> str:
@@ -222,10 +247,10 @@ def mean_of(state: TrainingState, name: str) -> float | None:
     return nats / count if count else None
 
 
-def evaluate_slice(run: Run, corpus: Corpus, state: TrainingState) -> Evaluation:
+def evaluate_slice(run: Run, corpus: Corpus, state: TrainingState) -> dict[str, Any]:
     """The validation loss during training: a fixed slice under the protocol that the settings name."""
     settings = run.config.train
-    return evaluate_split(
+    found = evaluate_split(
         state.model,
         corpus,
         "valid",
@@ -236,14 +261,16 @@ def evaluate_slice(run: Run, corpus: Corpus, state: TrainingState) -> Evaluation
         warm=WARM_BRIEF,
         autocast=autocast(settings),
     )
+    nats = found.figures.nats_per_token
+    return {"nats": nats, "figures": found.figures.as_dict(), "protocol": found.protocol}
 
 
 def evaluate(run: Run, corpus: Corpus, state: TrainingState, stepped: Stepped) -> Iterator[Event]:
-    """Score the slice, remember the best, let a plateau schedule know, and log."""
+    """Score the slice, remember the best, let a plateau schedule know, and log. Of workers, the first one scores."""
     progress = state.progress
-    with spent_on(progress, "evaluation"), state.averaged():
-        found = evaluate_slice(run, corpus, state)
-    nats = found.figures.nats_per_token
+    with spent_on(progress, "evaluation"), state.averaged(), scored(state.model, state.workers):
+        found = state.workers.measured(lambda: evaluate_slice(run, corpus, state))
+    nats = found["nats"]
     if not math.isfinite(nats):
         raise not_finite("the validation loss", progress.step)
     best = progress.best_nats is None or nats < progress.best_nats
@@ -254,11 +281,11 @@ def evaluate(run: Run, corpus: Corpus, state: TrainingState, stepped: Stepped) -
     state.schedule.observe(nats)
     event = Evaluated(
         progress.step, stepped.epoch, progress.tokens, progress.seconds,
-        mean_of(state, "evaluation"), nats, found.figures.as_dict(), best,
+        mean_of(state, "evaluation"), nats, found["figures"], best,
     )  # fmt: skip
     record = {name: value for name, value in vars(event).items() if name not in ("valid", "passed")}
     shown = perplexity(nats)
-    record |= {"valid_perplexity": shown if math.isfinite(shown) else None, "protocol": found.protocol}
+    record |= {"valid_perplexity": shown if math.isfinite(shown) else None, "protocol": found["protocol"]}
     record |= {"smoothed_nats": progress.smoothed_nats, "beside": progress.beside}
     run.log({"event": "evaluation", **record})
     yield event
@@ -270,16 +297,24 @@ def is_best(state: TrainingState) -> bool:
 
 
 def save(run: Run, state: TrainingState) -> Iterator[Event]:
-    """Commit a checkpoint; where the loss is lost, the last good one stays beside it."""
+    """Commit a checkpoint; where the loss is lost, the last good one stays beside it. Of workers, the first commits."""
     progress = state.progress
+
+    def kept() -> int | None:
+        vocabulary = state.model.vocabulary
+        return last_good(run, vocabulary) if has_lost(numbers, vocabulary) else None
+
     with spent_on(progress, "checkpoints"):
-        weights = state.weights()
         tensors, numbers = state.saved()
         if numbers["valid_nats"] is not None and not measured_here(state):
             numbers["valid_nats"] = None
-        vocabulary = state.model.vocabulary
-        good = last_good(run, vocabulary) if is_lost(numbers, vocabulary) else None
-        run.commit(progress.step, weights, tensors, numbers, good)
+        if state.workers.shard:
+            commit_shards(run.path if state.workers.is_first else None, state, numbers, tensors)
+            state.workers.from_first(lambda: run.prune(numbers, kept()))
+        else:
+            state.workers.from_first(
+                lambda: run.commit(progress.step, state.weights(), tensors, numbers, kept()) and None
+            )
     yield Saved(progress.step)
 
 
@@ -302,10 +337,14 @@ def sample(run: Run, corpus: Corpus, state: TrainingState) -> Event:
         temperature=settings.sample_temperature or 1.0,
         seed=settings.seed,
     )
+
+    def write() -> str:
+        return generate(state.model, corpus.tokenizer, prompt, decoding, skip_unknown=True)[0].text
+
     try:
         with spent_on(state.progress, "samples"), state.averaged():
-            text = generate(state.model, corpus.tokenizer, prompt, decoding, skip_unknown=True)[0].text
-    except InputError:
+            text = state.workers.from_first(write)
+    except (InputError, WorkerError):
         raise
     except GlassloomError as error:
         raise not_finite("what the model samples from", state.progress.step) from error

@@ -25,6 +25,7 @@ from torch.optim.adamw import adamw
 from glassloom.config.training import TrainSettings
 from glassloom.errors import RunError
 from glassloom.models.contract import LanguageModel
+from glassloom.training.shares import is_cut, own, rows_like, share_of, whole
 
 
 class Adagrad(Optimizer):
@@ -41,13 +42,14 @@ class Adagrad(Optimizer):
                 self._update(moved, group)
 
     def _update(self, moved: list[Tensor], group: dict[str, Any]) -> None:
-        gradients = [weights.grad for weights in moved if weights.grad is not None]
-        if group["weight_decay"]:
-            gradients = list(torch._foreach_add(gradients, moved, alpha=group["weight_decay"]))
         for weights in moved:
             if not self.state[weights]:
                 self.state[weights]["sum"] = torch.zeros_like(weights)
-        sums = [self.state[weights]["sum"] for weights in moved]
+        sums = [own(self.state[weights]["sum"]) for weights in moved]
+        gradients = [own(weights.grad) for weights in moved if weights.grad is not None]
+        moved = [own(weights) for weights in moved]
+        if group["weight_decay"]:
+            gradients = list(torch._foreach_add(gradients, moved, alpha=group["weight_decay"]))
         torch._foreach_addcmul_(sums, gradients, gradients)
         roots = torch._foreach_add(sums, group["eps"])
         torch._foreach_sqrt_(roots)
@@ -96,8 +98,9 @@ class Muon(Optimizer):
             state = self.state[weights]
             if not state:
                 state["momentum_buffer"] = torch.zeros_like(weights)
-            state["momentum_buffer"].lerp_(weights.grad, 1 - group["momentum"])
-            update = weights.grad.lerp(state["momentum_buffer"], group["momentum"])
+            gradient, mean = own(weights.grad), own(state["momentum_buffer"])
+            mean.lerp_(gradient, 1 - group["momentum"])
+            update = whole(share_of(gradient.lerp(mean, group["momentum"]), weights))
             matrices = update.reshape(gates, weights.shape[0] // gates, -1)
             by_shape.setdefault((*matrices.shape[1:], weights.device, weights.dtype), []).append((weights, matrices))
         for (rows, columns, *_), together in by_shape.items():
@@ -105,8 +108,9 @@ class Muon(Optimizer):
             size = -group["lr"] * 0.2 * math.sqrt(max(rows, columns))
             counts = [matrices.shape[0] for _, matrices in together]
             for (weights, _), update in zip(together, updates.split(counts), strict=True):
-                weights.mul_(1 - group["lr"] * group["weight_decay"])
-                weights.add_(update.reshape(weights.shape), alpha=size)
+                mine = own(weights)
+                mine.mul_(1 - group["lr"] * group["weight_decay"])
+                mine.add_(rows_like(update.reshape(weights.shape), weights), alpha=size)
 
     def _adamw(self, group: dict[str, Any]) -> None:
         moved = [weights for weights in group["params"] if weights.grad is not None]
@@ -178,7 +182,8 @@ def build_optimizer(model: LanguageModel, settings: TrainSettings) -> Optimizer:
     lr, eps = settings.lr, settings.epsilon
     match settings.optimizer:
         case "sgd":
-            return torch.optim.SGD(groups, lr=lr, momentum=momentum, fused=True)
+            cut = any(is_cut(weights) for _, weights in trainable)  # torch's fused step knows no shares of workers
+            return torch.optim.SGD(groups, lr=lr, momentum=momentum, fused=not cut, foreach=cut)
         case "adagrad":
             return Adagrad(groups, lr=lr, eps=eps)
         case "rmsprop":

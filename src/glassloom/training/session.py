@@ -13,6 +13,8 @@ from glassloom.data.baselines import BaselineJob, passed
 from glassloom.data.corpus import Corpus
 from glassloom.kernels import native
 from glassloom.runs import Run, create_run
+from glassloom.runs.bystander import Bystander
+from glassloom.runs.shards import is_sharded
 from glassloom.training.compiling import compile_where_it_pays
 from glassloom.training.evaluation import evaluate_split
 from glassloom.training.event_files import check_writer, event_files
@@ -20,8 +22,12 @@ from glassloom.training.events import Evaluated, Event, Finished
 from glassloom.training.foretell import estimated_seconds, evaluations
 from glassloom.training.loop import training
 from glassloom.training.machine import autocast, environment
-from glassloom.training.prepared import prepare
+from glassloom.training.prepared import Prepared
+from glassloom.training.sharding import commit_shards
+from glassloom.training.spreading import spread
 from glassloom.training.state import TrainingState
+from glassloom.training.together import group_id, prepare_together, say_what_changes
+from glassloom.training.workers import Workers, joined
 
 
 @dataclass(frozen=True)
@@ -70,6 +76,7 @@ def train(
     on_event: Callable[[Event], None] = ignore,
     stop: Callable[[], bool] = never,
     with_baselines: bool = True,
+    shard: bool = False,
 ) -> TrainingResult:
     """Train on a text and return the run.
 
@@ -77,60 +84,108 @@ def train(
     defaults. `resume` goes on with the run of that name, or starts it where there is none. `fast` puts a small
     model and few updates beneath what is given (`glassloom.training.suited`).
 
+    Where torchrun started this process as one of several, they train together: each calls this with the same arguments,
+    and the first one writes; the results of the others have no figures of the best checkpoint. `shard` gives each a
+    share of every weight (`glassloom.training.sharding`).
+
     Raises:
         InputError: the text or a setting cannot be used, the name is taken, the run is in use.
         StorageError: the disk is full or cannot be written; the last checkpoint stays.
+        WorkerError: one of several workers is gone; the last checkpoint stays.
         TrainingError: the loss became NaN or infinite, or stayed far above uniform; the last checkpoint stays.
     """
     root = Path(root)
-    prepared = prepare(
-        source, given, root=root, name=name, resume=resume, replace=replace, start_from=start_from, fast=fast,
-    )  # fmt: skip
-    config, corpus = prepared.config, prepared.corpus
-    if config.train.tensorboard:
-        check_writer()
-    with BaselineJob.start(corpus) if with_baselines else nullcontext() as job:
-        if prepared.run is not None:
-            return go_on(prepared.run, config, corpus, job, on_event, stop)
-        state = TrainingState(config, corpus)
-        if prepared.origin is not None:
-            state.start_from(prepared.origin.best().weights(), str(prepared.origin.path))
+    with joined(shard) as workers:
+        prepared = prepare_together(
+            workers, source, given, root=root,
+            name=name, resume=resume, replace=replace, start_from=start_from, fast=fast,
+        )  # fmt: skip
+        corpus = prepared.corpus
+        if prepared.config.train.tensorboard and workers.is_first:
+            check_writer()
+        with BaselineJob.start(corpus) if with_baselines and workers.is_first else nullcontext() as job:
+            if prepared.run is not None:
+                return go_on(prepared.run, prepared.config, corpus, workers, job, on_event, stop)
+            run, state = begin(prepared, workers, root, command, replace)
+            with run.writing():
+                return carry_out(run, corpus, state, job, on_event, stop)
+
+
+def begin(prepared: Prepared, workers: Workers, root: Path, command: str, replace: bool) -> tuple[Run, TrainingState]:
+    """A new run folder with its first checkpoint, and the training that goes on from it."""
+    corpus = prepared.corpus
+    state = TrainingState(prepared.config, corpus, workers)
+
+    origin = prepared.origin
+    if origin is not None:
+        workers.all_well(lambda: state.start_from(origin.best().weights(), str(origin.path)))
+
+    def complete() -> dict[str, Any]:
         compiled = compile_where_it_pays(state)
-        config = config.with_train(evaluations=evaluations(state, corpus), compile=compiled)
-        tensors, numbers = state.saved()
+        return {"evaluations": evaluations(state, corpus), "compile": compiled}
+
+    chosen = workers.from_first(complete)
+    if not workers.is_first and chosen["compile"] == "on":
+        compile_where_it_pays(state, goes_on=True)
+    config = prepared.config.with_train(**chosen)
+    tensors, numbers = state.saved()
+
+    def create(commit: Callable[[Path], object] | None = None) -> str:
+        here = environment(command) | (
+            {} if workers.alone else {"workers": {"size": workers.size, "group": group_id()}}
+        )
         run = create_run(
             root, prepared.name, config=config, tokenizer=corpus.tokenizer, corpus=corpus.describe(),
-            environment=environment(command), weights=state.weights(), state=tensors, progress=numbers, replace=replace,
+            environment=here, weights={} if commit else state.weights(), state=tensors, progress=numbers,
+            replace=replace, commit=commit,
         )  # fmt: skip
-        with run.writing():
-            return carry_out(run, corpus, state, job, on_event, stop)
+        return str(run.path)
+
+    if not workers.shard:
+        path = Path(workers.from_first(create))
+    elif workers.is_first:
+        path = Path(workers.gather(create(lambda folder: commit_shards(folder, state, numbers, tensors)))[0])
+    else:
+        commit_shards(None, state, numbers, tensors)
+        path = Path(workers.gather("")[0])
+    return (Run(path) if workers.is_first else Bystander.of(path, config)), state
 
 
 def go_on(
     run: Run,
     config: Config,
     corpus: Corpus,
+    workers: Workers,
     job: BaselineJob | None,
     on_event: Callable[[Event], None],
     stop: Callable[[], bool],
 ) -> TrainingResult:
     """Continue a run from its newest whole checkpoint; one that is finished is only looked up."""
-    with run.writing():
-        result = run.result()
+    with workers.all_well_within(run.writing):
+        found: dict[str, Any] = workers.from_first(lambda: {"result": run.result(), "as_asked": config == run.config})
+        result: dict[str, Any] | None = found["result"]
         was_finished = result is not None and result["status"] == "finished"
-        if result and was_finished and config == run.config:
-            return summary(run, corpus, job, result, stop)
-        checkpoint = run.newest()
-        checkpoint.check_fits(config.model, corpus.tokenizer.size)
-        state = TrainingState(config, corpus)
-        state.restore(checkpoint)
+        if result and was_finished and found["as_asked"]:
+            return summary(run, corpus, job, result, stop) if workers.is_first else unscored(run, result)
+        step = workers.from_first(lambda: run.newest().step)
+        state = workers.all_well(lambda: restored(run, step, config, corpus, workers))
         compile_where_it_pays(state, goes_on=True)
         if was_finished:  # more was asked for, so patience begins anew
             state.progress.evaluations_without_gain = 0
-        run.forget_after(checkpoint.step)
+        run.forget_after(step)
         run.write_config(config)
         run.write_result(None)
         return carry_out(run, corpus, state, job, on_event, stop)
+
+
+def restored(run: Run, step: int, config: Config, corpus: Corpus, workers: Workers) -> TrainingState:
+    """The training as it was at a step."""
+    checkpoint = next(found for found in run.checkpoints() if found.step == step)
+    checkpoint.check_fits(config.model, corpus.tokenizer.size)
+    state = TrainingState(config, corpus, workers)
+    state.restore(checkpoint)
+    say_what_changes(run, int(checkpoint.progress().get("workers", 1)), workers)
+    return state
 
 
 def carry_out(
@@ -143,8 +198,10 @@ def carry_out(
 ) -> TrainingResult:
     """Run the loop, tell every event on, and sum up."""
     end: Finished | None = None
-    with event_files(run) as write_events:
-        for event in training(run, corpus, state, facts(run, corpus, state), stop):
+    known = facts(run, corpus, state)
+    spread(state)
+    with event_files(run) if state.workers.is_first else nullcontext(lambda event: None) as write_events:
+        for event in training(run, corpus, state, known, stop):
             if isinstance(event, Evaluated):
                 event = dataclasses.replace(event, passed=passed(event.valid_nats, job.ready() if job else {}))
             if isinstance(event, Finished):
@@ -152,9 +209,17 @@ def carry_out(
             write_events(event)
             on_event(event)
     assert end is not None
-    if end.status == "interrupted":
-        return TrainingResult(run, end.status, end.reason, end.step, end.seconds, rate(vars(end)), end.beside, {}, {})
+    if end.status == "interrupted" or not state.workers.is_first:
+        return unscored(run, vars(end))
     return summary(run, corpus, job, vars(end), stop)
+
+
+def unscored(run: Run, result: Mapping[str, Any]) -> TrainingResult:
+    """How a training ended, without figures of its best checkpoint: it was interrupted, or another worker scores."""
+    return TrainingResult(
+        run, result["status"], result["reason"], result["step"], result["seconds"], rate(result),
+        result.get("beside", {}), {}, {},
+    )  # fmt: skip
 
 
 def summary(
@@ -165,9 +230,13 @@ def summary(
         "spelling_nats" not in result["best"] and corpus.valid.spelling and corpus.valid.spelling.tokens
     ):  # an older version did not charge the spelling of unknown words
         started = time.perf_counter()
-        best = run.best()
-        model = run.model(best).to(run.config.train.device)
-        found = evaluate_split(model, corpus, "valid", autocast=autocast(run.config.train))
+        best, train = run.best(), run.config.train
+        if (
+            is_sharded(best.path) and train.device != "cpu"
+        ):  # the device may not hold it whole, the machine's memory may
+            train = train.model_copy(update={"device": "cpu", "precision": "float32"})
+        model = run.model(best).to(train.device)
+        found = evaluate_split(model, corpus, "valid", autocast=autocast(train))
         beside = {**result.get("beside", {}), "scoring": time.perf_counter() - started}
         result = {**result, "beside": beside, "best": {"step": best.step, **found.as_dict()}}
         run.write_result(result)
@@ -211,6 +280,7 @@ def facts(run: Run, corpus: Corpus, state: TrainingState) -> dict[str, Any]:
         "device": train.device,
         "precision": train.precision,
         "threads": train.threads,
+        "workers": state.workers.size,
         "kernels": native.chosen(),
         "compiled": state.hidden != state.model.hidden,
         "seed": train.seed,

@@ -18,6 +18,7 @@ from glassloom.errors import RunError, SettingError, TrainingError, notice
 from glassloom.models import build
 from glassloom.models.contract import LanguageModel, State, detach
 from glassloom.runs import Checkpoint, declared_shapes, load_weights
+from glassloom.shapes import TokenNats, Tokens
 from glassloom.training.averaging import WeightAverage
 from glassloom.training.clipping import clip_gradients
 from glassloom.training.machine import autocast, is_out_of_memory, memory_bytes
@@ -29,7 +30,11 @@ from glassloom.training.optimizers import (
     set_learning_rate,
 )
 from glassloom.training.schedules import Schedule
+from glassloom.training.sharding import restored_shares, shard, total_over_shares
+from glassloom.training.shares import cut_like, own
+from glassloom.training.spreading import kept_apart
 from glassloom.training.stepping import new_optimizer, take_step
+from glassloom.training.workers import ALONE, Workers
 
 Figures = tuple[float, float, float]
 """Of one update: nats per token, the gradient's norm before and after clipping."""
@@ -62,19 +67,24 @@ class Progress:
 class TrainingState:
     """Model, optimiser, schedule, average, batches, carried state and random states of one training."""
 
-    def __init__(self, config: Config, corpus: Corpus) -> None:
+    def __init__(self, config: Config, corpus: Corpus, workers: Workers = ALONE) -> None:
         train = config.train
-        check_memory(config, corpus.tokenizer.size)
-        self.config = config
+        check_memory(config, corpus.tokenizer.size, workers.size if workers.shard else 1)
+        self.config, self.workers = config, workers
         self.device = torch.device(train.device)
         self.dtype = torch.float64 if train.precision == "float64" else torch.float32
         initial = torch.Generator().manual_seed(train.seed)
         self.model: LanguageModel = build(config.model, corpus.tokenizer.size, initial)
-        self.model.to(self.device, self.dtype)
-        self.generator = torch.Generator(self.device).manual_seed(train.seed + 1)
+        self.model.to("cpu" if workers.shard else self.device, self.dtype)
+        if workers.shard:
+            shard(self.model, self.device, workers.size)
+        self.generator = torch.Generator(self.device).manual_seed(train.seed + 1 + (workers.rank << 40))
         self.model.generator = self.generator
         self.hidden: Callable[..., tuple[Tensor, State]] = self.model.hidden
         """The pass that training calls; `glassloom.training.compiling` may put a compiled one here."""
+        self.passing: torch.nn.Module | None = None
+        """From rows to loss, with the gradients of all workers added on the way back; `glassloom.training.spreading`
+        puts one here where there are several."""
         self.parameters = list(self.model.parameters())
         self.optimizer = new_optimizer(self.model, train)
         self.schedule = Schedule(train)
@@ -94,6 +104,8 @@ class TrainingState:
         self.carries = train.batching == "streams" and (self.model.context is None or bool(train.memory))
         self.carried: State | None = None
         self.progress = Progress(parts=train.accumulate)
+        self.stopping = False
+        """Whether some worker was asked to stop."""
         self.look = False
         self.looked: dict[str, dict[str, Any]] | None = None
         """Whether the next update's norms are taken, and what they were."""
@@ -109,30 +121,38 @@ class TrainingState:
         model, train = self.model, self.config.train
         if not model.training:
             model.train()
-        tokens = batch.tokens
+        tokens = batch.tokens  # of all workers' rows
+        batch = self.workers.own(batch)
         before = self._state_before(batch)  # asked while the batch lies on the CPU: the device need not be waited for
         batch = batch.to(self.device)
         losses: list[Tensor] = []
         after = []
         for weights in self.parameters:
             weights.grad = None
-        row = 0
-        for part in batch.split(self.progress.parts):
+        row, parts = 0, batch.split(self.progress.parts)
+        passing = self.passing or self.nats_of
+        for number, part in enumerate(parts, start=1):
             rows = part.inputs.shape[0]
             mine = None if before is None else tuple(tensor[row : row + rows] for tensor in before)
             row += rows
-            with autocast(train):
-                hidden, state = self.hidden(part.inputs, mine)
-                loss = model.weighted_nats(hidden, part.targets, part.weights(tokens, self.dtype))
-            loss.backward()  # type: ignore[no-untyped-call]
+            counts = part.weights(tokens, self.dtype).mul_(self.workers.size)  # the mean over workers is taken later
+            with kept_apart(passing, number == len(parts)):
+                loss, state = passing(part.inputs, mine, part.targets, counts)
+                loss.backward()
             losses.append(loss.detach())
             after.append(detach(state))
         step = self.progress.step + 1
-        look = Norms(self.model) if self.look else None
-        norms = clip_gradients(self.parameters, norm=train.clip_norm, value=train.clip_value)
+        shared = self.workers.shard
+        look = Norms(self.model) if self.look and not shared else None
+        norms = clip_gradients(
+            self.parameters,
+            norm=train.clip_norm,
+            value=train.clip_value,
+            over_shares=total_over_shares if shared else None,
+        )
         # The one place where a step waits for the device: everything but the update itself has been asked of it.
-        *parts, norm_before, norm_after = torch.stack([*losses, *norms]).tolist()
-        total = sum(parts)
+        *nats, norm_before, norm_after = torch.stack([*losses, *norms]).tolist()
+        (total,) = self.workers.sum([sum(nats) / self.workers.size])
         if not math.isfinite(total):
             raise not_finite(self._unsound_weight() or "the training loss", step)
         if not math.isfinite(norm_before):
@@ -149,6 +169,14 @@ class TrainingState:
         self.progress.step = step
         self.progress.tokens += tokens
         return total, norm_before, norm_after
+
+    def nats_of(
+        self, inputs: Tokens, before: State | None, targets: Tokens, weights: TokenNats
+    ) -> tuple[Tensor, State]:
+        """From rows to their weighted loss in nats, and the state after the last token: what a step differentiates."""
+        with autocast(self.config.train):
+            hidden, after = self.hidden(inputs, before)
+            return self.model.weighted_nats(hidden, targets, weights), after
 
     def _state_before(self, batch: Batch) -> State | None:
         """The carried state with fresh rows begun anew; None where every row is fresh."""
@@ -180,7 +208,12 @@ class TrainingState:
         return (len(self.text.ids) + len(self.text.starts)) / self.batches.steps_per_epoch
 
     def seconds_of_a_step(self) -> float:
-        """How long forward and backward of one batch take, measured on part of a throw-away batch; nothing moves."""
+        """How long forward and backward of one batch take, measured on part of a throw-away batch; nothing moves.
+
+        0 where workers share the weights: there no pass can be made by one alone.
+        """
+        if self.workers.shard:
+            return 0.0
         generator, position = self.generator.get_state(), self.batches.state()
         batch = next(self.batches)
         self.batches.restore(position)
@@ -195,7 +228,7 @@ class TrainingState:
                 raise
         self.optimizer.zero_grad(set_to_none=True)
         self.generator.set_state(generator)
-        return seconds * self.tokens_per_step() / part.tokens  # batches may differ in length
+        return seconds * self.tokens_per_step() / part.tokens / self.workers.size  # batches may differ in length
 
     def _seconds_of(self, batch: Batch) -> float:
         started = time.perf_counter()
@@ -230,7 +263,10 @@ class TrainingState:
         return weights
 
     def saved(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
-        """What must be kept beside the weights to go on: named tensors, and numbers that fit into JSON."""
+        """What must be kept beside the weights to go on: named tensors, and numbers that fit into JSON.
+
+        Of several workers: the carried state of all rows and every generator, so all of them must ask.
+        """
         moments, numbers = optimizer_state(self.optimizer, self.model)
         tensors = {f"optimizer/{name}": value for name, value in moments.items()}
         average = None
@@ -238,10 +274,13 @@ class TrainingState:
             shadow, average = self.average.state()
             tensors |= {f"average/{name}": value for name, value in shadow.items()}
             tensors |= {f"raw/{name}": value for name, value in self.model.state_dict().items()}
-        tensors |= {f"carried/{index}": value for index, value in enumerate(self.carried or ())}
-        tensors["generator"] = self.generator.get_state()
+        carried = self.workers.gather_state(self.carried or ())
+        tensors |= {f"carried/{index}": value for index, value in enumerate(carried)}
+        tensors["generator"], *others = self.workers.gather_tensor(self.generator.get_state())
+        tensors |= {f"generators/{rank}": value for rank, value in enumerate(others, start=1)}
         return tensors, {
             **vars(self.progress),
+            "workers": self.workers.size,
             "optimizer": numbers,
             "average": average,
             "schedule": self.schedule.state(),
@@ -264,8 +303,11 @@ class TrainingState:
             ) from error
 
     def _restore(self, checkpoint: Checkpoint) -> None:
-        numbers, tensors = checkpoint.progress(), checkpoint.training_state()
-        weights = checkpoint.weights()
+        numbers = checkpoint.progress()
+        if self.workers.shard:
+            weights, tensors = restored_shares(self.model, checkpoint)
+        else:
+            weights, tensors = checkpoint.weights(), checkpoint.training_state()
         if self.average:
             weights = under(tensors, "raw/")
             self.average.restore(under(tensors, "average/"), numbers["average"])
@@ -273,15 +315,26 @@ class TrainingState:
         restore_optimizer_state(self.optimizer, self.model, under(tensors, "optimizer/"), numbers["optimizer"])
         self.schedule.restore(numbers["schedule"])
         self.batches.restore(numbers["batches"])
-        self.generator.set_state(tensors["generator"])
+        self._restore_generator(tensors, numbers)
         carried = under(tensors, "carried/")
-        self.carried = tuple(carried[str(i)].to(self.device) for i in range(len(carried))) or None
+        rows = slice(*self.workers.rows(len(carried["0"]))) if carried else slice(0)
+        self.carried = tuple(carried[str(i)][rows].to(self.device) for i in range(len(carried))) or None
         numbers = {"smoothed_nats": None, "beside": {}, **numbers}  # runs begun before there were these
         self.progress = Progress(**{name: numbers[name] for name in vars(Progress())})
 
+    def _restore_generator(self, tensors: Mapping[str, Tensor], numbers: Mapping[str, Any]) -> None:
+        """A worker goes on with the generator of its rank; one that there was none of begins one of that step."""
+        rank, step = self.workers.rank, int(numbers["step"])
+        kept = tensors["generator"] if rank == 0 else tensors.get(f"generators/{rank}")
+        if kept is not None:
+            self.generator.set_state(kept)
+        else:
+            self.generator.manual_seed(self.config.train.seed + 1 + (rank << 40) + (step << 20))
+
     def start_from(self, weights: Mapping[str, Tensor], where: str) -> None:
         """Begin with another run's weights."""
-        load_weights(self.model, weights, where)
+        own = self.model.state_dict()
+        load_weights(self.model, {n: cut_like(value, own.get(n, value)) for n, value in weights.items()}, where)
 
 
 def under(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
@@ -291,11 +344,11 @@ def under(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
 
 def first_unsound(tensors: Iterable[tuple[str, Tensor]]) -> str | None:
     """The name of the first tensor that holds a NaN or an infinite entry."""
-    return next((name for name, value in tensors if not torch.isfinite(value).all()), None)
+    return next((name for name, value in tensors if not torch.isfinite(own(value)).all()), None)
 
 
-def check_memory(config: Config, vocabulary: int) -> None:
-    """Refuse a model that this machine cannot hold before any of it is allocated.
+def check_memory(config: Config, vocabulary: int, shares: int = 1) -> None:
+    """Refuse a model of which this machine cannot hold a worker's share before any of it is allocated.
 
     Raises:
         SettingError: weights, gradients and the optimizer's state alone need more memory than there is.
@@ -303,7 +356,7 @@ def check_memory(config: Config, vocabulary: int) -> None:
     train = config.train
     numbers = sum(math.prod(shape) for shape in declared_shapes(config.model, vocabulary).values())
     copies = 2 + optimizer_copies(train) + (1 if train.ema else 0)
-    needed = numbers * copies * (8 if train.precision == "float64" else 4)
+    needed = numbers * copies * (8 if train.precision == "float64" else 4) // shares
     there = memory_bytes(train.device)
     if there is not None and needed > there:
         raise SettingError(
