@@ -10,7 +10,7 @@ from glassloom.doctor.finding import Evidence, Finding
 from glassloom.doctor.guarded import sow
 from glassloom.doctor.language import windows
 from glassloom.doctor.names import finding
-from glassloom.doctor.opening import Opened, told
+from glassloom.doctor.opening import Opened
 from glassloom.doctor.subject import Subject, accepts
 from glassloom.doctor.watching import forgetting
 
@@ -31,8 +31,6 @@ class Alignment:
     padding: tuple[int, ...] = ()
     """Values that fill up the ends of target rows and do not come from the text."""
     works: bool = True
-    turned: bool = False
-    """Batches come as (length, batch)."""
 
 
 def made(subject: Subject, text: Tensor, batch: int, length: int, seed: int) -> tuple[Tensor, Tensor]:
@@ -65,13 +63,12 @@ def alignment(opened: Opened, length: int) -> Alignment:
                 break
     if not pairs or any(one.shape != other.shape or one.ndim != 2 for one, other in pairs):
         return by_agreement(opened, batch, length)
-    turned = pairs[0][0].shape == (length, batch) and length != batch
-    if turned or subject.time_first:
+    if subject.time_first or (pairs[0][0].shape == (length, batch) and length != batch):
         pairs = [(one.t(), other.t()) for one, other in pairs]
-    return counted(pairs, text, turned)
+    return counted(pairs, text)
 
 
-def counted(pairs: list[tuple[Tensor, Tensor]], text: Tensor, turned: bool) -> Alignment:
+def counted(pairs: list[tuple[Tensor, Tensor]], text: Tensor) -> Alignment:
     """The alignment, from batches of the counting text."""
     first, last = int(text[0]), int(text[-1])
     shifts: Counter[int] = Counter()
@@ -93,7 +90,7 @@ def counted(pairs: list[tuple[Tensor, Tensor]], text: Tensor, turned: bool) -> A
     total = sum(seen_at.values())
     wrong = sum(wrong_at.values()) / max(total, 1)
     always = tuple(place for place in seen_at if seen_at[place] and wrong_at[place] == seen_at[place])
-    return Alignment(shift, wrong, always, padding_of(pairs, first, last), turned=turned)
+    return Alignment(shift, wrong, always, padding_of(pairs, first, last))
 
 
 def padding_of(pairs: list[tuple[Tensor, Tensor]], first: int, last: int) -> tuple[int, ...]:
@@ -132,7 +129,7 @@ def by_agreement(opened: Opened, batch: int, length: int) -> Alignment:
     return Alignment(shift, 1 - count / total) if count > 0.9 * total else Alignment(0, 1.0)
 
 
-def batch_findings(found: Alignment, opened: Opened, loss_shift: int) -> list[Finding]:
+def batch_findings(found: Alignment, loss_shift: int) -> list[Finding]:
     """targets-not-shifted and targets-misaligned, for a loss that shifts by `loss_shift` itself."""
     if not found.works:
         return []
@@ -153,7 +150,7 @@ def batch_findings(found: Alignment, opened: Opened, loss_shift: int) -> list[Fi
     return []
 
 
-def padding_findings(found: Alignment, opened: Opened, counts: dict[int, float]) -> list[Finding]:
+def padding_findings(counts: dict[int, float]) -> list[Finding]:
     """padding-counted: `counts` says for each value of padding how large its gradient is beside other targets'."""
     counted_values = {value: size for value, size in counts.items() if size > 1e-6}
     if not counted_values:
@@ -162,8 +159,3 @@ def padding_findings(found: Alignment, opened: Opened, counts: dict[int, float])
     evidence = {"padding": value, "gradient_beside_real_targets": size}
     words = f"Rows are filled up with {value}, and a target of {value} has {size:.2f} times the gradient of a real one."
     return [finding("padding-counted", evidence, words)]
-
-
-def failure(error: Exception) -> str:
-    """An error in short."""
-    return told(error)

@@ -36,7 +36,7 @@ def carried_findings(opened: Opened, text: Tensor, rows: int, length: int) -> li
             return []
         passed = [any(bool(part.abs().max() > 0) for part in given if part.numel()) for given in calls.given[1:]]
         if any(passed):
-            return ignored(opened, loop, calls, passed.index(True) + 1)
+            return ignored(loop, calls, passed.index(True) + 1)
         returned = [part for part in calls.states[-2] if part.numel() and bool(part.abs().max() > 0)]
         if not returned or not kept(loop, calls.states[-1]):
             return []
@@ -79,7 +79,7 @@ def watched(loop: Loop, text: Tensor, rows: int, length: int) -> Calls:
     return calls
 
 
-def ignored(opened: Opened, loop: Loop, calls: Calls, number: int) -> list[Finding]:
+def ignored(loop: Loop, calls: Calls, number: int) -> list[Finding]:
     """The finding, where the state that was handed over changes no logit: it is exchanged for another."""
     args, kwargs = calls.arguments[number]
     model = loop.model.eval()

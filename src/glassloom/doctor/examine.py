@@ -4,7 +4,6 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from glassloom.doctor.attention import attention_findings
@@ -156,7 +155,7 @@ class Examination:
         shift = scored[1]
         already = self.names() & {"targets-misaligned", "targets-not-shifted"}
         if not already:
-            self.probe("targets", lambda: batch_findings(aligned, opened, shift))
+            self.probe("targets", lambda: batch_findings(aligned, shift))
         if opened.passer.layout.last_only:
             self.found.append(only_last(opened))
         for found in running_findings(opened, domain, length, seconds, self.names(), self.probe):
@@ -177,8 +176,3 @@ def only_last(opened: Opened) -> Finding:
     """loss-ignores-positions, where there are logits of the last position only."""
     evidence = {"positions": opened.time, "positions_with_logits": 1}
     return finding("loss-ignores-positions", evidence, "The model gives logits of the last position only.")
-
-
-def text_of(value: Any) -> str:
-    """A value in words."""
-    return str(value) if not isinstance(value, torch.Tensor) else f"a tensor of {tuple(value.shape)}"
