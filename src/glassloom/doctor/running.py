@@ -24,9 +24,7 @@ def running_findings(
     opened: Opened, domain: Domain, length: int, seconds: float, known: set[str], probe: Probe
 ) -> list[Finding]:
     """Findings on the loop; `probe` runs each and keeps what it finds."""
-    rows = ROWS if not opened.square_only else length
-    if opened.batch in (1, 2):
-        rows = opened.batch
+    rows = rows_for(opened, length)
     text = trial_text(opened)
     steps, error = probe("a few steps", lambda: several_steps(opened, text, rows, length), ([], ""))
     found = list(carrying_findings(steps, error))
@@ -42,6 +40,13 @@ def running_findings(
         trials = Trials(opened, text, rows, length, domain, max(seconds / 8, 1.0), count, by_hand)
         probe("learning a single batch", lambda: rate_findings(trials))
     return found
+
+
+def rows_for(opened: Opened, length: int) -> int:
+    """How many rows the batches of steps and trials have."""
+    if opened.batch in (1, 2):
+        return opened.batch
+    return ROWS if not opened.square_only else length
 
 
 def trial_text(opened: Opened) -> Tensor:

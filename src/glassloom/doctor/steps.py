@@ -133,8 +133,6 @@ def change(old: Tensor, new: Tensor) -> float:
 @contextlib.contextmanager
 def watched_steps(optimizer: Any, parameters: list[Tensor], gradients: list[Any]) -> Iterator[None]:
     """Note the parameters' gradients whenever the optimiser steps."""
-    several = optimizer.values() if isinstance(optimizer, dict) else optimizer
-    several = list(several) if isinstance(optimizer, (list, tuple, dict)) else [optimizer]
     originals = []
 
     def watching(step: Callable[..., Any]) -> Callable[..., Any]:
@@ -144,7 +142,7 @@ def watched_steps(optimizer: Any, parameters: list[Tensor], gradients: list[Any]
 
         return stepped
 
-    for one in several:
+    for one in several(optimizer):
         if hasattr(one, "step"):
             originals.append((one, one.__dict__.get("step")))
             one.step = watching(one.step)
@@ -156,6 +154,19 @@ def watched_steps(optimizer: Any, parameters: list[Tensor], gradients: list[Any]
                 del one.step
             else:
                 one.step = before
+
+
+def several(optimizer: Any) -> list[Any]:
+    """The optimisers in a list, tuple or dictionary of them, or the one."""
+    if isinstance(optimizer, dict):
+        return list(optimizer.values())
+    return list(optimizer) if isinstance(optimizer, (list, tuple)) else [optimizer]
+
+
+def parameters_of(loop: Loop) -> list[Tensor]:
+    """Everything that has a gradient in a loop: the optimiser's, and the model's."""
+    held = [value for group in groups_of(loop.optimizer) for value in group["params"]]
+    return list({id(value): value for value in [*held, *loop.model.parameters()]}.values())
 
 
 def rates_of(optimizer: Any) -> list[float]:
