@@ -1,5 +1,6 @@
 """Findings on `make_batch`, and the batches of whatever loop there is."""
 
+import itertools
 from collections import Counter
 from dataclasses import dataclass
 
@@ -127,6 +128,27 @@ def by_agreement(opened: Opened, batch: int, length: int) -> Alignment:
             return Alignment(1, works=False)
     shift, count = agreeing.most_common(1)[0]
     return Alignment(shift, 1 - count / total) if count > 0.9 * total else Alignment(0, 1.0)
+
+
+def follow_each_other(opened: Opened, rows: int, length: int) -> bool:
+    """Whether each row of a batch goes on where it ended in the batch before, on a text that counts."""
+    subject = opened.subject
+    if subject.make_batch is None:
+        return False
+    text = torch.arange(START, START + 4000)
+    going_on = []
+    with forgetting([subject.make_batch]):
+        try:
+            batches = [made(subject, text, rows, length, seed)[0] for seed in range(4)]
+        except Exception:
+            return False
+    for one, two in itertools.pairwise(batches):
+        if one.shape != two.shape or one.ndim != 2:
+            return False
+        if subject.time_first or (one.shape == (length, rows) and length != rows):
+            one, two = one.t(), two.t()
+        going_on.append((two[:, 0] - one[:, -1] == 1).float().mean().item())
+    return min(going_on) > 0.8
 
 
 def batch_findings(found: Alignment, loss_shift: int) -> list[Finding]:
