@@ -42,17 +42,29 @@ def test_a_mend_gains_what_its_two_losses_say(name: str, number: int, least: flo
     assert f"ended at {repair['loss_as_it_is']:.3f} nats" in first.explanation
 
 
-def test_the_loss_mended_is_that_of_the_same_steps_by_hand(tmp_path: Path) -> None:
-    """The file without its fault, from the same weights on the same batch: 40 steps of its own, written out here."""
+SENTENCE = "the quick brown fox jumps over the lazy dog while seven wizards pack my box with five dozen jugs; "
+
+
+@pytest.mark.parametrize("text", [None, SENTENCE * 12, SENTENCE], ids=["known language", "long text", "short text"])
+def test_the_loss_mended_is_that_of_the_same_steps_by_hand(text: str | None, tmp_path: Path) -> None:
+    """The file without its fault, from the same weights on the same batch: 40 steps of its own, written out here.
+
+    A text of 1,000 characters is the batch's; a shorter one lends its number of symbols only.
+    """
     from glassloom.doctor.language import walk, windows
 
-    module = opened(written(T, []), tmp_path)
-    broken = written(*FAULTS["softmax-before-loss"][1])
-    repair = diagnosed(broken, tmp_path).findings[0].evidence["repair"]
+    sound, sick = opened(written(T, []), tmp_path), written(*FAULTS["softmax-before-loss"][1])
+    symbols = sorted(set(text)) if text else list(map(str, range(37)))
+    read = torch.tensor([symbols.index(one) for one in text]) if text else walk(37, 4000, 0)
+    if len(read) < 1000:
+        read = walk(len(symbols), 4000, 0)
     torch.manual_seed(0)
-    model = module.build_model(37)
-    optimizer = module.build_optimizer(model)
-    inputs, targets = windows(walk(37, 4000, 0), 4, 16, 0)
+    model = sound.build_model(len(symbols))
+    optimizer = sound.build_optimizer(model)
+    broken = opened(sick, tmp_path)
+    given = {"compute_loss": broken.compute_loss, "build_optimizer": broken.build_optimizer}
+    repair = examine(broken.build_model, **given, text=text).findings[0].evidence["repair"]
+    inputs, targets = windows(read, 4, 16, 0)
     for _ in range(40):
         loss = F.cross_entropy(model(inputs).flatten(0, 1), targets.flatten())
         optimizer.zero_grad()

@@ -22,7 +22,7 @@ from glassloom.doctor.parameters import missed_findings, sharing_findings, unrea
 from glassloom.doctor.ranking import ranked
 from glassloom.doctor.repair import repaired
 from glassloom.doctor.repeats import repeats
-from glassloom.doctor.running import rows_for, running_findings, trial_text
+from glassloom.doctor.running import rows_for, running_findings, step_text
 from glassloom.doctor.scoring import Domain
 from glassloom.doctor.sensitivity import sensitivity_findings
 from glassloom.doctor.subject import Subject
@@ -55,9 +55,9 @@ def examine(
     """Find out why a model does not learn: `build_model(vocabulary)` makes it, the other functions are its loop.
 
     Takes the very functions that a file for `glassloom doctor` may define. They are run in this process; random states,
-    folder, threads, default type and device are afterwards as they were. `text` is tried instead of a language with
-    known answers, one token a character; without `trials` only exact probes are made. Raises InputError where no
-    logits come out at all.
+    folder, threads, default type and device are afterwards as they were. `text`, one token a character, takes the place
+    of a language with known answers, but for the trials of learning rates; without `trials` only exact probes are made.
+    Raises InputError where no logits come out at all.
 
     >>> from torch import nn
     >>> def build(vocab_size):
@@ -81,6 +81,7 @@ def examine(
         time_first,
         seed,
         settings or {},
+        own_text=text is not None,
     )
     with guarded():
         return examined(subject, watch or (lambda doing, found: None), trials)
@@ -177,7 +178,7 @@ class Examination:
         if not found:
             return found
         rows = rows_for(self.opened, self.length)
-        trials = Trials(self.opened, trial_text(self.opened), rows, self.length, self.domain, 1.0)
+        trials = Trials(self.opened, step_text(self.opened), rows, self.length, self.domain, 1.0)
         until = min(until, time.thread_time() + REPAIR_SECONDS)
         first = self.probe("the first finding, mended", lambda: repaired(found[0], trials, until), found[0])
         return (first, *found[1:])
