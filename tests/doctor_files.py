@@ -148,6 +148,13 @@ CARRY = """    state = getattr(model, "kept", None)
     model.kept = tuple(part.detach() for part in state)
 """
 
+STEPWISE = """e, hs = self.embed(x), []
+        for t in range(x.size(1)):
+            h, state = self.rnn(e[:, t:t + 1], None if state is None else tuple(s.detach() for s in state))
+            hs.append(h)
+        h = torch.cat(hs, 1)"""
+"""The state is detached between time steps: every parameter gets a gradient, and none goes back in time."""
+
 FAULTS: dict[str, list[tuple[str, list[tuple[str, str]]]]] = {
     "softmax-before-loss": [
         (R, [("return self.out(self.drop(h)), state", "return F.softmax(self.out(self.drop(h)), dim=-1), state")]),
@@ -250,6 +257,7 @@ FAULTS: dict[str, list[tuple[str, list[tuple[str, str]]]]] = {
     "unreached-parameters": [
         (R, [("self.embed(x), state)", "self.embed(x).detach(), state)")]),
         (T, [("self.norm = nn.LayerNorm(d)", "self.norm = nn.LayerNorm(d)\n        self.extra = nn.Linear(d, d)")]),
+        (T, [("x = block(x)", "x = x + block(x).detach()")]),
     ],
     "optimizer-misses-parameters": [
         (R, [("Adam(model.parameters()", "Adam(model.rnn.parameters()")]),
@@ -270,6 +278,7 @@ FAULTS: dict[str, list[tuple[str, list[tuple[str, str]]]]] = {
                 ("self.drop = ", "nn.init.normal_(self.rnn.weight_hh_l0, std=0.003)\n        self.drop = "),
             ],
         ),
+        (R, [("h, state = self.rnn(self.embed(x), state)", STEPWISE)]),
     ],
     "exploding-gradient": [
         (

@@ -177,4 +177,6 @@ def value_of(value: Any) -> str:
     """A piece of evidence in short."""
     if isinstance(value, float):
         return f"{value:.4g}"
+    if isinstance(value, dict):
+        return "(" + ", ".join(f"{key} {value_of(part)}" for key, part in value.items()) + ")"
     return ", ".join(value_of(one) for one in value) if isinstance(value, (list, tuple)) else str(value)

@@ -1,5 +1,6 @@
 """Findings on `make_batch`, and the batches of whatever loop there is."""
 
+import itertools
 from collections import Counter
 from dataclasses import dataclass
 
@@ -10,7 +11,7 @@ from glassloom.doctor.finding import Evidence, Finding
 from glassloom.doctor.guarded import sow
 from glassloom.doctor.language import windows
 from glassloom.doctor.names import finding
-from glassloom.doctor.opening import Opened, told
+from glassloom.doctor.opening import Opened
 from glassloom.doctor.subject import Subject, accepts
 from glassloom.doctor.watching import forgetting
 
@@ -31,8 +32,6 @@ class Alignment:
     padding: tuple[int, ...] = ()
     """Values that fill up the ends of target rows and do not come from the text."""
     works: bool = True
-    turned: bool = False
-    """Batches come as (length, batch)."""
 
 
 def made(subject: Subject, text: Tensor, batch: int, length: int, seed: int) -> tuple[Tensor, Tensor]:
@@ -65,13 +64,12 @@ def alignment(opened: Opened, length: int) -> Alignment:
                 break
     if not pairs or any(one.shape != other.shape or one.ndim != 2 for one, other in pairs):
         return by_agreement(opened, batch, length)
-    turned = pairs[0][0].shape == (length, batch) and length != batch
-    if turned or subject.time_first:
+    if subject.time_first or (pairs[0][0].shape == (length, batch) and length != batch):
         pairs = [(one.t(), other.t()) for one, other in pairs]
-    return counted(pairs, text, turned)
+    return counted(pairs, text)
 
 
-def counted(pairs: list[tuple[Tensor, Tensor]], text: Tensor, turned: bool) -> Alignment:
+def counted(pairs: list[tuple[Tensor, Tensor]], text: Tensor) -> Alignment:
     """The alignment, from batches of the counting text."""
     first, last = int(text[0]), int(text[-1])
     shifts: Counter[int] = Counter()
@@ -93,7 +91,7 @@ def counted(pairs: list[tuple[Tensor, Tensor]], text: Tensor, turned: bool) -> A
     total = sum(seen_at.values())
     wrong = sum(wrong_at.values()) / max(total, 1)
     always = tuple(place for place in seen_at if seen_at[place] and wrong_at[place] == seen_at[place])
-    return Alignment(shift, wrong, always, padding_of(pairs, first, last), turned=turned)
+    return Alignment(shift, wrong, always, padding_of(pairs, first, last))
 
 
 def padding_of(pairs: list[tuple[Tensor, Tensor]], first: int, last: int) -> tuple[int, ...]:
@@ -132,7 +130,28 @@ def by_agreement(opened: Opened, batch: int, length: int) -> Alignment:
     return Alignment(shift, 1 - count / total) if count > 0.9 * total else Alignment(0, 1.0)
 
 
-def batch_findings(found: Alignment, opened: Opened, loss_shift: int) -> list[Finding]:
+def follow_each_other(opened: Opened, rows: int, length: int) -> bool:
+    """Whether each row of a batch goes on where it ended in the batch before, on a text that counts."""
+    subject = opened.subject
+    if subject.make_batch is None:
+        return False
+    text = torch.arange(START, START + 4000)
+    going_on = []
+    with forgetting([subject.make_batch]):
+        try:
+            batches = [made(subject, text, rows, length, seed)[0] for seed in range(4)]
+        except Exception:
+            return False
+    for one, two in itertools.pairwise(batches):
+        if one.shape != two.shape or one.ndim != 2:
+            return False
+        if subject.time_first or (one.shape == (length, rows) and length != rows):
+            one, two = one.t(), two.t()
+        going_on.append((two[:, 0] - one[:, -1] == 1).float().mean().item())
+    return min(going_on) > 0.8
+
+
+def batch_findings(found: Alignment, loss_shift: int) -> list[Finding]:
     """targets-not-shifted and targets-misaligned, for a loss that shifts by `loss_shift` itself."""
     if not found.works:
         return []
@@ -153,7 +172,7 @@ def batch_findings(found: Alignment, opened: Opened, loss_shift: int) -> list[Fi
     return []
 
 
-def padding_findings(found: Alignment, opened: Opened, counts: dict[int, float]) -> list[Finding]:
+def padding_findings(counts: dict[int, float]) -> list[Finding]:
     """padding-counted: `counts` says for each value of padding how large its gradient is beside other targets'."""
     counted_values = {value: size for value, size in counts.items() if size > 1e-6}
     if not counted_values:
@@ -162,8 +181,3 @@ def padding_findings(found: Alignment, opened: Opened, counts: dict[int, float])
     evidence = {"padding": value, "gradient_beside_real_targets": size}
     words = f"Rows are filled up with {value}, and a target of {value} has {size:.2f} times the gradient of a real one."
     return [finding("padding-counted", evidence, words)]
-
-
-def failure(error: Exception) -> str:
-    """An error in short."""
-    return told(error)

@@ -1,13 +1,19 @@
-"""In a loop that carries a state from window to window: does what is carried make a difference?"""
+"""In a loop that carries a state from window to window: does what is carried make a difference?
+
+A state of zeros at every window is a fault where windows follow one another, and right where they come from anywhere:
+so it is looked at what batches do (on a text that counts), and at what is done with the state that comes back. Who
+detaches it and keeps it means to hand it on.
+"""
 
 import gc
 from collections.abc import Iterator
 from types import FunctionType
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
 
+from glassloom.doctor.batches import follow_each_other
 from glassloom.doctor.finding import Finding
 from glassloom.doctor.names import finding
 from glassloom.doctor.opening import Opened
@@ -23,6 +29,8 @@ class Calls:
         self.given: list[list[Tensor]] = []
         self.arguments: list[tuple[tuple[Any, ...], dict[str, Any]]] = []
         self.states: list[list[Tensor]] = []
+        self.held_by_model: list[Tensor] = []
+        """What was held already when the model returned: that the model keeps it is not the loop's doing."""
 
 
 def carried_findings(opened: Opened, text: Tensor, rows: int, length: int) -> list[Finding]:
@@ -36,16 +44,25 @@ def carried_findings(opened: Opened, text: Tensor, rows: int, length: int) -> li
             return []
         passed = [any(bool(part.abs().max() > 0) for part in given if part.numel()) for given in calls.given[1:]]
         if any(passed):
-            return ignored(opened, loop, calls, passed.index(True) + 1)
+            return ignored(loop, calls, passed.index(True) + 1)
         returned = [part for part in calls.states[-2] if part.numel() and bool(part.abs().max() > 0)]
-        if not returned or not kept(loop, calls.states[-1]):
-            return []
+        kept = keeping(loop, calls)
+    following = follow_each_other(opened, rows, length)
+    given = any(calls.given[1:])
+    if not returned or not (kept == "detached" or (following and (kept or given))):
+        return []
     evidence = {
         "windows": len(calls.given),
+        "windows_follow_one_another": following,
+        "state_kept": kept or "no",
         "largest_state_returned": max(part.abs().max().item() for part in returned),
         "largest_state_given": 0.0,
     }
-    words = "The loop keeps the state that the model returned, and begins every window with none or with zeros."
+    words = (
+        "Windows go on where the last ones ended, and each begins with a state of zeros."
+        if following and given
+        else "The loop keeps the state that the model returned, and begins every window with none or with zeros."
+    )
     return [finding("state-reset-each-window", evidence, words)]
 
 
@@ -55,6 +72,7 @@ def watched(loop: Loop, text: Tensor, rows: int, length: int) -> Calls:
 
     def forward(*args: Any, **kwargs: Any) -> Any:
         output = original(*args, **kwargs)
+        calls.held_by_model = list(held(loop))
         handed = [part for part in parts_of([args[1:], kwargs]) if part.is_floating_point()]
         calls.given.append([part.detach().clone() for part in handed])
         calls.arguments.append((args, kwargs))
@@ -79,7 +97,7 @@ def watched(loop: Loop, text: Tensor, rows: int, length: int) -> Calls:
     return calls
 
 
-def ignored(opened: Opened, loop: Loop, calls: Calls, number: int) -> list[Finding]:
+def ignored(loop: Loop, calls: Calls, number: int) -> list[Finding]:
     """The finding, where the state that was handed over changes no logit: it is exchanged for another."""
     args, kwargs = calls.arguments[number]
     model = loop.model.eval()
@@ -109,16 +127,19 @@ def other(value: Any) -> Any:
     return value
 
 
-def kept(loop: Loop, states: list[Tensor]) -> bool:
+def keeping(loop: Loop, calls: Calls) -> Literal["detached", "as it came", ""]:
     """Whether the loop still holds the last state after its step: the same memory, or the same numbers."""
     gc.collect()
+    found: Literal["detached", "as it came", ""] = ""
     for tensor in held(loop):
-        for state in states:
-            if tensor.shape == state.shape and (
-                tensor.data_ptr() == state.data_ptr() or (state.abs().max() > 0 and torch.equal(tensor, state))
-            ):
-                return True
-    return False
+        for state in calls.states[-1]:
+            if tensor.shape != state.shape or any(tensor is before for before in calls.held_by_model):
+                continue
+            if tensor.data_ptr() == state.data_ptr() or (state.abs().max() > 0 and torch.equal(tensor, state)):
+                if not tensor.requires_grad:
+                    return "detached"
+                found = "as it came"
+    return found
 
 
 def held(loop: Loop) -> Iterator[Tensor]:

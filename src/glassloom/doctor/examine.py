@@ -4,7 +4,6 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from glassloom.doctor.attention import attention_findings
@@ -21,15 +20,20 @@ from glassloom.doctor.order import order_findings
 from glassloom.doctor.outputs import domain_of, finite_findings, initial_findings, width_findings
 from glassloom.doctor.parameters import missed_findings, sharing_findings, unreached_findings
 from glassloom.doctor.ranking import ranked
+from glassloom.doctor.repair import repaired
 from glassloom.doctor.repeats import repeats
-from glassloom.doctor.running import running_findings
+from glassloom.doctor.running import rows_for, running_findings, step_text
+from glassloom.doctor.scoring import Domain
 from glassloom.doctor.sensitivity import sensitivity_findings
 from glassloom.doctor.subject import Subject
+from glassloom.doctor.trials import Trials
 
 Watcher = Callable[[str, tuple[Finding, ...]], None]
 """Told what is done next, and what has been found so far."""
 SECONDS = 20.0
 """How long the whole may take, roughly, of this thread's own time: trials are shortened to fit."""
+REPAIR_SECONDS = 6.0
+"""How much longer the first finding's mend may take to be tried."""
 
 
 def examine(
@@ -51,9 +55,9 @@ def examine(
     """Find out why a model does not learn: `build_model(vocabulary)` makes it, the other functions are its loop.
 
     Takes the very functions that a file for `glassloom doctor` may define. They are run in this process; random states,
-    folder, threads, default type and device are afterwards as they were. `text` is tried instead of a language with
-    known answers, one token a character; without `trials` only exact probes are made. Raises InputError where no
-    logits come out at all.
+    folder, threads, default type and device are afterwards as they were. `text`, one token a character, takes the place
+    of a language with known answers, but for the trials of learning rates; without `trials` only exact probes are made.
+    Raises InputError where no logits come out at all.
 
     >>> from torch import nn
     >>> def build(vocab_size):
@@ -77,6 +81,7 @@ def examine(
         time_first,
         seed,
         settings or {},
+        own_text=text is not None,
     )
     with guarded():
         return examined(subject, watch or (lambda doing, found: None), trials)
@@ -90,7 +95,10 @@ def examined(subject: Subject, watch: Watcher, trials: bool) -> Diagnosis:
     examination.model_probes(opened_as)
     left = SECONDS - (time.thread_time() - begun)
     examination.loop_probes(max(left, 1.0) if trials else 0.0)
-    return Diagnosis(ranked(examination.found), {"not_measured": examination.failed})
+    found = ranked(examination.found)
+    if trials:
+        found = examination.with_repair(found, begun + SECONDS + REPAIR_SECONDS)
+    return Diagnosis(found, {"not_measured": examination.failed})
 
 
 class Examination:
@@ -101,6 +109,8 @@ class Examination:
         self.found: list[Finding] = []
         self.failed: list[str] = []
         self.opened: Opened
+        self.domain: Domain = "logits"
+        self.length = 0
 
     def probe(self, doing: str, measure: Callable[[], Any], default: Any = None) -> Any:
         """Run one probe; a list that it returns are findings."""
@@ -145,8 +155,8 @@ class Examination:
     def loop_probes(self, seconds: float) -> None:
         """The loss, the batches, a few steps, trials, and what is generated."""
         opened = self.opened
-        domain = self.probe("what the outputs are", lambda: domain_of(opened), "logits")
-        length = min(opened.long, 16) if opened.long >= 16 else opened.long
+        domain = self.domain = self.probe("what the outputs are", lambda: domain_of(opened), "logits")
+        length = self.length = min(opened.long, 16)
         aligned: Alignment = self.probe("batches", lambda: alignment(opened, length), Alignment(1, works=False))
         pairs = self.probe("their batches", lambda: self.their_batches(length), ())
         self.probe("the loss before training", lambda: initial_findings(opened, domain, list(pairs)))
@@ -156,12 +166,22 @@ class Examination:
         shift = scored[1]
         already = self.names() & {"targets-misaligned", "targets-not-shifted"}
         if not already:
-            self.probe("targets", lambda: batch_findings(aligned, opened, shift))
+            self.probe("targets", lambda: batch_findings(aligned, shift))
         if opened.passer.layout.last_only:
             self.found.append(only_last(opened))
         for found in running_findings(opened, domain, length, seconds, self.names(), self.probe):
             self.found.append(found)
         self.probe("generation", lambda: generation_findings(opened, domain))
+
+    def with_repair(self, found: tuple[Finding, ...], until: float) -> tuple[Finding, ...]:
+        """The findings, the first with what its mend gains; `until` is a moment of this thread's own time."""
+        if not found:
+            return found
+        rows = rows_for(self.opened, self.length)
+        trials = Trials(self.opened, step_text(self.opened), rows, self.length, self.domain, 1.0)
+        until = min(until, time.thread_time() + REPAIR_SECONDS)
+        first = self.probe("the first finding, mended", lambda: repaired(found[0], trials, until), found[0])
+        return (first, *found[1:])
 
     def their_batches(self, length: int) -> tuple[tuple[Tensor, Tensor], ...]:
         """Batches of their own make, as `batch time`, where they make any."""
@@ -177,8 +197,3 @@ def only_last(opened: Opened) -> Finding:
     """loss-ignores-positions, where there are logits of the last position only."""
     evidence = {"positions": opened.time, "positions_with_logits": 1}
     return finding("loss-ignores-positions", evidence, "The model gives logits of the last position only.")
-
-
-def text_of(value: Any) -> str:
-    """A value in words."""
-    return str(value) if not isinstance(value, torch.Tensor) else f"a tensor of {tuple(value.shape)}"

@@ -59,7 +59,7 @@ def guarded(threads: int | None = None) -> Iterator[None]:
         torch.set_grad_enabled(grad)
         torch.set_default_device(device if device.type != "cpu" else None)
         torch.autograd.set_detect_anomaly(anomaly)
-        torch.use_deterministic_algorithms(deterministic)
+        determinism(deterministic)
         torch.backends.mha.set_fastpath_enabled(fast)
         torch.set_float32_matmul_precision(precision)
         gc.collect()
@@ -76,8 +76,14 @@ def settled(threads: int) -> None:
     torch.set_default_device(None)
     torch.set_grad_enabled(True)
     torch.autograd.set_detect_anomaly(False)
-    torch.use_deterministic_algorithms(False)
+    determinism(False)
     torch.backends.mha.set_fastpath_enabled(False)
+
+
+def determinism(wanted: bool) -> None:
+    """Set torch's deterministic algorithms where they are otherwise: the call alone imports torch's whole compiler."""
+    if torch.are_deterministic_algorithms_enabled() != wanted:
+        torch.use_deterministic_algorithms(wanted)
 
 
 @contextlib.contextmanager

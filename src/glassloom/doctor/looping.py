@@ -10,6 +10,7 @@ from torch import Tensor
 from glassloom.doctor.finding import Evidence, Finding
 from glassloom.doctor.names import finding
 from glassloom.doctor.opening import Opened, told
+from glassloom.doctor.parameters import groups_of
 from glassloom.doctor.steps import Loop, Step, new_loop, noted, rates_of, remembering
 
 STEPS = 6
@@ -52,22 +53,26 @@ def zeroing_findings(opened: Opened, text: Tensor, rows: int, length: int) -> li
     copy_buffers(first, second)
     with remembering(second):
         alone = noted(second, *batches[1], seed=1)
-    left = leftover(flat(one.gradients), flat(two.gradients), flat(alone.gradients))
+    names = [name for name, _ in first.model.named_parameters()]
+    stepped = updated(first, [one.gradients, two.gradients, alone.gradients])
+    left = leftover(*(flat(gradients) for gradients in stepped))
     if left is not None and left[0] >= 0.3 and left[1] >= 0.9:
         evidence: Evidence = {"share_of_first_gradient": left[0], "explained": left[1]}
         words = f"The second step's gradient held {left[0]:.2f} times the first step's beside its own."
         return [finding("gradients-not-zeroed", evidence, words)]
-    names = [name for name, _ in first.model.named_parameters()]
-    kept = [
-        name
-        for name, *gradients in zip(names, one.gradients, two.gradients, alone.gradients, strict=True)
-        if still_there(*gradients)
-    ]
+    kept = [name for name, *gradients in zip(names, *stepped, strict=True) if still_there(*gradients)]
     if not kept:
         return []
     evidence = {"tensors_that_keep_it": kept[:20], "count": len(kept), "of": len(names)}
     words = f"In {len(kept)} of {len(names)} tensors the second step's gradient held the first step's too."
     return [finding("gradients-not-zeroed", evidence, words)]
+
+
+def updated(loop: Loop, steps: list[list[Tensor | None]]) -> list[list[Tensor | None]]:
+    """The gradients, without those of what the optimiser does not hold, which it can neither use nor zero."""
+    held = {id(value) for group in groups_of(loop.optimizer) for value in group["params"]}
+    known = [not held or id(value) in held for value in loop.model.parameters()]
+    return [[one if there else None for one, there in zip(step, known, strict=True)] for step in steps]
 
 
 def copy_buffers(source: Loop, target: Loop) -> None:

@@ -30,8 +30,6 @@ class Pairing:
     ignored: list[int]
     """Positions whose logits never count, whatever their target."""
     ignored_rows: list[int]
-    ignored_values: list[int]
-    """Target values that never count."""
 
 
 def sizes(opened: Opened) -> tuple[int, int]:
@@ -55,7 +53,6 @@ def draw(opened: Opened, seed: int, batch: int, time: int) -> tuple[Tensor, Tens
 def pairing(opened: Opened, score: Scorer, domain: Domain, batch: int, time: int) -> Pairing | None:
     """Read from the gradients which logits count, and towards which target they are pushed; None where none counts."""
     counts = torch.zeros(batch, time, dtype=torch.bool)
-    by_value: dict[int, list[bool]] = {}
     pulled, targets_of, strength = [], [], []
     for seed in range(4):
         logits, targets = draw(opened, seed, batch, time)
@@ -63,15 +60,12 @@ def pairing(opened: Opened, score: Scorer, domain: Domain, batch: int, time: int
         size = gradient.abs().amax(-1)
         there = size > 1e-7 * size.max().clamp(min=1e-30)
         counts |= there
-        for value, counted in zip(targets.flatten().tolist(), there.flatten().tolist(), strict=True):
-            by_value.setdefault(value, []).append(counted)
         lowest, highest = gradient.argmin(-1), gradient.argmax(-1)
         pulled.append(torch.stack([lowest, highest]))
         targets_of.append(targets)
         strength.append(there)
     if not counts.any():
         return None
-    values = sorted(value for value, seen in by_value.items() if len(seen) > 1 and not any(seen))
     rates = {}
     for sign in (0, 1):
         for shift in range(-time + 1, time):
@@ -88,7 +82,6 @@ def pairing(opened: Opened, score: Scorer, domain: Domain, batch: int, time: int
         sign == 1 and rate > 0.85,
         [place for place in range(time) if not counts[:, place].any()],
         [row for row in range(batch) if not counts[row].any()],
-        values if len(values) < len(by_value) / 2 else [],
     )
 
 
@@ -190,14 +183,9 @@ def doubled_softmax(opened: Opened, score: Scorer, domain: Domain, batch: int, t
     logits.scatter_(-1, wanted.unsqueeze(-1), SURE)
     value = score(in_domain(logits, domain), targets).value
     floor = math.log(math.e + opened.width - 1) - 1
-    scaled = scale_of(score, in_domain(logits, domain), targets, floor)
-    if not (abs(value - floor) < 0.03 * floor or abs(scaled - floor) < 0.03 * floor):
+    each = value / targets.numel()  # should it be a sum instead of a mean
+    if not (abs(value - floor) < 0.03 * floor or abs(each - floor) < 0.03 * floor):
         return []
     evidence = {"loss_of_perfect_predictions": value, "floor_of_doubled_softmax": floor}
     words = f"Even perfect predictions cost {value:.3f} nats: ln(e + V - 1) - 1 = {floor:.3f}."
     return [finding("softmax-before-loss", evidence, words)]
-
-
-def scale_of(score: Scorer, perfect: Tensor, targets: Tensor, floor: float) -> float:
-    """The loss of perfect predictions a position, should it be a sum instead of a mean."""
-    return score(perfect, targets).value / targets.numel()

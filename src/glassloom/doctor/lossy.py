@@ -51,7 +51,7 @@ def loss_part_findings(opened: Opened, domain: Domain, aligned: Alignment, lengt
     for score in ways:
         if aligned.padding:
             counts = padding_counts(opened, score, domain, aligned, length)
-            findings.extend(padding_findings(aligned, opened, counts))
+            findings.extend(padding_findings(counts))
     return findings, shift
 
 

@@ -202,7 +202,7 @@ NAMES: dict[str, Entry] = {
     ),
     "state-reset-each-window": entry(
         "The carried state makes no difference",
-        "The loop carries a state from window to window, and the predictions are the same without it. Nothing is "
+        "A state ought to go from window to window, and the predictions are the same without it. Nothing is "
         "remembered across windows.",
         "Pass the state that the last window ended with to the next, and overwrite it nowhere in forward.",
         "serious",

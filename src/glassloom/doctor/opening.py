@@ -78,7 +78,7 @@ def tried(subject: Subject, batch: int, time: int, known: int) -> Layout:
     """The layout, where tokens of this size and range can be given."""
     module = Passer(subject, exact=False).model()
     tokens = (known - 1 - torch.arange(batch * time).remainder(known)).reshape(batch, time)
-    return find_layout(module, tokens, subject.vocabulary, subject.time_first)
+    return find_layout(module, tokens, subject.time_first)
 
 
 def settle(subject: Subject, layout: Layout, batch: int, time: int, known: int) -> Opened:

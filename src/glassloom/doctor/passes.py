@@ -154,7 +154,7 @@ def read(output: Any, batch: int, time: int, layout: Layout) -> Tensor:
     return logits
 
 
-def find_layout(module: nn.Module, tokens: Tensor, vocabulary: int, time_first: bool) -> Layout:
+def find_layout(module: nn.Module, tokens: Tensor, time_first: bool) -> Layout:
     """How to read this model; `tokens` have unequal axes. Errors of the model's own come through."""
     batch, time = tokens.shape
     tries = [Layout(time_first=time_first)]
@@ -171,7 +171,7 @@ def find_layout(module: nn.Module, tokens: Tensor, vocabulary: int, time_first: 
             if number == 0 and not layout.with_none:
                 raise
             continue
-        shaped = shape_of(logits, batch, time, vocabulary, layout)
+        shaped = shape_of(logits, batch, time, layout)
         if shaped is not None:
             if not shaped.last_only:
                 return shaped
@@ -183,7 +183,7 @@ def find_layout(module: nn.Module, tokens: Tensor, vocabulary: int, time_first: 
     raise NoLogitsError(message if "message" in locals() else "no call of the model gave logits")
 
 
-def shape_of(logits: Tensor, batch: int, time: int, vocabulary: int, layout: Layout) -> Layout | None:
+def shape_of(logits: Tensor, batch: int, time: int, layout: Layout) -> Layout | None:
     """The layout that a shape tells; None where it tells none."""
     first, second = (time, batch) if layout.time_first else (batch, time)
     shape = tuple(logits.shape)

@@ -118,6 +118,8 @@ CAUSES: dict[str, tuple[str, ...]] = {
 
 EXACT = "largest_change", "cosine_of_update_and_gradient", "pushed_away_from_target"
 """Evidence by which no-progress is no trial but measured on the step itself: nothing explains that away."""
+CUT = "change_by_the_past"
+"""Evidence by which vanishing-gradient is a cut: no gradient at all from what moves the prediction."""
 
 
 def ranked(findings: list[Finding]) -> tuple[Finding, ...]:
@@ -126,7 +128,7 @@ def ranked(findings: list[Finding]) -> tuple[Finding, ...]:
     for found in findings:
         first.setdefault(found.name, found)
     exact = "no-progress" in first and any(key in first["no-progress"].evidence for key in EXACT)
-    explained = {name for cause in first for name in CAUSES.get(cause, ())}
+    explained = {name for cause in first for name in consequences(cause, first)}
     if exact:
         explained.discard("no-progress")
     kept = [found for name, found in first.items() if name not in explained]
@@ -134,3 +136,20 @@ def ranked(findings: list[Finding]) -> tuple[Finding, ...]:
     if exact:
         order["no-progress"] = order["gradients-not-zeroed"] - 0.5
     return tuple(sorted(kept, key=lambda found: order[found.name]))
+
+
+def consequences(cause: str, first: dict[str, Finding]) -> tuple[str, ...]:
+    """What one of the findings explains.
+
+    A gradient that is cut where the past still moves the prediction has decayed nowhere: should parameters lie behind
+    the cut, they are the fault, and the past's missing gradient is what else the cut does. A state that is detached
+    between steps leaves no parameter behind, and stays a matter of the past.
+    """
+    explained = CAUSES.get(cause, ())
+    vanishing = first.get("vanishing-gradient")
+    if vanishing is not None and CUT in vanishing.evidence and "unreached-parameters" in first:
+        if cause == "vanishing-gradient":
+            return tuple(name for name in explained if name != "unreached-parameters")
+        if cause == "unreached-parameters":
+            return (*explained, "vanishing-gradient")
+    return explained

@@ -17,6 +17,8 @@ from glassloom.doctor.steps import Step
 from glassloom.doctor.trials import Trials, rate_findings
 
 ROWS = 4
+LONG_ENOUGH = 1000
+"""Tokens from which on a user's text is used for steps."""
 Probe = Callable[..., Any]
 
 
@@ -24,10 +26,8 @@ def running_findings(
     opened: Opened, domain: Domain, length: int, seconds: float, known: set[str], probe: Probe
 ) -> list[Finding]:
     """Findings on the loop; `probe` runs each and keeps what it finds."""
-    rows = ROWS if not opened.square_only else length
-    if opened.batch in (1, 2):
-        rows = opened.batch
-    text = trial_text(opened)
+    rows = rows_for(opened, length)
+    text = step_text(opened)
     steps, error = probe("a few steps", lambda: several_steps(opened, text, rows, length), ([], ""))
     found = list(carrying_findings(steps, error))
     found += not_finite(steps, known)
@@ -39,13 +39,32 @@ def running_findings(
         fits = int(seconds / 4 / max(step, 1e-4))
         count = max(12, min(80, fits))
         by_hand = any(one.moved > 0 for one in steps) and not any(one.stepped for one in steps)
-        trials = Trials(opened, text, rows, length, domain, max(seconds / 8, 1.0), count, by_hand)
+        trials = Trials(opened, known_language(opened), rows, length, domain, max(seconds / 8, 1.0), count, by_hand)
         probe("learning a single batch", lambda: rate_findings(trials))
     return found
 
 
-def trial_text(opened: Opened) -> Tensor:
-    """The text of the trials: a language so simple that every sound model makes progress on it at once."""
+def rows_for(opened: Opened, length: int) -> int:
+    """How many rows the batches of steps and trials have."""
+    if opened.batch in (1, 2):
+        return opened.batch
+    return ROWS if not opened.square_only else length
+
+
+def step_text(opened: Opened) -> Tensor:
+    """The text that steps are taken on and mends are tried on: the user's, where it is long enough and can be given."""
+    subject = opened.subject
+    if subject.own_text and len(subject.text) >= LONG_ENOUGH and int(subject.text.max()) < opened.known:
+        return subject.text
+    return known_language(opened)
+
+
+def known_language(opened: Opened) -> Tensor:
+    """The text of the trials of rates, a language so simple that every sound model makes progress on it at once.
+
+    A user's text is none for them: in so few steps a sound model gets little beyond its symbols' frequencies, and so
+    does one whose rate is ten times too high.
+    """
     return walk(opened.known, 4000, opened.subject.seed)
 
 

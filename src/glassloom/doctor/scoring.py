@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from glassloom.doctor.opening import Opened
-from glassloom.doctor.passes import Layout, logits_in, read
+from glassloom.doctor.passes import Layout, logits_in
 from glassloom.doctor.subject import accepts
 from glassloom.doctor.watching import Backwards, forgetting, watched_backward
 
@@ -147,31 +147,3 @@ def put_back(output: Any, logits: Tensor) -> Any:
         return replace(output, logits=logits)
     output.logits = logits
     return output
-
-
-@contextlib.contextmanager
-def capturing(model: nn.Module, layout: Layout) -> Iterator[list[tuple[Tensor, Tensor]]]:
-    """The pairs of tokens and logits of every call in the block; the logits keep their gradients."""
-    original, pairs = model.forward, []
-
-    def forward(*args: Any, **kwargs: Any) -> Any:
-        output = original(*args, **kwargs)
-        tokens = next((part for part in [*args, *kwargs.values()] if isinstance(part, Tensor) and part.ndim == 2), None)
-        if tokens is not None:
-            logits = logits_in(output)
-            if logits.requires_grad and not logits.is_leaf:
-                logits.retain_grad()
-            pairs.append((tokens.detach().clone(), logits))
-        return output
-
-    model.forward = forward  # type: ignore[method-assign]
-    try:
-        yield pairs
-    finally:
-        del model.forward
-
-
-def as_batch(logits: Tensor, tokens: Tensor, layout: Layout) -> Tensor:
-    """Captured logits, or their gradient, as `batch time vocab`."""
-    batch, time = tokens.shape[::-1] if layout.time_first else tokens.shape
-    return read(logits, batch, time, layout)

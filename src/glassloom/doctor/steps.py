@@ -3,7 +3,7 @@
 import contextlib
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -14,9 +14,9 @@ from glassloom.doctor.guarded import sow
 from glassloom.doctor.opening import Opened
 from glassloom.doctor.parameters import groups_of
 from glassloom.doctor.passes import call, read
-from glassloom.doctor.scoring import capturing, loss_of, scalar, standard
+from glassloom.doctor.scoring import loss_of, scalar, standard
 from glassloom.doctor.subject import device_of
-from glassloom.doctor.watching import Backwards, forgetting, watched_backward
+from glassloom.doctor.watching import forgetting, watched_backward
 
 OUR_RATE = 3e-3
 """Adam's rate where there is no optimiser of theirs."""
@@ -28,7 +28,6 @@ class Step:
 
     loss: float
     """What was gone down, or what was returned where that was not seen."""
-    returned: float
     gradients: list[Tensor | None]
     """Of the parameters, at the moment when the optimiser stepped; all None where it did not."""
     stepped: bool
@@ -36,10 +35,7 @@ class Step:
     """The largest change of any parameter."""
     nodes: int
     """Of the graph that was gone backward through."""
-    leaves: list[Tensor]
     seconds: float
-    logits: list[tuple[Tensor, Tensor]] = field(default_factory=list)
-    """The tokens and logits of each call of the model."""
 
 
 @dataclass
@@ -112,34 +108,18 @@ def noted(loop: Loop, inputs: Tensor, targets: Tensor, seed: int) -> Step:
     gradients: list[list[Tensor | None]] = []
     sow(seed)
     start = time.thread_time()
-    with (
-        watched_backward() as seen,
-        watched_steps(loop.optimizer, parameters, gradients),
-        capturing(loop.model, loop.opened.passer.layout) as logits,
-    ):
+    with watched_backward() as seen, watched_steps(loop.optimizer, parameters, gradients):
         returned = loop.step(inputs, targets)
     seconds = time.thread_time() - start
     moved = max((change(old, new) for old, new in zip(before, parameters, strict=True)), default=0.0)
-    try:
-        value = float(scalar(returned).detach().double().sum())
-    except (TypeError, ValueError, StopIteration):
-        value = float("nan")
     return Step(
         loss_of(returned, seen),
-        value,
         gradients[-1] if gradients else [None] * len(parameters),
         bool(gradients),
         moved,
         max(seen.nodes, default=0),
-        leaves_seen(seen),
         seconds,
-        logits,
     )
-
-
-def leaves_seen(seen: Backwards) -> list[Tensor]:
-    """The leaves of all graphs gone backward through, each once."""
-    return list({id(leaf): leaf for leaves in seen.leaves for leaf in leaves}.values())
 
 
 def change(old: Tensor, new: Tensor) -> float:
@@ -153,8 +133,6 @@ def change(old: Tensor, new: Tensor) -> float:
 @contextlib.contextmanager
 def watched_steps(optimizer: Any, parameters: list[Tensor], gradients: list[Any]) -> Iterator[None]:
     """Note the parameters' gradients whenever the optimiser steps."""
-    several = optimizer.values() if isinstance(optimizer, dict) else optimizer
-    several = list(several) if isinstance(optimizer, (list, tuple, dict)) else [optimizer]
     originals = []
 
     def watching(step: Callable[..., Any]) -> Callable[..., Any]:
@@ -164,7 +142,7 @@ def watched_steps(optimizer: Any, parameters: list[Tensor], gradients: list[Any]
 
         return stepped
 
-    for one in several:
+    for one in several(optimizer):
         if hasattr(one, "step"):
             originals.append((one, one.__dict__.get("step")))
             one.step = watching(one.step)
@@ -176,6 +154,19 @@ def watched_steps(optimizer: Any, parameters: list[Tensor], gradients: list[Any]
                 del one.step
             else:
                 one.step = before
+
+
+def several(optimizer: Any) -> list[Any]:
+    """The optimisers in a list, tuple or dictionary of them, or the one."""
+    if isinstance(optimizer, dict):
+        return list(optimizer.values())
+    return list(optimizer) if isinstance(optimizer, (list, tuple)) else [optimizer]
+
+
+def parameters_of(loop: Loop) -> list[Tensor]:
+    """Everything that has a gradient in a loop: the optimiser's, and the model's."""
+    held = [value for group in groups_of(loop.optimizer) for value in group["params"]]
+    return list({id(value): value for value in [*held, *loop.model.parameters()]}.values())
 
 
 def rates_of(optimizer: Any) -> list[float]:

@@ -30,6 +30,8 @@ class Subject:
     time_first: bool = False
     seed: int = 0
     settings: dict[str, Any] = field(default_factory=dict)
+    own_text: bool = False
+    """Whether the text is the user's own."""
 
     def fresh(self, seed: int = 0, jitter: float = 0.0, dtype: torch.dtype | None = None) -> nn.Module:
         """A newly built model; equal seeds give equal weights.

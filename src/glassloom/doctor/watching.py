@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from types import FunctionType, ModuleType
 from typing import Any
-from unittest.mock import patch
 
 import torch
 from torch import Tensor
@@ -13,22 +12,19 @@ from torch import Tensor
 
 @dataclass
 class Backwards:
-    """The tensors that were gone backward from: their values, the size of their graph, and the leaves it ends in."""
+    """The tensors that were gone backward from: their values, and the size of their graph."""
 
     values: list[float] = field(default_factory=list)
     nodes: list[int] = field(default_factory=list)
-    leaves: list[list[Tensor]] = field(default_factory=list)
 
     def see(self, roots: Any) -> None:
         """Note the graph before it is used."""
         roots = [roots] if isinstance(roots, Tensor) else list(roots)
         roots = [root for root in roots if isinstance(root, Tensor)]
         if roots:
-            count, leaves = graph_of(*roots)
             first = roots[0].detach()
             self.values.append(first.sum().item())
-            self.nodes.append(count)
-            self.leaves.append(leaves)
+            self.nodes.append(graph_of(*roots)[0])
 
 
 def graph_of(*roots: Tensor) -> tuple[int, list[Tensor]]:
@@ -62,8 +58,19 @@ def watched_backward() -> Iterator[Backwards]:
         seen.see(outputs)
         return grad(outputs, *args, **kwargs)
 
-    with patch.object(torch.autograd, "backward", first_backward), patch.object(torch.autograd, "grad", first_grad):
+    with replaced(torch.autograd, "backward", first_backward), replaced(torch.autograd, "grad", first_grad):
         yield seen
+
+
+@contextlib.contextmanager
+def replaced(owner: Any, name: str, stand_in: Any) -> Iterator[None]:
+    """While the block runs, `owner.name` is the stand-in."""
+    original = getattr(owner, name)
+    setattr(owner, name, stand_in)
+    try:
+        yield
+    finally:
+        setattr(owner, name, original)
 
 
 @contextlib.contextmanager
