@@ -83,7 +83,7 @@ def examine(
         settings or {},
         own_text=text is not None,
     )
-    with guarded():
+    with guarded(threads=1):  # passes are small: two threads mostly wait for each other, and burn what they wait
         return examined(subject, watch or (lambda doing, found: None), trials)
 
 

@@ -124,7 +124,8 @@ def repaired(found: Finding, trials: Trials, until: float) -> Finding:
     `until` is the moment of this thread's own time by which both courses must be over.
     """
     if "learning-rate" in found.name:
-        return with_repair(found, found.evidence["loss_at_its_rate"], found.evidence["loss_at_that_rate"], STEPS, "")
+        tried = found.evidence
+        return with_repair(found, tried["loss_at_its_rate"], tried["loss_at_that_rate"], tried["steps"], "")
     mend = MENDS.get(found.name)
     if mend is None or CUT in found.evidence or trials.opened.passer.layout.last_only:
         return found
