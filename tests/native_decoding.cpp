@@ -72,6 +72,7 @@ static void transformer(int64_t set, int64_t heads, int64_t head, int64_t contex
   parts.push_back({1, norm, matrix(set, width, 3 * width, !other), matrix(set, width, width, !other)});
   parts.push_back({0, norm, matrix(set, width, activation == SWIGLU ? 2 * inner : inner, true), matrix(set, inner, width, true)});
   Network network{};
+  network.epsilon = 1e-5;
   network.kind = TRANSFORMER, network.count = 2, network.vocabulary = vocabulary, network.width = width;
   network.table = filled(vocabulary * width), network.parts = parts.data();
   network.output = matrix(set, width, vocabulary, !other);

@@ -57,7 +57,7 @@ def test_every_command_of_the_readme_works(
     monkeypatch.chdir(tmp_path)
     Path("novel.txt").write_text(tiny_text, encoding="utf-8")
     Path("tiny.toml").write_text(TINY, encoding="utf-8")
-    for name in ("gru", "lstm"):
+    for name in ("gru", "lstm", "transformer"):
         own = ["--model", name, "--name", name, "--runs", "runs/demo", "--steps", "10"]
         assert command(["train", "novel.txt", *own, *SMALL]) == 0
     commands = told()
@@ -72,8 +72,11 @@ def test_every_command_of_the_readme_works(
         "view",
         "export",
         "report",
+        "serve",
     }
     for words in commands:
+        if words[0] == "serve":  # it runs until it is told to end: test_serving
+            continue
         assert command(smaller(words)) == 0, (words, capsys.readouterr().err)
     run = load_run("novel-lstm")
     assert run.newest().step == 20, "resumed and extended"

@@ -253,7 +253,7 @@ def test_curves_break_at_gaps_and_at_what_a_logarithm_has_no_place_for() -> None
         "3.1a · valid 0": [400.0, 200.0], "3.1a · valid 1": [150.0], "3.1a · train 0": [300.0, 150.0, 100.0],
         "gru · valid 0": [350.0, 180.0, 140.0, 130.0],
     }  # fmt: skip
-    assert [row["dot"] for row in rows if row["part"] == "3.1a · valid 1"] == [1], "a lone point is a dot"
+    assert [row["dot"] for row in rows if row["part"] == "3.1a · valid 1"] == [2], "a lone point is a large dot"
     assert [(band["y"], band["high"]) for band in spec["datasets"]["bands"]] == [(340.0, 360.0)] * 4
     assert [row["label"] for row in spec["datasets"]["baselines"]] == ["Kneser-Ney 3.1a 147.7"]
 

@@ -7,10 +7,11 @@ and as JSON over gloo, never pickled, whatever carries the gradients.
 Gloo has been run on CPUs only. nccl, which carries the gradients on CUDA, has not yet been run.
 """
 
+import gc
 import json
 import os
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, TypeVar
@@ -215,8 +216,11 @@ def joined(shard: bool = False) -> Iterator[Workers]:
         ) from error
     try:
         yield Workers(rank, size, shard)
+        with suppress(RuntimeError):  # nobody leaves while another still speaks; one that is gone has said so itself
+            dist.barrier()
     finally:
         dist.destroy_process_group()
+        gc.collect()  # threads of what held the group end now, not while the interpreter does
 
 
 def meeting(patience: timedelta) -> Store:

@@ -4,15 +4,13 @@ import importlib
 import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any, Literal
+
+import numpy as np
 
 from glassloom.errors import InputError, SettingError, nearest
 from glassloom.views.labelled import View
 from glassloom.views.subject import Source, Subject, subject
-
-SEQUENCES = 100
-"""Among so many held-out sequences the longest is looked at: the first may be too short to show anything."""
 
 
 @dataclass(frozen=True)
@@ -109,7 +107,7 @@ def entry_of(view: str) -> Entry:
 
 
 def held_out_tokens(of: Subject, tokens: int) -> list[int]:
-    """The first so many ids of the held-out text; of sequences, the longest of the first hundred (cut to as many).
+    """The first so many ids of the held-out text; of sequences, those of the longest (the first of equals).
 
     Raises:
         InputError: there is no such text.
@@ -119,9 +117,8 @@ def held_out_tokens(of: Subject, tokens: int) -> list[int]:
     if part is None or not part.tokens:
         raise InputError("There is no text to look at", "a text, as none of the run's is at hand", "give --text")
     begin, end = 0, part.tokens
-    if part.starts is not None:
-        edges = [*(int(start) for start in part.starts[:SEQUENCES]), part.tokens]
-        if len(part.starts) > SEQUENCES:
-            edges[-1] = int(part.starts[SEQUENCES])
-        begin, end = max(pairwise(edges), key=lambda edge: edge[1] - edge[0])
+    if part.starts is not None and len(part.starts):
+        edges = np.append(part.starts, part.tokens)
+        longest = int(np.diff(edges).argmax())
+        begin, end = int(edges[longest]), int(edges[longest + 1])
     return [int(index) for index in part.ids[begin : min(end, begin + tokens)]]
