@@ -21,6 +21,8 @@ from glassloom.doctor.watching import forgetting
 
 PROMPTS, LENGTH = (2, 6), 10
 """Short ones too: what is wrong with a state is forgotten over a long prompt."""
+SHARPENED, CERTAIN = 1e6, 100.0
+"""The logits are so many times larger; one that samples takes another than the best with probability exp(-CERTAIN)."""
 
 
 def generation_findings(opened: Opened, domain: Domain) -> list[Finding]:
@@ -42,7 +44,7 @@ def generation_findings(opened: Opened, domain: Domain) -> list[Finding]:
                 continue
             for place, (chosen, best, gap) in enumerate(followed(passer, tokens, written)):
                 total += 1
-                if chosen != best and gap > (1e-3 if not passer.exact else 1e-7):
+                if chosen != best and gap > (1e-3 if not passer.exact else CERTAIN / SHARPENED):
                     wrong += 1
                     gaps.append(gap)
                     example = example or {"place": place, "chosen": chosen, "arg_max": best}
@@ -117,14 +119,14 @@ def numbers(written: Any) -> list[int] | None:
 
 @contextlib.contextmanager
 def sharpened(model: nn.Module, domain: Domain) -> Iterator[None]:
-    """While the block runs, the model's logits are a thousand times larger: to sample from them is to take the best."""
+    """While the block runs, the model's logits are a million times larger: to sample from them is to take the best."""
     original = model.forward
 
     def forward(*args: Any, **kwargs: Any) -> Any:
         output = original(*args, **kwargs)
         logits = logits_in(output)
         ratios = logits.clamp(min=1e-30).log() if domain == "probabilities" else logits
-        sharp = (ratios * 1000).softmax(-1) if domain == "probabilities" else ratios * 1000
+        sharp = (ratios * SHARPENED).softmax(-1) if domain == "probabilities" else ratios * SHARPENED
         return put_back(output, sharp)
 
     model.forward = forward  # type: ignore[method-assign]
