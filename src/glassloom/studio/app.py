@@ -118,14 +118,15 @@ class Studio:
 
     async def runs(self, request: Request) -> Response:
         def all_runs() -> dict[str, Any]:
-            found = self.folder.describe()
+            trainings = self.trainings.as_dicts()
+            found = self.folder.describe(one["name"] for one in trainings if one["running"])
             known = self.folder.runs()
             for facts in found:
                 if facts["state"] == "running" and facts["name"] in known:
                     follower = self.curves.follow(known[facts["name"]])
                     follower.read(0.05)
                     facts["live"] = live_facts(follower)
-            return {"folder": str(self.folder.root), "runs": found, "trainings": self.trainings.as_dicts()}
+            return {"folder": str(self.folder.root), "runs": found, "trainings": trainings}
 
         return as_json(await self.in_thread(all_runs))
 

@@ -7,7 +7,7 @@ out of the folder, as a whole or in one of its files, does not exist either.
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -35,7 +35,7 @@ class RunsFolder:
         self._facts: dict[str, tuple[tuple[int, ...], dict[str, Any]]] = {}
         self._listed = -FRESH_SECONDS
         self._describing = threading.Lock()
-        self._described: tuple[float, list[dict[str, Any]]] = (-FRESH_SECONDS, [])
+        self._described: tuple[float, frozenset[str], list[dict[str, Any]]] = (-FRESH_SECONDS, frozenset(), [])
 
     def runs(self) -> dict[str, Run]:
         """Every run by its name, a path below the folder with slashes; not those that lie outside."""
@@ -67,12 +67,16 @@ class RunsFolder:
             )
         return Run(known[name].path)
 
-    def describe(self) -> list[dict[str, Any]]:
-        """What `describe_run` says of each, and `changed`, seconds since 1970; computed again where files changed."""
+    def describe(self, going: Iterable[str] = ()) -> list[dict[str, Any]]:
+        """What `describe_run` says of each, and `changed`, seconds since 1970; computed again where files changed.
+
+        `going` names the trainings that are known to run: once one has ended, what was true before is not told again.
+        """
         with self._describing:  # several browsers are told the same
-            if time.monotonic() - self._described[0] >= FRESH_SECONDS:
-                self._described = time.monotonic(), self._describe()
-            return [dict(facts) for facts in self._described[1]]
+            when, then, _ = self._described
+            if time.monotonic() - when >= FRESH_SECONDS or then != frozenset(going):
+                self._described = time.monotonic(), frozenset(going), self._describe()
+            return [dict(facts) for facts in self._described[2]]
 
     def _describe(self) -> list[dict[str, Any]]:
         found = []
