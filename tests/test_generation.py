@@ -278,9 +278,16 @@ def test_bytes_never_show_half_a_character() -> None:
     tokenizer = ByteTokenizer()
     ids = list("é€x".encode())
     tokens = run(reciting(ids, 256), [ids[-1]], tokenizer, greedy=True, length=7)
-    assert [token.text for token in tokens] == ["", "é", "", "", "€", "x", "\ufffd"]
+    assert [token.text for token in tokens] == ["", "é", "", "", "€", "x", ""], "the length cuts the next é"
     tokens = run(reciting(ids, 256), ids[:3], tokenizer, greedy=True, length=2)  # the prompt ends inside of €
     assert [token.text for token in tokens] == ["", "€"]
+
+
+def test_a_character_that_the_model_itself_leaves_unfinished_shows() -> None:
+    tokenizer = ByteTokenizer(marks=(".pad", ".start", ".end"))
+    ids = [*b"x\xe2\x82", tokenizer.specials[".end"]]
+    tokens = run(reciting(ids, tokenizer.size), ids[:1], tokenizer, greedy=True, length=9)
+    assert ("".join(token.text for token in tokens), tokens[-1].stopped) == ("\ufffd", "end")
 
 
 def test_a_word_after_a_prompt_has_its_space() -> None:

@@ -141,8 +141,10 @@ class Line:
                     texts = texts[: place + 1]
                     break
         if self.stopped is None and (last or ids[-1] == self._end):
-            texts[-1] += self._watch.push(self._streamer.flush())
-            self.stopped = "stop" if self._watch.hit else "end" if ids[-1] == self._end else "length"
+            ended = ids[-1] == self._end
+            if ended:  # a character that the length cuts is left out; one that the model itself leaves unfinished shows
+                texts[-1] += self._watch.push(self._streamer.flush())
+            self.stopped = "stop" if self._watch.hit else "end" if ended else "length"
             texts[-1] += self._watch.flush()
         count = len(texts)
         return Written(self.sample, ids[:count], texts, nats[:count], self.stopped)

@@ -19,13 +19,15 @@ from torch import Tensor
 
 from glassloom.errors import InputError, SettingError
 from glassloom.exhibits import Axis, Coloured, Exhibit, Lines, Matrices, Matrix, Piece, Series
-from glassloom.models.contract import LanguageModel, State
+from glassloom.models.contract import LanguageModel, State, take_rows
 from glassloom.models.inside import probing
 from glassloom.views.labelled import Floats, Labelled, View
 from glassloom.views.subject import ONE_PASS, Source, as_tokens, looking, reading, subject
 
-MOST_TOKENS = 256
+MOST_TOKENS = 512
 """Each token asks for a backward pass through all before it, so twice the tokens take four times as long."""
+AT_ONCE = 32
+"""So many tokens' passes are one batch."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +104,25 @@ def attribution(source: Source, text: str | Sequence[int], *, at: int | None = N
 def owed(
     model: LanguageModel, inputs: Sequence[int], places: Sequence[int], state: State | None = None
 ) -> tuple[Floats, Floats, Floats]:
-    """Norms and products, `target source`, and the nats of each target; `state`: what was read before the inputs."""
+    """Norms and products, `target source`, and the nats of each target; `state`: what was read before the inputs.
+
+    Every target has a row of a batch to itself, so one pass back serves `AT_ONCE` of them.
+    """
+    shape = (len(places), len(inputs))
+    norms, products, nats = np.full(shape, np.nan), np.full(shape, np.nan), np.full(len(places), np.nan)
+    with looking(model, gradients=True):
+        for first in range(0, len(places), AT_ONCE):
+            some = list(places[first : first + AT_ONCE])
+            for row, found in enumerate(owed_by_rows(model, inputs, some, state), start=first):
+                place = places[row]
+                norms[row, :place], products[row, :place], nats[row] = found[0][:place], found[1][:place], found[2]
+    return norms, products, nats
+
+
+def owed_by_rows(
+    model: LanguageModel, inputs: Sequence[int], places: list[int], state: State | None
+) -> list[tuple[Floats, Floats, float]]:
+    """Of each target its norms, its products (`source`), and its nats."""
     pieces: list[tuple[int, Tensor]] = []
     seen = 0
 
@@ -115,27 +135,25 @@ def owed(
         seen += value.shape[1] - model.repeated
         return value
 
-    shape = (len(places), len(inputs))
-    norms, products, nats = np.full(shape, np.nan), np.full(shape, np.nan), np.full(len(places), np.nan)
-    end = max(places)
-    with looking(model, gradients=True), probing(model, watch):
-        logits, _ = model(as_tokens(model, [inputs[:end]]), state)
-        logs = logits[0].log_softmax(-1)
-        for row, place in enumerate(places):
-            own = logs[place - 1, inputs[place]]
-            leaves = [value for _, value in pieces]
-            found = torch.autograd.grad(own, leaves, retain_graph=row + 1 < len(places), allow_unused=True)
-            total = logits.new_zeros(end, leaves[0].shape[-1], dtype=torch.float64)
-            along = logits.new_zeros(end, dtype=torch.float64)
-            for (start, value), gradient in zip(pieces, found, strict=True):
-                if gradient is not None:
-                    stretch = slice(start, start + value.shape[1])
-                    total[stretch] += gradient[0]
-                    along[stretch] += (gradient[0].double() * value.detach()[0].double()).sum(-1)
-            norms[row, :place] = total.norm(dim=-1)[:place].cpu().numpy()
-            products[row, :place] = along[:place].cpu().numpy()
-            nats[row] = -float(own.detach())
-    return norms, products, nats
+    end, rows = max(places), len(places)
+    tokens = as_tokens(model, [inputs[:end]]).expand(rows, -1)
+    device = tokens.device
+    begun = None if state is None else take_rows(state, torch.zeros(rows, dtype=torch.long, device=state[0].device))
+    with probing(model, watch):
+        hidden, _ = model.hidden(tokens, begun)
+    own_rows, before = torch.arange(rows, device=device), torch.tensor(places, device=device) - 1
+    targets = torch.tensor([inputs[place] for place in places], device=device)
+    logs = model.logits(hidden[own_rows, before].unsqueeze(1))[:, 0].log_softmax(-1)[own_rows, targets]
+    found = torch.autograd.grad(logs.sum(), [value for _, value in pieces], allow_unused=True)
+    total = logs.new_zeros(rows, end, pieces[0][1].shape[-1], dtype=torch.float64)
+    along = logs.new_zeros(rows, end, dtype=torch.float64)
+    for (start, value), gradient in zip(pieces, found, strict=True):
+        if gradient is not None:
+            stretch = slice(start, start + value.shape[1])
+            total[:, stretch] += gradient
+            along[:, stretch] += (gradient.double() * value.detach().double()).sum(-1)
+    norms, products = total.norm(dim=-1).cpu().numpy(), along.cpu().numpy()
+    return list(zip(norms, products, (-logs.detach()).tolist(), strict=True))
 
 
 def attribution_exhibits(found: Attribution) -> list[Exhibit]:

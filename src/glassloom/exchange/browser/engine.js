@@ -70,10 +70,11 @@ function* passage({ ids, given, length, look, ...settings }) {
     const before = logits;
     logits = model.read(id, state);
     yield { ...told(id, streamer.push(id), before, look, state), written: true };
-    if (id === end) break;
+    if (id !== end) continue;
+    const rest = streamer.flush();
+    if (rest) yield { rest };
+    break;
   }
-  const rest = streamer.flush();
-  if (rest) yield { rest };
 }
 
 async function work(order) {
