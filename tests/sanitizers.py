@@ -14,7 +14,7 @@ INSTRUCTIONS = {
     "avx512_bf16": [*AVX512, "-Wno-maybe-uninitialized"],  # GCC 12 warns of its own header's undefined vectors
 }
 """The flags of an instruction set, the widest with the narrower ones' code among them."""
-STRICT = ["c++", "-std=c++17", "-O1", "-g", "-Wall", "-Wextra", "-Werror", "-Wno-psabi", f"-I{FOLDER}"]
+STRICT = ["c++", "-std=c++17", "-O0", "-g1", "-Wall", "-Wextra", "-Werror", "-Wno-psabi", f"-I{FOLDER}"]
 STRICT += ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
 
 

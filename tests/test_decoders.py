@@ -145,7 +145,7 @@ SAME = {
     "gru": {"layers": 2, "width": 128},
     "gru after": {"layers": 2, "width": 64, "reset": "after"},
     "lstm": {"layers": 2, "width": 128},
-    "transformer": {"layers": 4, "width": 64, "context": 64},
+    "transformer": {"layers": 2, "width": 64, "context": 64},
     "transformer learned": {"layers": 2, "width": 64, "context": 64, "positions": "learned"},
 }
 

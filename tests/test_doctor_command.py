@@ -76,7 +76,7 @@ def test_what_cannot_be_examined_is_one_sentence(tmp_path: Path, commands: Comma
 
 def test_a_file_that_hangs_is_stopped(tmp_path: Path, commands: Commands) -> None:
     hangs = "import time\ndef build_model(n):\n    time.sleep(600)\n"
-    assert "stopped after 8 s" in commands.refused("doctor", saved(tmp_path, hangs), "--timeout", "8")
+    assert "stopped after 3 s" in commands.refused("doctor", saved(tmp_path, hangs), "--timeout", "3")
 
 
 def test_a_file_that_misbehaves_does_not_disturb(tmp_path: Path, commands: Commands) -> None:
