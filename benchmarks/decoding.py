@@ -9,17 +9,21 @@ built-in layers. Each text is written anew from one token, as a user would: `gla
 does, once with the compiled decoder, once with NumPy. 1,000 tokens go on past the context, which GPT-2's cache cannot.
 A ratio above 1 means that ours is faster.
 
-The strongest rival, llama.cpp with the same weights, comes with the export of models; until then its row is missing.
+The strongest rival is llama.cpp with the same weights, through our GGUF export, on one core or all, whichever is faster
+(where `llama-cpp-python` is installed): its texts end at the context. Its row names what its own clock says of a token,
+without the draw and without Python, and how far its logits are from ours (its keys and values are 16 bits wide).
 """
 
 import argparse
+import os
 import statistics
 import sys
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -28,7 +32,11 @@ from glassloom.data.tokenizers import CharTokenizer
 from glassloom.generation import DecodingSettings, generate
 from glassloom.kernels import decoders, native_decoder
 from glassloom.models import architecture, build
+from glassloom.models.contract import LanguageModel
 from measuring import compared, in_turns, spread_in_words, write
+
+if TYPE_CHECKING:
+    from llama_cpp_peer import LlamaCpp
 
 VOCABULARY, WIDTH, LAYERS, HEADS, CONTEXT = 65, 128, 4, 4, 256
 TARGETS = {
@@ -42,8 +50,13 @@ TOKENIZER = CharTokenizer("".join(map(chr, range(48, 48 + VOCABULARY))))
 
 def ours(name: str, **settings: Any) -> Callable[[int], object]:
     """Our model, as `generate` runs it: tokens to write -> the samples."""
-    model = build(architecture(name).Settings(**settings), VOCABULARY, torch.Generator().manual_seed(0))
+    model = built(name, **settings)
     return lambda length: generate(model, TOKENIZER, "0", DecodingSettings(length=length))
+
+
+def built(name: str, **settings: Any) -> LanguageModel:
+    """A model of ours; the same weights every time."""
+    return build(architecture(name).Settings(**settings), VOCABULARY, torch.Generator().manual_seed(0)).eval()
 
 
 @torch.inference_mode()
@@ -86,6 +99,14 @@ def gpt2() -> Callable[[int], Tensor]:
     )  # fmt: skip
 
 
+def llama_cpp(model: LanguageModel) -> "LlamaCpp":
+    """The same weights in llama.cpp, on as many threads as are fastest. ImportError where it is not installed."""
+    from llama_cpp_peer import LlamaCpp
+
+    ways = [LlamaCpp(model, TOKENIZER, CONTEXT, threads) for threads in sorted({1, os.cpu_count() or 1})]
+    return min(ways, key=lambda way: min(seconds(way.write, SHORT) for _ in range(3)))
+
+
 def seconds(work: Callable[[int], object], length: int) -> float:
     """Seconds of a token, over at least a fifth of a second."""
     count, started = 0, time.perf_counter()
@@ -124,7 +145,9 @@ def peers_at_hand(folder: Path | None) -> tuple[list[tuple[str, Callable[[int], 
         peers.append(("GPT-2", gpt2()))
     except ImportError:
         left_out.append("GPT-2: the package transformers is not installed")
-    return peers, [*left_out, "llama.cpp: comes with the export of models"]
+    if find_spec("llama_cpp") is None:
+        left_out.append("llama.cpp: the package llama-cpp-python is not installed")
+    return peers, left_out
 
 
 def measure(rounds: int, peers: list[tuple[str, Callable[[int], object]]]) -> Iterator[dict[str, Any]]:
@@ -141,6 +164,14 @@ def measure(rounds: int, peers: list[tuple[str, Callable[[int], object]]]) -> It
             for length in (SHORT, LONG) if (positions, peer) == ("learned", "nanoGPT") else (SHORT,):
                 for way in ways:
                     yield row_of(f"transformer, {positions}", way, peer, mine, theirs, length, rounds)
+        if find_spec("llama_cpp") is not None:
+            model = built("transformer", positions=positions, **size)
+            rival = llama_cpp(model)
+            told = {"inside": 1 / min(rival.inside(SHORT) for _ in range(rounds)), "threads": rival.threads,
+                    "logits_error": rival.error(model, rival.write(SHORT))}  # fmt: skip
+            for way in ways:
+                row = row_of(f"transformer, {positions}", way, "llama.cpp", mine, rival.write, SHORT, rounds)
+                yield {**row, "llama_cpp": told}
 
 
 def main(rounds: int = 5, folder: Path | None = None) -> None:
@@ -156,6 +187,10 @@ def main(rounds: int = 5, folder: Path | None = None) -> None:
             f"{speed['theirs']:>8.0f}  {spread_in_words(row)}, asked {row['target']}",
             flush=True,
         )
+        if told := row.get("llama_cpp"):
+            print(
+                f"    {told['threads']} threads; {told['inside']:.0f}/s inside, logits off {told['logits_error']:.1e}"
+            )
     for line in left_out:
         print(f"left out: {line}")
     command = "python benchmarks/decoding.py" + (" --nanogpt DIR" if folder else "")
