@@ -35,7 +35,7 @@ if __name__ == "__main__":
     parser.add_argument("--text", type=Path, metavar="FILE", help="tinyshakespeare")
     given = parser.parse_args()
     parts: list[tuple[ModuleType, Callable[[], None]]] = [
-        (recurrent_layers, partial(recurrent_layers.main, rounds=3)),
+        (recurrent_layers, partial(recurrent_layers.main, rounds=2)),
         (output_layer, partial(output_layer.main, rounds=3)),
     ]
     if given.nanogpt:

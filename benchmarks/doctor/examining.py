@@ -7,34 +7,43 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from multiprocessing.context import ForkServerContext
 from pathlib import Path
 from typing import Any
 
+import warm
 from listed import Case
 
 LONGEST = 150.0
 """Seconds after which a command that does not end is counted as one that failed."""
 
 
-def examine(case: Case, seed: int, texts: dict[str, str], more: Sequence[str] = ()) -> dict[str, Any]:
+def examine(
+    case: Case, seed: int, texts: dict[str, str], more: Sequence[str] = (), forks: ForkServerContext | None = None
+) -> dict[str, Any]:
     """A row: what was expected and said, exit code, seconds, and whether that is right.
 
-    The file is given as `model.py` in a folder of its own: neither its name nor its place tells what it is.
+    The file is given as `model.py` in a folder of its own: neither its name nor its place tells what it is. With
+    `forks` the command runs in a process that has imported everything, and its seconds are not those of a user.
     """
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "model.py"
         file.write_text(case.source, encoding="utf-8")
         target = str(file) + (f":{case.builder}" if case.builder else "")
         flags = [flag.format_map(texts) for flag in case.flags]
-        command = [sys.executable, "-m", "glassloom", "doctor", target, "--json", "--seed", str(seed), *flags, *more]
+        arguments = ["doctor", target, "--json", "--seed", str(seed), *flags, *more]
         started = time.perf_counter()
         try:
-            done = subprocess.run(command, capture_output=True, text=True, timeout=LONGEST, env=dict(os.environ))
-            code, out, err = done.returncode, done.stdout, done.stderr
-        except subprocess.TimeoutExpired as stopped:
-            code, out, err = -1, "", f"no end after {stopped.timeout:g} s"
+            if forks is None:
+                command = [sys.executable, "-m", "glassloom", *arguments]
+                done = subprocess.run(command, capture_output=True, text=True, timeout=LONGEST, env=dict(os.environ))
+                code, out, err = done.returncode, done.stdout, done.stderr
+            else:
+                code, out, err = warm.run(forks, arguments, LONGEST)
+        except (subprocess.TimeoutExpired, TimeoutError):
+            code, out, err = -1, "", f"no end after {LONGEST:g} s"
         seconds = time.perf_counter() - started
-    return judged(case, seed, code, out, err, seconds)
+    return judged(case, seed, code, out, err, seconds) | {"whole": forks is None}
 
 
 def judged(case: Case, seed: int, code: int, out: str, err: str, seconds: float) -> dict[str, Any]:

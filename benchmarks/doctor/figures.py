@@ -29,7 +29,7 @@ def summary(rows: Rows) -> dict[str, Any]:
     """Detection, the right name first, false alarms, seconds, and each name's own line."""
     sick = [row for row in rows if row["expected"]]
     sound = [row for row in rows if not row["expected"]]
-    seconds = [row["seconds"] for row in rows]
+    seconds = [row["seconds"] for row in rows if row.get("whole", True)]
     names: dict[str, list[dict[str, Any]]] = {}
     for row in sick:
         names.setdefault(row["expected"][0], []).append(row)

@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import warm
 from corpora import write_texts
 from examining import examine
 from figures import in_words, summary
@@ -13,12 +14,16 @@ from measuring import write
 
 
 def examine_all(chosen: list[Case], seeds: int, jobs: int, name: str, command: str) -> list[dict[str, Any]]:
-    """All rows, told as they come and written after every tenth, so that one who stops keeps what was done."""
+    """All rows, told as they come and written after every tenth, so that one who stops keeps what was done.
+
+    The first seed is that of whole commands, which are timed; the others run in forks (`warm.py`).
+    """
     rows: list[dict[str, Any]] = []
+    forks = warm.prepared()
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(jobs) as pool:
         texts = write_texts(Path(folder))
         work = [(case, seed) for seed in range(seeds) for case in chosen]
-        for row in pool.map(lambda item: examine(*item, texts), work):
+        for row in pool.map(lambda item: examine(*item, texts, forks=forks if item[1] else None), work):
             rows.append(row)
             mark = "  " if row["right"] else "**"
             said = row.get("error", "")[-160:].replace("\n", " ") or ", ".join(row["named"]) or row["verdict"]

@@ -17,6 +17,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
+import warm
 from bounds import bounds
 from corpora import write_texts
 from examining import examine
@@ -35,7 +36,7 @@ def ended(case: Case, steps: int, seed: int) -> float | None:
     return after if math.isfinite(after) else None
 
 
-def row_of(sick: Case, mended: Case, seed: int, steps: int, texts: dict[str, str], asked: bool) -> dict[str, Any]:
+def row_of(sick: Case, mended: Case, seed: int, steps: int, texts: dict[str, str], forks: Any) -> dict[str, Any]:
     line = unigram(subject(mended, text_of(mended)).tokens)
     before, after = ended(sick, steps, seed), ended(mended, steps, seed)
     row: dict[str, Any] = {
@@ -43,8 +44,8 @@ def row_of(sick: Case, mended: Case, seed: int, steps: int, texts: dict[str, str
         "mended_nats": after, "learns": after is not None and after < line - 0.05,
         "gained": None if before is None or after is None else before - after,
     }  # fmt: skip
-    if asked:
-        said = examine(mended, seed, texts)
+    if forks is not None:
+        said = examine(mended, seed, texts, forks=forks)
         row |= {"healthy": said["right"], "named": said["named"], "error": said.get("error", "")}
     row["works"] = row["learns"] and row.get("healthy", True)
     return row
@@ -61,11 +62,12 @@ def main() -> None:
     sick = {case.id: case for case in cases(("sick",), given.only)}
     pairs = [(sick[case.twin], case) for case in cases(("mended",)) if case.twin in sick]
     rows: list[dict[str, Any]] = []
+    forks = None if given.no_doctor else warm.prepared()
     with tempfile.TemporaryDirectory() as folder:
         texts = write_texts(Path(folder))
         for seed in range(given.seeds):
             for ill, well in pairs:
-                row = row_of(ill, well, seed, given.steps, texts, not given.no_doctor)
+                row = row_of(ill, well, seed, given.steps, texts, forks)
                 rows.append(row)
                 mark, said = (
                     "  " if row["works"] else "**",

@@ -2,9 +2,10 @@
 
     python benchmarks/doctor/run.py [--seeds 5 --only PATTERN --kinds sick healthy --jobs 1 --name doctor]
 
-Every file is examined by the whole command, `glassloom doctor FILE --json`, in a process of its own, once a seed. What
-is expected of each lies in `cases/expected.toml`. Rates are over files (one counts as found only where every seed found
-it), with exact 95 % bounds; seconds are those of the command from start to end, Python's start included.
+Every file is examined by the whole command, `glassloom doctor FILE --json`, in a process of its own, once a seed; from
+the second seed on in a fork of one that has imported everything. What is expected lies in `cases/expected.toml`. Rates
+are over files (one counts as found only where every seed found it), with exact 95 % bounds; seconds are those of
+the first seed's commands from start to end, Python's start included.
 """
 
 import argparse
