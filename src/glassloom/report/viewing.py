@@ -60,9 +60,11 @@ def view_as_html(found: View, title: str, command: str) -> str:
     return exhibition_as_html(page)
 
 
-def _told(value: Any) -> str:
+def _told(value: Any, deep: bool = False) -> str:
+    """A fact in words: of several named ones a line each, what is named within them on that line."""
     if isinstance(value, dict):
-        return "; ".join(f"{name.replace('_', ' ')} {_told(part)}" for name, part in value.items()) or "none"
+        parts = (f"{name.replace('_', ' ')}{' ' if deep else ': '}{_told(part, True)}" for name, part in value.items())
+        return (", " if deep else "\n").join(parts) or "none"
     if isinstance(value, list):
         return ", ".join(map(_told, value)) or "none"
     return f"{value:.4g}" if isinstance(value, float) else "none" if value in (None, "") else str(value)
