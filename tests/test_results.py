@@ -150,6 +150,7 @@ def test_latex_has_as_many_cells_in_every_line_and_sets_the_best_in_bold() -> No
     assert len(lines) == 1 + len(settings_of(comparison.rows))
     assert text.index(r"\toprule") < text.index(r"\midrule") < text.index(r"\bottomrule")
     assert r"\textbf{transformer}" in text
+    assert r"\shortstack[r]{valid\\perplexity,\\fair}" in lines[0], "narrow numbers need no wide title"
 
 
 def test_latex_escapes_every_sign_that_means_something() -> None:

@@ -6,11 +6,15 @@ import io
 import re
 import unicodedata
 from collections.abc import Sequence
+from textwrap import wrap
 
 from glassloom.comparison.results import Row
 from glassloom.comparison.seeds import flat
 from glassloom.comparison.table import Cell, Column, Table, written_setting
 from glassloom.comparison.wording import visible
+
+TITLE = 12
+"""A column's title is broken into lines of about so many letters where LaTeX sets it."""
 
 
 def rows_as_csv(rows: Sequence[Row]) -> str:
@@ -33,7 +37,7 @@ def table_as_latex(table: Table) -> str:
     Any engine that has the letters compiles it (LuaLaTeX, XeLaTeX); with \\RL and \\LR as `report.tex` or the bidi
     package defines them, such text is set from the right.
     """
-    head = " & ".join(latex(column.title) for column in table.columns)
+    head = " & ".join(_stacked(column) for column in table.columns)
     body = "\n".join(
         " & ".join(rf"\textbf{{{latex(cell.text)}}}" if cell.bold else latex(cell.text) for cell in line.cells) + r" \\"
         for line in table.lines
@@ -55,6 +59,13 @@ def table_as_latex(table: Table) -> str:
             "",
         ]
     )
+
+
+def _stacked(column: Column) -> str:
+    """A column's title, a long one on several lines: the numbers below are narrow."""
+    lines = [latex(line) for line in wrap(one_line(column.title), TITLE, break_long_words=False)]
+    side = "r" if column.numeric else "l"
+    return rf"\shortstack[{side}]{{{(chr(92) * 2).join(lines)}}}" if len(lines) > 1 else "".join(lines)
 
 
 def table_as_markdown(table: Table) -> str:

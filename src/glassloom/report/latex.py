@@ -13,7 +13,7 @@ from glassloom.report.blocks import Block, Code, Facts, Grid, Heading, Paragraph
 PREAMBLE = r"""\documentclass[a4paper,10pt]{article}
 \usepackage{iftex}
 \iftutex
-  \usepackage{fontspec}
+  \usepackage{fontspec}\ifLuaTeX\defaultfontfeatures{Renderer=HarfBuzz}\fi  % which mirrors brackets, as XeTeX does
   \IfFontExistsTF{FreeSerif}{\setmainfont{FreeSerif}}{\IfFontExistsTF{DejaVu Serif}{\setmainfont{DejaVu Serif}}{}}
 \else
   \usepackage[T1]{fontenc}
