@@ -49,7 +49,7 @@ def test_a_run_without_a_step_was_not_trained_and_one_without_metrics_has_no_his
     metrics.write_text("")
     assert "has not been trained: no step was recorded" in refusal(run.path)
     metrics.unlink()
-    assert "an imported model has no history" in refusal(run.path)
+    assert "so nothing is known of how it was trained" in refusal(run.path)
 
 
 @pytest.mark.parametrize("file", ["config.json", "corpus.json", "tokenizer.json", "result.json"])

@@ -19,6 +19,7 @@ from glassloom.errors import InputError, Notice, RunError
 from glassloom.exchange.foreign_tokenizers import foreign_tokenizer
 from glassloom.exchange.tokenizing import tokenizer_files
 from glassloom.runs import Run
+from histories import seal
 from trainings import small
 
 TEXT = "The cat sat on the mat. The dog ate the cat's hat, and that was that.\n" * 40
@@ -155,6 +156,24 @@ def test_views_reports_and_further_training_work_on_it(imported: Run, commands: 
     [row] = commands.done("runs", "--runs", imported.path.parent, "--json").json["runs"]
     assert (row["name"], row["state"], row["model"]) == ("mine", "finished", "transformer")
     assert glassloom.export(more.run, "html", out=tmp_path / "page.html").stat().st_size > 10_000
+
+
+def test_the_doctor_examines_it_and_it_is_told_what_going_on_means(
+    imported: Run, commands: Commands, tmp_path: Path
+) -> None:
+    shutil.copytree(imported.path, tmp_path / "mine")
+    named = ("mine", "--runs", tmp_path)
+    assert commands("doctor", *named, "--json").json["verdict"] == "healthy"
+    (tmp_path / "text.txt").write_text(TEXT)
+    refused = commands.refused("train", tmp_path / "text.txt", "--name", *named, "--resume", "--steps", "4")
+    assert "glassloom train CORPUS --from mine --name ANOTHER" in refused
+    checkpoint = glassloom.load_run("mine", tmp_path).best()
+    weights = load_file(checkpoint.path / "model.safetensors")
+    next(iter(weights.values()))[:] = torch.nan
+    save_file(weights, checkpoint.path / "model.safetensors")
+    seal(checkpoint.path)
+    [first, *_] = commands("doctor", *named, "--json").json["findings"]
+    assert (first["name"], first["severity"]) == ("non-finite", "fatal")
 
 
 def test_special_ids_anywhere_and_ids_that_spell_nothing_keep_their_rows(tmp_path: Path) -> None:

@@ -332,7 +332,7 @@ def write_report(
     opened_runs = list({run.path.resolve(): run for run in (opened(run, root) for run in named)}.values())
     held_out = [run for run in opened_runs if not run.config.data.memorises]
     text = run_corpus(
-        (held_out or opened_runs)[0], otherwise="put the text back as it was: the page shows how it goes on"
+        (held_out or opened_runs)[0], otherwise="put the text back as it was, for the page shows how it goes on"
     )
     found = report_on(opened_runs, text, command)
     alone = out is None and len(opened_runs) == 1

@@ -8,11 +8,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 
+import torch
 from torch import nn
 
 from glassloom.doctor import borders, course, floor, rates
 from glassloom.doctor.examine import Watcher, examine
 from glassloom.doctor.finding import Diagnosis, Finding
+from glassloom.doctor.names import finding
 from glassloom.doctor.recorded import History, recorded
 from glassloom.doctor.run_names import RUN_NAMES
 from glassloom.errors import RunError
@@ -68,12 +70,26 @@ def examine_run(folder: str | Path, *, seed: int = 0, watch: Watcher | None = No
         RunError: there is no run, or it is damaged, still training, or was never trained.
     """
     run = load_run(folder)
+    if run.imported:
+        return of_imported(run, seed, watch)
     history = recorded(run)
     of_history = judged(history)
     if watch is not None:
         watch("reading the history", of_history)
     of_model = examine_model(run, seed, watch).findings
     return Diagnosis(together(outgrown(of_model) if has_learned(history, of_history) else of_model, of_history))
+
+
+def of_imported(run: Run, seed: int, watch: Watcher | None) -> Diagnosis:
+    """A model that was trained elsewhere: newly built by its settings, then its own weights; it has no history."""
+    found = outgrown(examine_model(run, seed, watch).findings)
+    tokens = torch.randint(run.tokenizer.size, (2, 16), generator=torch.Generator().manual_seed(seed))
+    with torch.inference_mode():
+        logits = run.model()(tokens)[0]
+    if bad := int((~logits.isfinite()).sum()):
+        words = f"Of the logits of the weights that were imported {bad:,} of {logits.numel():,} are not finite."
+        found = (finding("non-finite", {"not_finite": bad, "logits": logits.numel()}, words), *found)
+    return Diagnosis(found, {"not_measured": ["the history: the model was trained elsewhere"]})
 
 
 def examine_model(run: Run, seed: int = 0, watch: Watcher | None = None) -> Diagnosis:

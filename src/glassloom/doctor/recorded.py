@@ -216,13 +216,13 @@ def recorded(run: Run) -> History:
 
 
 def nothing_recorded(run: Run) -> RunError:
-    """Why there is no history: none was ever written (an imported model), it cannot be read, or nothing was trained."""
+    """Why there is no history: it is lost, it cannot be read, or nothing was trained."""
     file = run.path / METRICS
-    if not file.exists() and (run.newest().step > 0 or run.environment.get("imported_from")):
+    if not file.exists() and run.newest().step > 0:
         return RunError(
             f"Run {run.name} has no {METRICS}, so nothing is known of how it was trained",
-            "a run that glassloom trained",
-            "an imported model has no history; examine a run that was trained here",
+            f"its {METRICS}, as training wrote it",
+            "put it back, or name another run",
         )
     if file.exists() and file.stat().st_size and not run.metrics():
         return RunError(

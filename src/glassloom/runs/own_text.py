@@ -15,7 +15,11 @@ def own_corpus(run: Run, *, otherwise: str = "give the text with --corpus") -> C
     """
     facts = run.corpus
     if not facts["source"]:
-        raise RunError(f"Run {run.name} was trained elsewhere and has no text of its own", "a text", otherwise)
+        raise RunError(
+            f"Run {run.name} was trained elsewhere and has no text of its own",
+            "a text",
+            f"{otherwise}; or train it on as a run of its own: glassloom train CORPUS --from {run.name}",
+        )
     kept = reopen_corpus(facts)
     if kept is not None and kept.knows_spellings:
         return kept

@@ -73,6 +73,11 @@ class Run:
         return read_json(self.path / ENVIRONMENT)
 
     @property
+    def imported(self) -> bool:
+        """Whether its model was trained elsewhere and brought here by `glassloom import`."""
+        return bool(self.environment.get("imported_from"))
+
+    @property
     def report(self) -> Path:
         return self.path / REPORT
 

@@ -17,8 +17,14 @@ def check_unchanged(run: Run, given: Mapping[str, Any], corpus: Corpus) -> None:
     """A run goes on only with the settings and the text that it began with; its budget may change, and who watches.
 
     Raises:
-        RunError: a setting or the text differs (named).
+        RunError: a setting or the text differs (named), or the run was trained elsewhere.
     """
+    if run.imported:
+        raise RunError(
+            f"Run {run.name} was trained elsewhere: its optimizer, its settings of training and its text are not known",
+            "a run that was begun here",
+            f"train it on as a run of its own: glassloom train CORPUS --from {run.name} --name ANOTHER",
+        )
     stored = run.config.flat()
     asked = Config.from_flat({"model": run.config.architecture, **given}).flat()
     for name in given:
