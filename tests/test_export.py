@@ -202,3 +202,6 @@ def test_an_interrupted_run_is_exported_as_far_as_it_came(run: Run, tmp_path: Pa
     assert measured_in == "nats a character"
     assert [line.value for line in lines if line.is_model] == [copy.best().progress()["valid_nats"]]
     assert glassloom.export(copy) == copy.path / "page.html"
+    deep = tmp_path / "not" / "yet" / "there.html"
+    assert glassloom.export(copy, out=deep) == deep
+    assert deep.read_bytes() == copy.page.read_bytes()

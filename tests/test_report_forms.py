@@ -181,6 +181,8 @@ def test_a_report_is_written_in_the_form_asked_for(commands: Commands, runs: Pat
     both = commands.done("report", "gru*", "--runs", runs, "--to", "latex", "--out", tmp_path, "--json").json
     assert both == {"report": str(tmp_path / "report.tex")}
     assert "did you mean html" in commands.refused("report", "gru-1", "--runs", runs, "--to", "htm")
+    named_like_a_file = commands.refused("report", "gru-1", "--runs", runs, "--out", tmp_path / "mine.html")
+    assert f"To do: say --out {tmp_path / 'mine'}" in named_like_a_file
 
 
 def test_what_runs_leftwards_is_set_so_as_a_whole_with_what_runs_rightwards_in_it() -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from glassloom.errors import SettingError, nearest
+from glassloom.storage import storing
 
 if TYPE_CHECKING:
     from glassloom.runs import Checkpoint, Run
@@ -44,6 +45,9 @@ def export_run(run: "Run", to: str, checkpoint: "Checkpoint", out: str | Path | 
     """
     if to not in FORMATS:
         raise SettingError(f"There is no format {to}", f"one of {', '.join(FORMATS)}", nearest(to, FORMATS))
+    if out is not None:
+        with storing(Path(out), "--out"):
+            Path(out).absolute().parent.mkdir(parents=True, exist_ok=True)
     module, _, function = FORMATS[to].writer.partition(":")
     written: Path = getattr(importlib.import_module(module), function)(run, checkpoint, out)
     return written

@@ -34,6 +34,7 @@ __all__ = [
 
 FORMS = ("html", "pdf", "latex", "markdown")
 """What a report can be written as."""
+ENDINGS = (".html", ".pdf", ".tex", ".md")
 
 
 def check_form(form: str) -> None:
@@ -51,6 +52,10 @@ def write_form(comparison: Comparison, folder: Path | str, form: str) -> Path:
     """
     folder = Path(folder)
     check_form(form)
+    if folder.suffix in ENDINGS and not folder.is_dir():
+        raise InputError(
+            f"{folder} is named like a file", "a folder, which gets the report", f"say --out {folder.with_suffix('')}"
+        )
     if form == "html":
         return write_report(comparison, folder)
     figures = all_figures(comparison)
