@@ -1,0 +1,1 @@
+"""What to train in a time, and the loss it will reach."""
