@@ -104,7 +104,7 @@ class Narrator:
 
     def begin(self, asked: "Asked", used: float) -> None:
         """What is searched, and how long each trial may take."""
-        from glassloom.tuning.search import each_in_words
+        from glassloom.tuning.searching import each_in_words
 
         self.evaluations = asked.evaluations
         aside(f"search {asked.model} on {asked.corpus}: {', '.join(asked.space)}")

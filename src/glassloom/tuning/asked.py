@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from glassloom.config import BUDGETS, Config
+from glassloom.config import BUDGETS
 from glassloom.data.corpus import Corpus
 from glassloom.data.settings import DataSettings
 from glassloom.errors import RunError, SettingError
@@ -15,7 +15,7 @@ from glassloom.runs.documents import read_json, to_json
 from glassloom.runs.lock import is_locked
 from glassloom.storage import replace_file, storing
 from glassloom.tuning.budget import EVALUATIONS, LEAST_SECONDS, seconds_of_a_trial
-from glassloom.tuning.space import Dimension, parse_space
+from glassloom.tuning.space import Dimension, fitting, parse_space
 
 ASKED = "asked.json"
 NO_SAMPLES = 10**9
@@ -96,7 +96,7 @@ def asked_of(
             f"{LEAST_SECONDS:g} s or more for each at full length",
             "give --minutes more, or ask for fewer --trials",
         )
-    config = Config.from_flat({"model": model, **fixed, **dict(given)})  # whatever does not fit is said now
+    config = fitting(model, {**fixed, **dict(given)}, space)  # whatever does not fit is said now
     budget = given[0] if given else ("minutes", float(f"{each if each is not None else seconds / 60:.3g}"))
     amount = float(getattr(config.train, budget[0]) if given else budget[1])
     in_characters = any(one.name in DataSettings.model_fields for one in space)
@@ -107,17 +107,18 @@ def asked_of(
     )  # fmt: skip
 
 
-def agreed(folder: Path, now: Asked, own_budget: bool) -> Asked:
+def agreed(folder: Path, now: Asked, own_budget: bool, emptied: bool = False) -> Asked:
     """What the search in that folder goes on with; a new one is written down.
 
-    Its trials keep the budget that they had, unless another one was asked for by name.
+    Its trials keep the budget that they had, unless another one was asked for by name. `emptied`: what is left there is
+    what an earlier search of this name left.
 
     Raises:
         RunError: the folder holds another search, or something else.
     """
     path = folder / ASKED
     if not path.exists():
-        if folder.exists() and any(one.name[0] != "." for one in folder.iterdir()):
+        if not emptied and folder.exists() and any(one.name[0] != "." for one in folder.iterdir()):
             raise RunError(
                 f"{folder} exists already and holds no search", "a new name", "choose another --name or --runs"
             )
@@ -158,14 +159,14 @@ def in_words(name: str, value: Any) -> str:
     return f"{name} {value}"
 
 
-def forget(folder: Path) -> None:
-    """Take away a search and its trials' runs; whatever else lies in the folder stays.
+def forget(folder: Path) -> bool:
+    """Take away a search and its trials' runs, and whether there was one; whatever else lies in the folder stays.
 
     Raises:
         RunError: one of its runs is being written.
     """
     if not (folder / ASKED).exists():
-        return
+        return False
     runs = [path for path in folder.glob("trial-[0-9]*") if (path / "config.json").is_file()]
     if busy := [path for path in runs if is_locked(path)]:
         raise RunError(
@@ -179,3 +180,4 @@ def forget(folder: Path) -> None:
         for path in folder.glob("journal.jsonl*"):
             path.unlink(missing_ok=True)
         (folder / ASKED).unlink()
+    return True

@@ -7,7 +7,7 @@ Dimension(name='lr', low=0.001, high=0.01, log=True, step=None, choices=())
 """
 
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from typing import Any
@@ -212,8 +212,34 @@ def value_of(name: str, text: str, single: type[BaseModel]) -> Any:
     return value
 
 
+def ends(one: Dimension) -> list[Any]:
+    """A dimension's first and last value."""
+    return [one.choices[0], one.choices[-1]] if one.choices else [one.low, one.high]
+
+
+def fitting(model: str, given: Mapping[str, Any], space: Sequence[Dimension]) -> Config:
+    """A configuration that the space allows: the defaults, or where these do not go together the ends of its ranges.
+
+    Raises:
+        SettingError: what is fixed does not go with anything in the space.
+    """
+    first: SettingError | None = None
+    tried: list[dict[str, Any]] = [{}, *({one.name: ends(one)[end] for one in space} for end in (0, -1))]
+    tried += [{one.name: value} for one in space for value in one.choices]
+    for chosen in tried:
+        try:
+            return Config.from_flat({"model": model, **given, **chosen})
+        except SettingError as error:
+            first = first or error
+    assert first is not None
+    raise first
+
+
 def defaults(space: Iterable[Dimension], given: Mapping[str, Any]) -> dict[str, Any] | None:
     """What would be trained without a search, where all of it lies in the space; None otherwise."""
-    usual = Config.from_flat(given).flat()
+    try:
+        usual = Config.from_flat(given).flat()
+    except SettingError:  # what is fixed does not go with the defaults of what is searched
+        return None
     found = {one.name: usual[one.name] for one in space}
     return found if all(one.holds(found[one.name]) for one in space) else None

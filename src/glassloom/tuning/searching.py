@@ -13,16 +13,16 @@ from typing import Any
 
 import torch
 
-from glassloom.config import Config, plain_names
+from glassloom.config import plain_names
 from glassloom.errors import GlassloomError, SettingError, notice
 from glassloom.runs.run import check_name
 from glassloom.training.prepared import default_name
 from glassloom.training.resolve import open_corpus
 from glassloom.training.session import never
-from glassloom.tuning.asked import ASKED, Asked, agreed, asked_of, checked_numbers, forget
+from glassloom.tuning.asked import Asked, agreed, asked_of, checked_numbers, forget
 from glassloom.tuning.budget import moment_of, time_used
 from glassloom.tuning.results import Search, Trial
-from glassloom.tuning.space import space_of, written
+from glassloom.tuning.space import fitting, space_of, written
 
 TRIALS, MINUTES = 50, 30.0
 
@@ -41,7 +41,19 @@ def check_optuna() -> None:
         )
 
 
-def search(
+def search(corpus: Any, model: str = "gru", *, command: str = "glassloom.search", **asked: Any) -> Search:
+    """Search an architecture's settings on a text, and write the page about it; see `run_search` for the arguments.
+
+    >>> search("novel.txt", "gru", trials=50, minutes=30).best.settings  # doctest: +SKIP
+    """
+    found = run_search(corpus, model, command=command, **asked)
+    from glassloom.tuning.page import write_search
+
+    write_search(found, Path(found.folder), command)
+    return found
+
+
+def run_search(
     corpus: Any,
     model: str = "gru",
     *,
@@ -66,8 +78,6 @@ def search(
     `settings` fix what shall not be searched, `space` names what shall be (`lr=1e-4..1e-2:log`, `norm=pre,post`)
     instead of the architecture's own list.
 
-    >>> search("novel.txt", "gru", trials=50, minutes=30).best.settings  # doctest: +SKIP
-
     Raises:
         InputError: a text, a setting or a space that cannot be used; Optuna is not installed; another search's name.
         StorageError: the folder cannot be written; what was done stays.
@@ -76,7 +86,7 @@ def search(
     checked_numbers(trials=trials, minutes=minutes, processes=processes, **({} if each is None else {"each": each}))
     given = plain_names(settings)
     dimensions = space_of(space, model, given)
-    text = open_corpus(corpus, Config.from_flat({"model": model, **given}))
+    text = open_corpus(corpus, fitting(model, given, dimensions))
     if text.memorises:
         raise SettingError(
             "A search needs held-out text, and this split holds none out", "a validation split", "drop --split all"
@@ -86,10 +96,9 @@ def search(
     )  # fmt: skip
     name = check_name(name) if name else default_name(Path(runs), f"{text.name}-{model}-search", resume=True)
     folder = Path(runs) / name
-    if replace:
-        forget(folder)
+    emptied = replace and forget(folder)
     own_budget = each is not None or asked.budget[0] != "minutes"
-    asked = agreed(folder, asked, own_budget)
+    asked = agreed(folder, asked, own_budget, emptied)
     return carried_on(
         folder, asked, corpus, text, trials=trials, seconds=60 * minutes, processes=processes, command=command,
         on_begin=on_begin, on_told=on_told, stop=stop,
@@ -110,9 +119,8 @@ def carried_on(
     on_told: Callable[[Any], None],
     stop: Callable[[], bool],
 ) -> Search:
-    """Do what is left of a search, and say how it stands; the page is written into its folder."""
+    """Do what is left of a search, and say how it stands."""
     from glassloom.tuning.journal import Journal
-    from glassloom.tuning.page import write_search
     from glassloom.tuning.working import Task, work
 
     journal = Journal(folder, asked.dimensions(), asked.evaluations)
@@ -123,9 +131,7 @@ def carried_on(
         side_by_side(task, processes, on_told, stop)
     else:
         work(task, on_told, stop)
-    found = standing(folder, asked, source if isinstance(source, (str, Path)) else text.name, interrupted=stop())
-    write_search(found, folder, command)
-    return found
+    return standing(folder, asked, source if isinstance(source, (str, Path)) else text.name, interrupted=stop())
 
 
 def side_by_side(task: Any, processes: int, on_told: Callable[[Any], None], stop: Callable[[], bool]) -> None:
@@ -237,4 +243,3 @@ def exact(value: Any) -> str:
     return repr(value) if isinstance(value, float) and value != int(value) else written(value)
 
 
-__all__ = ["ASKED", "MINUTES", "TRIALS", "check_optuna", "search", "standing"]
