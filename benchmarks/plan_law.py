@@ -24,7 +24,9 @@ import torch
 
 import glassloom
 from glassloom.config import Config
+from glassloom.data import DataSettings
 from glassloom.forecast.law import Constants, Law, Point, fit, predicted, worth
+from glassloom.forecast.planning import dropout_for
 from glassloom.forecast.probing import core
 from glassloom.models import build
 from measuring import RESULTS, write
@@ -63,12 +65,10 @@ def measured(folder: Path, known: list[dict[str, Any]]) -> list[dict[str, Any]]:
     for text, settings in trainings():
         if any(row["text"] == text and row["settings"] == settings for row in rows):
             continue
-        corpus = glassloom.load_corpus(str(folder / TEXTS[text.partition(",")[0]]),
-                                       **({"first_characters": 70_000} if text == SHORT else {}))  # fmt: skip
+        own = DataSettings(first_characters=70_000 if text == SHORT else None)
+        corpus = glassloom.load_corpus(str(folder / TEXTS[text.partition(",")[0]]), own)
         dropout = {}
         if text == SHORT:
-            from glassloom.forecast.planning import dropout_for
-
             dropout = {"dropout": dropout_for(settings["steps"] * per_step("gru") / corpus.train.tokens)}
         with tempfile.TemporaryDirectory() as runs:
             result = glassloom.train(

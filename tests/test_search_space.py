@@ -10,7 +10,6 @@ import pytest
 
 from commands import Commands
 from glassloom.config import Config
-from glassloom.data import load_text
 from glassloom.errors import RunError, SettingError
 from glassloom.models import ARCHITECTURES
 from glassloom.tuning import search
@@ -137,7 +136,7 @@ BAD: dict[str, dict[str, Any]] = {
     "processes cannot be -1": {"processes": -1},
     "5,000 trials do not fit into 0.1 minutes": {"trials": 5000, "minutes": 0.1},
     "--each and --steps are both budgets": {"each": 1.0, "steps": 5},
-    "the budgets epochs and steps": {"epochs": 1, "steps": 5},
+    "2 budgets: epochs and steps": {"epochs": 1, "steps": 5},
     "equal shares of its budget": {"eval_every": 5},
     "holds none out": {"split": "all"},
     "searched twice": {"space": ["lr=1..2", "lr=3,4"]},
@@ -148,8 +147,10 @@ BAD: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("said", BAD)
 def test_bad_arguments_are_refused_before_anything_is_written(said: str, tmp_path: Path, tiny_text: str) -> None:
+    text = tmp_path / "text.txt"
+    text.write_text(tiny_text[:4000], encoding="utf-8")
     with pytest.raises(SettingError if "name" not in BAD[said] else RunError, match=re.escape(said)):
-        search(load_text(tiny_text[:4000]), "gru", runs=tmp_path / "runs", **BAD[said])
+        search(text, "gru", runs=tmp_path / "runs", **BAD[said])
     assert not (tmp_path / "runs").exists()
 
 

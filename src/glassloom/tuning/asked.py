@@ -87,8 +87,6 @@ def asked_of(
         )
     if each is not None and given:
         raise SettingError(f"--each and --{given[0][0]} are both budgets of a trial", "one of them", "drop one")
-    if len(given) > 1:
-        raise SettingError(f"A trial was given the budgets {given[0][0]} and {given[1][0]}", "one", "drop the other")
     seconds = seconds_of_a_trial(60 * minutes, trials, processes, evaluations)
     if each is None and not given and seconds < LEAST_SECONDS:
         raise SettingError(
