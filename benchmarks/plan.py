@@ -40,8 +40,8 @@ def measured(path: Path, minutes: float, architectures: int) -> dict[str, Any]:
                 sample_every=10**9, **one.settings,
             )  # fmt: skip
         found["trainings"].append({
-            "model": one.model, "width": one.width, "settings": dict(one.settings), "foretold": one.nats, "low": one.low,
-            "high": one.high, "measured": result.best["nats_per_token"],
+            "model": one.model, "width": one.width, "settings": dict(one.settings), "foretold": one.nats,
+            "low": one.low, "high": one.high, "measured": result.best["nats_per_token"],
             "tokens_per_second": {"foretold": one.tokens_per_second, "measured": result.tokens_per_second},
         })  # fmt: skip
     return found

@@ -34,11 +34,12 @@ from measuring import RESULTS, write
 TEXTS = {"shakespeare": "shakespeare.txt", "novel": "great_expectations.txt"}
 WIDTHS = {"rnn": (256, 128, 512), "gru": (256, 128, 384), "lstm": (256, 128, 384), "transformer": (128, 64, 192)}
 """The usual one first."""
-LENGTHS = ((30e3, 1), (120e3, 3), (480e3, 2))
+LENGTHS = ((10e3, 1), (30e3, 1), (120e3, 3), (480e3, 1))
 """Tokens, and at how many of the widths."""
 SHORT, SHORT_TOKENS = "shakespeare, 70,000 characters", (120e3, 480e3, 1.2e6)
 SHORT_MODEL = {"model": "gru", "width": 128}
 LAW = Path(__file__).parent.parent / "src" / "glassloom" / "forecast" / "law.json"
+COMMAND = "python benchmarks/plan_law.py --texts DIR"
 STEPS_OF_A_FIT, SHORTEST = 3000, 130e3
 
 
@@ -50,13 +51,13 @@ def per_step(model: str) -> int:
 
 def trainings() -> Iterator[tuple[str, dict[str, Any]]]:
     """Every training: its text, and its settings."""
+    for tokens in SHORT_TOKENS:
+        yield SHORT, {**SHORT_MODEL, "steps": round(tokens / per_step("gru"))}
     for tokens, widths in LENGTHS:
         for text in TEXTS:
             for model, all_widths in WIDTHS.items():
                 for width in all_widths[:widths]:
                     yield text, {"model": model, "width": width, "steps": max(8, round(tokens / per_step(model)))}
-    for tokens in SHORT_TOKENS:
-        yield SHORT, {**SHORT_MODEL, "steps": round(tokens / per_step("gru"))}
 
 
 def measured(folder: Path, known: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -79,6 +80,7 @@ def measured(folder: Path, known: list[dict[str, Any]]) -> list[dict[str, Any]]:
         rows.append({"text": text, "settings": settings, "tokens": tokens, "unique": corpus.train.tokens,
                      "nats": result.best["nats_per_token"], "seconds": result.seconds})  # fmt: skip
         print(json.dumps(rows[-1]), file=sys.stderr, flush=True)
+        write("plan_law", COMMAND, [], trainings=rows)
     return rows
 
 
@@ -194,7 +196,7 @@ def main() -> None:
     off, told = spread(points, repeats)
     LAW.write_text(json.dumps({"architectures": {name: asdict(one) for name, one in constants.items()},
                                "repeats": repeats, "spread": off}, indent=1) + "\n")  # fmt: skip
-    write("plan_law", "python benchmarks/plan_law.py --texts DIR", told, trainings=rows, spread=off, repeats=repeats)
+    write("plan_law", COMMAND, told, trainings=rows, spread=off, repeats=repeats)
     print(json.dumps(json.loads(LAW.read_text()), indent=1))
     for row in told:
         print(f"{row['name']:<28} foretold {row['foretold']:.3f}  measured {row['measured']:.3f}")

@@ -81,7 +81,9 @@ def test_who_goes_on_was_among_the_best_third_of_those_compared(found: Search) -
     for one in found.trials:
         if one.state == "stopped":
             which, loss = one.judged[-1]
-            before = [dict(other.judged).get(which, float("inf")) for other in found.trials if other.number < one.number]
+            before = [
+                dict(other.judged).get(which, float("inf")) for other in found.trials if other.number < one.number
+            ]
             assert min(before) < loss
 
 
@@ -118,7 +120,7 @@ def test_an_interrupted_search_goes_on_within_its_trial(text: Corpus, tmp_path: 
     assert (half.status, [one.state for one in half.trials]) == ("interrupted", ["interrupted"])
     assert load_run(half.trials[0].run).newest().step == 8
     whole = searched(text, tmp_path, trials=2)
-    assert [one.state for one in whole.trials][0] == "finished"
+    assert whole.trials[0].state == "finished"
     assert len(whole.trials) == 2
     assert whole.trials[0].settings == half.trials[0].settings
     assert [which for which, _ in whole.trials[0].judged] == list(range(1, 10))

@@ -116,7 +116,9 @@ def test_the_expected_share_of_a_budget_is_that_of_hyperband_played(evaluations:
 
 
 def test_trials_get_what_fits_so_many_into_the_time() -> None:
-    assert seconds_of_a_trial(100, 1, 1, 9) == pytest.approx(85), "one trial alone has it all, but for what is kept back"
+    assert seconds_of_a_trial(100, 1, 1, 9) == pytest.approx(85), (
+        "one trial alone has it all, but for what is kept back"
+    )
     assert seconds_of_a_trial(100, 50, 2, 9) == pytest.approx(2 * seconds_of_a_trial(100, 50, 1, 9))
     assert seconds_of_a_trial(100, 1, 8, 9) == pytest.approx(85), "a process more than trials is of no use"
     assert seconds_of_a_trial(1000, 1000, 1, 1) == pytest.approx(0.85), "judged once, no trial is ever stopped early"

@@ -33,8 +33,11 @@ def search(
     ] = None,
     space: Annotated[
         list[str] | None,
-        option("Search this instead of the model's own list: lr=1e-4..1e-2:log, width=64..512:64, norm=pre,post; "
-               "given again, another setting.", "NAME=..."),
+        option(
+            "Search this instead of the model's own list: lr=1e-4..1e-2:log, width=64..512:64, norm=pre,post; "
+            "given again, another setting.",
+            "NAME=...",
+        ),
     ] = None,
     processes: Annotated[int, option("Trials at once; the threads are divided among them.", "N")] = 1,
     runs: RUNS = "runs",

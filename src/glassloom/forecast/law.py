@@ -23,15 +23,16 @@ from importlib import resources
 
 import numpy as np
 
-SCALE_PRIOR = 0.35
-"""How far a text's s usually lies from that of the texts that the constants are from, as a logarithm: what a few short
-probes say is weighed against that."""
+SCALE_PRIOR = 0.2
+"""How far a text's s usually lies from 1, that of the texts that the constants are from: what a few short probes say is
+weighed against that."""
 DRAWS = 400
 """So many times the probes are drawn anew for the interval."""
 INSIDE = 0.9
 """The share of trainings that are to end inside the interval."""
-PROBE_ERROR = 0.03
-"""What a probe's loss is off at least, in nats: another seed, another slice."""
+PROBE_ERROR, EARLY_TOKENS = 0.03, 30_000
+"""What a probe's loss is off, in nats: another seed, another slice; and more, the less it has seen of so many tokens,
+for the first updates of a training follow no law."""
 
 
 @dataclass(frozen=True)
@@ -114,31 +115,42 @@ def fit(points: Sequence[Point], *, seed: int = 0, constants: Law | None = None)
     known = constants or law()
     features = np.array([reducible(known.architectures[one.model], one.parameters, one.tokens) for one in points])
     losses = np.array([one.nats for one in points])
-    floor, scale = solved(features, losses)
-    residuals = losses - floor - scale * features
-    noise = max(PROBE_ERROR, float(np.sqrt((residuals**2).sum() / max(1, len(points) - 2))))
+    errors = np.array([error_of(one.tokens) for one in points])
+    floor, scale = solved(features, losses, errors)
+    residuals = (losses - floor - scale * features) / errors
+    errors = errors * max(1.0, float(np.sqrt((residuals**2).sum() / max(1, len(points) - 2))))
     random = np.random.default_rng(seed)
     drawn = []
     for _ in range(DRAWS):
         chosen = random.integers(0, len(points), len(points))
-        again = losses[chosen] + random.normal(0.0, noise, len(points))
-        drawn.append(solved(features[chosen], again))
+        again = losses[chosen] + random.normal(0.0, 1.0, len(points)) * errors[chosen]
+        drawn.append(solved(features[chosen], again, errors[chosen]))
     return Fitted(floor, scale, tuple(drawn), max(one.tokens for one in points))
 
 
-def solved(features: np.ndarray, losses: np.ndarray) -> tuple[float, float]:
+def error_of(tokens: float) -> float:
+    """What the loss of a probe of so many tokens is off.
+
+    >>> round(error_of(1e9), 3), round(error_of(10_000), 3)
+    (0.03, 0.12)
+    """
+    return PROBE_ERROR * (1 + EARLY_TOKENS / max(tokens, 1.0))
+
+
+def solved(features: np.ndarray, losses: np.ndarray, errors: np.ndarray) -> tuple[float, float]:
     """The floor and the scale of the least squared error, the scale's prior as one more observation.
 
     >>> features = np.array([1.0, 2.0, 3.0])
-    >>> floor, scale = solved(features, 0.5 + 1.0 * features)
+    >>> floor, scale = solved(features, 0.5 + 1.0 * features, np.ones(3))
     >>> round(floor, 6), round(scale, 6)
     (0.5, 1.0)
     """
-    centre, middle = float(features.mean()), float(losses.mean())
-    weight = (PROBE_ERROR / SCALE_PRIOR) ** 2
-    spread = float(((features - centre) ** 2).sum())
-    together = float(((features - centre) * (losses - middle)).sum())
-    scale = max(0.05, (together + weight) / (spread + weight))
+    weights = 1 / errors**2
+    centre, middle = (float((weights * values).sum() / weights.sum()) for values in (features, losses))
+    prior = 1 / SCALE_PRIOR**2
+    spread = float((weights * (features - centre) ** 2).sum())
+    together = float((weights * (features - centre) * (losses - middle)).sum())
+    scale = max(0.05, (together + prior) / (spread + prior))
     return middle - scale * centre, scale
 
 

@@ -78,8 +78,8 @@ def curves(found: Plan) -> Lines:
     return Lines(
         name="foretold", title="Foretold loss, by architecture", x=Axis("minutes of training", log=True),
         y=Axis("nats per token"), series=tuple(series),
-        caption=f"At each moment the best size of the architecture, trained for just so long. The band is the interval of "
-        f"{found.best.model}.",
+        caption=f"At each moment the best size of the architecture, trained for just so long. The band is the interval "
+        f"of {found.best.model}.",
     )  # fmt: skip
 
 
@@ -91,13 +91,23 @@ def sizes(found: Plan) -> Table:
         Column("high", ".3f"),
     )  # fmt: skip
     rows = tuple(
-        (one.model, one.width, one.layers, one.parameters, one.tokens_per_second, one.passes, one.nats, one.low, one.high)
+        (
+            one.model,
+            one.width,
+            one.layers,
+            one.parameters,
+            one.tokens_per_second,
+            one.passes,
+            one.nats,
+            one.low,
+            one.high,
+        )
         for one in found.forecasts
     )
     return Table(
         name="sizes", title="Architectures and sizes", columns=columns, rows=rows, bold=(0,),
-        caption=f"Nats per token after {found.minutes:g} min; parameters without those of the vocabulary; passes over the "
-        "training text.",
+        caption=f"Nats per token after {found.minutes:g} min; parameters without those of the vocabulary; passes over "
+        "the training text.",
     )  # fmt: skip
 
 
@@ -125,10 +135,10 @@ def how(found: Plan) -> Prose:
             "The loss of N parameters after D tokens is E + s (A N^-a + B (D + D0)^-b): a floor, what the model cannot "
             "hold, and what it has not seen (Kaplan et al. 2020; Hoffmann et al. 2022). Tokens that are read again "
             f"count less and less (Muennighoff et al. 2023, with R = {law().repeats:.3g}).",
-            "A, a, B, b and D0 are each architecture's own, from trainings on two other texts; the floor E and the scale "
-            f"s are this text's, fitted to the probes above. Here E is {found.floor:.3f} nats.",
+            "A, a, B, b and D0 are each architecture's own, from trainings on two other texts; the floor E and the "
+            f"scale s are this text's, fitted to the probes above. Here E is {found.floor:.3f} nats.",
             f"The interval is meant to hold {found.inside:.0%} of trainings. It joins what the probes leave open (they "
-            "are drawn anew with replacement 400 times) and what the law was off where a text had no part in making it, "
-            "more of it the further the training goes beyond the probes.",
+            "are drawn anew with replacement 400 times) and what the law was off where a text had no part in making "
+            "it, more of it the further the training goes beyond the probes.",
         ),
     )  # fmt: skip

@@ -10,7 +10,7 @@ from glassloom.config import Config, plain_names
 from glassloom.data.corpus import Corpus
 from glassloom.data.settings import DataSettings
 from glassloom.errors import SettingError
-from glassloom.forecast.law import INSIDE, Fitted, Point, fit, law, predicted, worth
+from glassloom.forecast.law import INSIDE, Fitted, Point, fit, predicted, worth
 from glassloom.forecast.probing import Clock, probe, speed
 from glassloom.forecast.results import Curve, Forecast, Plan, Probe
 from glassloom.models import ARCHITECTURES, settings_of
@@ -28,7 +28,7 @@ SIZES = {"rnn": (128, 256, 512), "gru": (128, 256, 384, 512), "lstm": (128, 256,
 LOSS_SHARE = 0.75
 """Of the time for probes, so much goes into those that train; the rest measures the speed of other sizes."""
 LENGTHS = (0.25, 0.75)
-"""An architecture's share is cut into two trainings: from the shorter to the longer one sees how fast the loss falls."""
+"""An architecture's share is cut into two trainings: between them one sees how fast the loss falls."""
 MEASURED_MINUTES = 1.0
 """The length of the trainings at which the error was measured (`benchmarks/plan.py`)."""
 BEFORE, BEYOND, MOMENTS = 0.1, 4.0, 25
@@ -159,7 +159,7 @@ def command_of(source: Any, best: Forecast, minutes: float, given: Mapping[str, 
     words = ["glassloom", "train", str(source), "--model", best.model, "--minutes", f"{minutes:g}"]
     for name, value in {**best.settings, **given}.items():
         flag = name.replace("_", "-")
-        words += ([f"--{flag}" if value else f"--no-{flag}"] if isinstance(value, bool) else [f"--{flag}", str(value)])
+        words += [f"--{flag}" if value else f"--no-{flag}"] if isinstance(value, bool) else [f"--{flag}", str(value)]
     return shlex.join(words)
 
 
@@ -168,8 +168,8 @@ def notes(best: Forecast, text: Corpus, minutes: float, given: Mapping[str, Any]
     found = []
     if minutes > MEASURED_MINUTES:
         found.append(
-            f"The error was measured on trainings of {MEASURED_MINUTES:g} minute (docs/plan.md); for {minutes:g} min the "
-            "law is drawn out further than that, and the interval with it."
+            f"The error was measured on trainings of {MEASURED_MINUTES:g} minute (docs/plan.md); for {minutes:g} min "
+            "the law is drawn out further than that, and the interval with it."
         )
     if best.passes > 2:
         found.append(
@@ -182,8 +182,3 @@ def notes(best: Forecast, text: Corpus, minutes: float, given: Mapping[str, Any]
         "own for the time (docs/performance.md); the law does not know these."
     )
     return found
-
-
-def repeats() -> float:
-    """R of the law, for the page."""
-    return law().repeats

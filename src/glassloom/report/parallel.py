@@ -41,7 +41,12 @@ def parallel_chart(exhibit: Parallel, about: str) -> Specification:
     rails = [{"row": row, "left": 0.0, "right": 1.0} for row in range(len(exhibit.scales))]
     titles = [{"row": row, "title": scale.title} for row, scale in enumerate(exhibit.scales)]
     ticks = [
-        {"row": row, "place": short(place), "text": text, "end": "left" if place < 0.02 else "right" if place > 0.98 else "middle"}
+        {
+            "row": row,
+            "place": short(place),
+            "text": text,
+            "end": "left" if place < 0.02 else "right" if place > 0.98 else "middle",
+        }
         for row, scale in enumerate(exhibit.scales)
         for place, text in _ticks(scale, ends[row], all(isinstance(one.values[row], int) for one in exhibit.strands))
     ]
@@ -105,7 +110,7 @@ def _ticks(scale: Scale, ends: tuple[float, float], whole: bool) -> list[tuple[f
     if scale.choices:
         return [(_place(scale, ends, choice) or 0.0, choice) for choice in scale.choices]
     low, high = ends
-    found = []
+    found: list[tuple[float, str]] = []
     for step in range(TICKS):
         share = step / (TICKS - 1)
         value = low * (high / low) ** share if scale.log else low + (high - low) * share

@@ -88,7 +88,11 @@ def attempt(
     except InputError as error:
         return Ending("unfit", str(error), error=error)
     if result.status == "interrupted":
-        return Ending("stopped", "hopeless beside the others") if hopeless[0] else Ending("interrupted", "to be gone on with")
+        return (
+            Ending("stopped", "hopeless beside the others")
+            if hopeless[0]
+            else Ending("interrupted", "to be gone on with")
+        )
     facts = {"steps": result.steps, "tokens_per_second": round(result.tokens_per_second)}
     if result.status != "finished":  # a training that had ended badly was looked up
         return Ending("diverged", result.reason, facts=facts)

@@ -1,4 +1,4 @@
-"""The page of a search, as exhibits: what was found, best so far over time, importance, parallel coordinates, trials."""
+"""The page of a search: what was found, best so far over time, importance, parallel coordinates, every trial."""
 
 import json
 from datetime import datetime
@@ -115,7 +115,9 @@ def again(found: Search) -> list[Exhibit]:
     """The command that trains the best settings for a trial's whole budget."""
     if not found.command:
         return []
-    return [Texts(name="again", title="The best again, at full length", texts=(Text(label="command", text=found.command),))]
+    return [
+        Texts(name="again", title="The best again, at full length", texts=(Text(label="command", text=found.command),))
+    ]
 
 
 def first_of(found: Search) -> Trial | None:

@@ -1,4 +1,4 @@
-"""What a search found, as plain data: every trial with its settings and its losses, and what sets the best ones apart."""
+"""What a search found, as plain data: every trial with its settings and losses, and what sets the best apart."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field

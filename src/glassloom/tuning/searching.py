@@ -71,7 +71,7 @@ def run_search(
     stop: Callable[[], bool] = never,
     **settings: Any,
 ) -> Search:
-    """Search an architecture's settings on a text: `trials` of them within `minutes` of the clock, whichever ends first.
+    """Search settings on a text: `trials` of them within `minutes` of the clock, whichever ends first; no page yet.
 
     Each trial is a run folder `runs/NAME/trial-NNNN`; the journal beside them lets the same call go on, and several
     processes work at once. What is chosen is chosen by held-out validation text; the test split is not read.
@@ -169,7 +169,7 @@ def side_by_side(task: Any, processes: int, on_told: Callable[[Any], None], stop
     for worker in workers:
         worker.join()
         if worker.exitcode and not errors:
-            notice(f"A process of the search is gone (exit code {worker.exitcode}); the same command goes on with its trial.")
+            notice(f"A process of the search is gone (exit code {worker.exitcode}); the same command goes on with it.")
     if errors:
         raise errors[0]
 
@@ -241,5 +241,3 @@ def exact(value: Any) -> str:
     ('0.0031230000000000003', '4', 'none')
     """
     return repr(value) if isinstance(value, float) and value != int(value) else written(value)
-
-

@@ -191,7 +191,8 @@ def field_of(name: str, model: str) -> tuple[Setting, type[BaseModel]]:
         SettingError: the architecture has no such setting.
     """
     section = next(part for part, values in split_by_section({name: None}, model).items() if values)
-    home = {"data": DataSettings, "model": settings_of(model), "train": TrainSettings}[section]
+    homes: dict[str, type[BaseModel]] = {"data": DataSettings, "model": settings_of(model), "train": TrainSettings}
+    home = homes[section]
     field = home.model_fields[name]
     strict = ConfigDict(extra="forbid", allow_inf_nan=False)
     single = create_model(home.__name__, __config__=strict, **{name: (field.annotation, field)})  # type: ignore[call-overload]

@@ -68,7 +68,7 @@ class Task:
 
 
 def work(task: Task, tell: OnTold, stop: Callable[[], bool]) -> None:
-    """Carry out trials until there are enough, the time is up, or `stop()`; a trial that is cut off can be gone on with.
+    """Carry out trials until there are enough, the time is up, or `stop()`; one that is cut off can be gone on with.
 
     Raises:
         StorageError: the disk is full; what was done stays.
