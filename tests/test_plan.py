@@ -50,14 +50,24 @@ def points(floor: float, scale: float, noise: float = 0.0, seed: int = 0) -> lis
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("floor", "scale"), [(1.2, 1.0), (0.3, 0.7), (4.0, 1.6)])
-def test_a_texts_own_part_is_found_again(floor: float, scale: float) -> None:
-    found = fit(points(floor, scale), constants=MADE_UP)
-    assert found.floor == pytest.approx(floor, abs=0.01)
-    assert found.scale == pytest.approx(scale, abs=0.01)
+@pytest.mark.parametrize(("floor", "scale"), [(1.2, 1.0), (0.3, 0.8), (4.0, 1.6)])
+def test_a_texts_own_part_is_the_weighted_least_squares_with_the_prior_as_one_row_more(
+    floor: float, scale: float
+) -> None:
+    probes = points(floor, scale, 0.02)
+    found = fit(probes, constants=MADE_UP)
+    rows, values = [], []
+    for one in probes:
+        error = 0.03 * (1 + (30_000 + MADE_UP.architectures[one.model].late) / one.tokens)
+        feature = reducible(MADE_UP.architectures[one.model], one.parameters, one.tokens)
+        rows.append([1 / error, feature / error])
+        values.append(one.nats / error)
+    solution = np.linalg.lstsq(np.array([*rows, [0, 1 / 0.2]]), np.array([*values, 1 / 0.2]), rcond=None)[0]
+    assert (found.floor, found.scale) == pytest.approx(tuple(solution), abs=1e-9)
     nats, low, high = predicted(found, "gru", 800_000, 2e6, constants=MADE_UP)
-    assert nats == pytest.approx(floor + scale * reducible(MADE_UP.architectures["gru"], 800_000, 2e6), abs=0.01)
-    assert low < nats < high
+    truth = floor + scale * reducible(MADE_UP.architectures["gru"], 800_000, 2e6)
+    assert low < truth < high
+    assert nats == pytest.approx(truth, abs=0.15)
 
 
 def test_an_interval_is_wider_the_less_is_known_and_the_further_it_goes() -> None:
@@ -72,16 +82,16 @@ def test_an_interval_is_wider_the_less_is_known_and_the_further_it_goes() -> Non
 
 
 def test_intervals_hold_what_the_law_draws() -> None:
-    """Texts made up with the noise that is allowed for: 90 percent are to lie inside. Of 200, fewer than 165 or all of
+    """Texts made up with the noise that is allowed for: 90 percent are to lie inside. Of 100, fewer than 80 or all of
     them would come about with a probability below 0.001."""
     inside = 0
     draw = np.random.default_rng(1)
-    for number in range(200):
+    for number in range(100):
         found = fit(points(1.0, 1.0, 0.03, seed=number), constants=MADE_UP)
         truth = 1.0 + reducible(MADE_UP.architectures["gru"], 800_000, 270_000) + draw.normal(0, 0.02)
         _, low, high = predicted(found, "gru", 800_000, 270_000, constants=MADE_UP)
         inside += low <= truth <= high
-    assert 165 <= inside <= 199
+    assert 80 <= inside <= 99
 
 
 def test_the_kept_constants_know_every_architecture_and_fall_with_size_and_tokens() -> None:
@@ -131,14 +141,14 @@ def test_stretches_are_spread_over_the_held_out_text_and_scored_as_by_hand(text:
     assert targets[-1, -1] == text.valid.ids[-1]
     state.model.eval()
     logits, _ = state.model(inputs)
-    picked = logits.log_softmax(-1).gather(-1, targets[..., None])[..., 0][:, WARM:]
+    picked = logits.detach().log_softmax(-1).gather(-1, targets[..., None])[..., 0][:, WARM:]
     assert held_out(state, text) == pytest.approx(-float(picked.mean()), abs=1e-5)
 
 
 def test_sequences_can_be_probed_too() -> None:
     found = probe_once(language(), {"model": "rnn", "width": 8, "threads": 1}, 0.05)
     assert found.nats is not None
-    assert 0 < found.nats < 2
+    assert abs(found.nats - math.log(language().tokenizer.size)) < 1.5
 
 
 def test_the_speed_of_a_size_falls_with_it(text: Corpus) -> None:
@@ -183,12 +193,12 @@ def planned(text: Corpus) -> Plan:
 
 def test_a_plan_weighs_what_it_probed_and_recommends_the_best(planned: Plan) -> None:
     trained = [one for one in planned.probes if one.nats is not None]
-    assert [one.model for one in trained] == ["rnn", "gru"] * 2
+    assert [one.model for one in trained] == ["rnn", "gru"], "too short a time to cut in two"
     assert sum(one.seconds for one in trained) < 30, "generous: a second and a half was meant"
     assert planned.best.nats == min(one.nats for one in planned.forecasts)
     assert planned.best.low < planned.best.nats < planned.best.high
     assert [one.model for one in planned.of_each()] in (["rnn", "gru"], ["gru", "rnn"])
-    assert planned.command.startswith(f"glassloom train 'the string' --model {planned.best.model} --minutes 0.25")
+    assert planned.command.startswith(f"glassloom train text --model {planned.best.model} --minutes 0.25")
     json.dumps(planned.as_dict(), allow_nan=False)
 
 
@@ -229,3 +239,13 @@ def test_what_cannot_be_planned_is_one_sentence(
         with pytest.raises(SettingError) as error:
             plan(text, **given)
         assert said in str(error.value)
+
+
+def test_the_page_of_the_documentation_says_what_was_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    root = Path(__file__).parents[1]
+    monkeypatch.syspath_prepend(str(root / "benchmarks"))
+    import plan as benchmark
+
+    text = (root / "docs" / "plan.md").read_text(encoding="utf-8")
+    block = text.split(benchmark.BEGIN)[1].split(benchmark.END)[0]
+    assert block == benchmark.table(), "write it anew: python benchmarks/plan.py --page"

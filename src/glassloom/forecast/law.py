@@ -31,8 +31,8 @@ DRAWS = 400
 INSIDE = 0.9
 """The share of trainings that are to end inside the interval."""
 PROBE_ERROR, EARLY_TOKENS = 0.03, 30_000
-"""What a probe's loss is off, in nats: another seed, another slice; and more, the less it has seen of so many tokens,
-for the first updates of a training follow no law."""
+"""What a probe's loss is off, in nats: another seed, another slice; and more, the less it has seen of so many tokens and
+of the architecture's own D0, for the first updates of a training follow no law."""
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,7 @@ def fit(points: Sequence[Point], *, seed: int = 0, constants: Law | None = None)
     known = constants or law()
     features = np.array([reducible(known.architectures[one.model], one.parameters, one.tokens) for one in points])
     losses = np.array([one.nats for one in points])
-    errors = np.array([error_of(one.tokens) for one in points])
+    errors = np.array([error_of(one.tokens, known.architectures[one.model].late) for one in points])
     floor, scale = solved(features, losses, errors)
     residuals = (losses - floor - scale * features) / errors
     errors = errors * max(1.0, float(np.sqrt((residuals**2).sum() / max(1, len(points) - 2))))
@@ -128,13 +128,13 @@ def fit(points: Sequence[Point], *, seed: int = 0, constants: Law | None = None)
     return Fitted(floor, scale, tuple(drawn), max(one.tokens for one in points))
 
 
-def error_of(tokens: float) -> float:
-    """What the loss of a probe of so many tokens is off.
+def error_of(tokens: float, late: float) -> float:
+    """What the loss of a probe of so many tokens is off, where the law begins after so many.
 
-    >>> round(error_of(1e9), 3), round(error_of(10_000), 3)
-    (0.03, 0.12)
+    >>> round(error_of(1e9, 0), 3), round(error_of(10_000, 20_000), 3)
+    (0.03, 0.18)
     """
-    return PROBE_ERROR * (1 + EARLY_TOKENS / max(tokens, 1.0))
+    return PROBE_ERROR * (1 + (EARLY_TOKENS + late) / max(tokens, 1.0))
 
 
 def solved(features: np.ndarray, losses: np.ndarray, errors: np.ndarray) -> tuple[float, float]:

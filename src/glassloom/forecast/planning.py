@@ -27,8 +27,9 @@ SIZES = {"rnn": (128, 256, 512), "gru": (128, 256, 384, 512), "lstm": (128, 256,
 """The widths that are weighed; layers are the architecture's own."""
 LOSS_SHARE = 0.75
 """Of the time for probes, so much goes into those that train; the rest measures the speed of other sizes."""
-LENGTHS = (0.25, 0.75)
-"""An architecture's share is cut into two trainings: between them one sees how fast the loss falls."""
+LENGTHS, ENOUGH_SECONDS = (0.25, 0.75), 4.0
+"""An architecture's share is cut into two trainings, for between them one sees how fast the loss falls; a share of less
+than so many seconds is one, for what follows the first updates says more."""
 MEASURED_MINUTES = 1.0
 """The length of the trainings at which the error was measured (`benchmarks/plan.py`)."""
 BEFORE, BEYOND, MOMENTS = 0.1, 4.0, 25
@@ -109,7 +110,7 @@ def probed(
 
     usual = {model: int(Config.from_flat({"model": model}).flat()["width"]) for model in models}
     share = LOSS_SHARE * clock.limit / len(models)
-    for length in LENGTHS:
+    for length in LENGTHS if share >= ENOUGH_SECONDS else (1.0,):
         for model in models:
             keep(probe(text, {**given, "model": model, "width": usual[model]}, share * length))
     whole = {one.model: one.tokens_per_second for one in found}  # of the longer ones

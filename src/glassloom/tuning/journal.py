@@ -59,10 +59,14 @@ class Journal:
                 whole_lines(path, lock)
             self.storage = JournalStorage(JournalFileBackend(str(path), lock_obj=lock))
             self.study = optuna.create_study(
-                study_name=STUDY, storage=self.storage, load_if_exists=True, direction="minimize",
-                sampler=TPESampler(seed=seed, n_startup_trials=FEW_AT_RANDOM),
+                study_name=STUDY,
+                storage=self.storage,
+                load_if_exists=True,
+                direction="minimize",
                 pruner=optuna.pruners.HyperbandPruner(1, max_resource=evaluations, reduction_factor=ETA),
-            )  # fmt: skip
+            )
+            begun = len(self.study.get_trials(deepcopy=False))  # whoever joins later draws otherwise
+            self.study.sampler = TPESampler(seed=1000 * begun + seed, n_startup_trials=FEW_AT_RANDOM)
         self.held: dict[int, FileLock] = {}
 
     @contextmanager
@@ -88,6 +92,9 @@ class Journal:
             known = self.trials()
             for one in known:
                 if one.state == TrialState.RUNNING and self.hold(one.number):
+                    if self.state_of(one.number) != TrialState.RUNNING:  # it ended just now
+                        self.release(one.number)
+                        continue
                     if set(one.params) == {dimension.name for dimension in self.space}:
                         return Claim(one.number, self.read(one.params))
                     self.study.tell(one.number, state=TrialState.FAIL)  # it died before all of it was chosen
@@ -163,6 +170,10 @@ class Journal:
         id = self.id_of(claim.number)
         for name, value in facts.items():
             self.storage.set_trial_user_attr(id, name, value)
+
+    def state_of(self, number: int) -> TrialState:
+        """How a trial stands at this moment."""
+        return next(one.state for one in self.trials() if one.number == number)
 
     def id_of(self, number: int) -> int:
         """The storage's own number of a trial."""

@@ -76,7 +76,7 @@ def work(task: Task, tell: OnTold, stop: Callable[[], bool]) -> None:
     """
     asked = task.asked
     space = asked.dimensions()
-    journal = Journal(Path(task.folder), space, asked.evaluations, asked.seed * 1000 + task.process)
+    journal = Journal(Path(task.folder), space, asked.evaluations, asked.seed * 1_000_003 + task.process)
     first = defaults(space, asked.given({}))
     texts: dict[tuple[Any, ...], Corpus] = {}
     refused = 0
