@@ -50,7 +50,7 @@ def search(
     """Search settings for a model: many short trainings, of which the hopeless ones are stopped early.
 
     For example: glassloom search novel.txt --model gru --trials 50 --minutes 30
-                 glassloom search ptb --model transformer --space lr=1e-3..3e-2:log --space norm=pre,post
+                 glassloom search novel.txt --layers 1 --space lr=1e-3..3e-2:log
 
     Called again with the same arguments, also from another terminal, it goes
     on with the same search. Each trial is a run folder below the search's
