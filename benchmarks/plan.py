@@ -104,6 +104,8 @@ def table() -> str:
         )
         if one
     ]
+    spent = [found["probe_seconds"] for found in told["texts"].values()]
+    sentences.append(f"The probes took {min(spent):.1f} to {max(spent):.1f} s.")
     machine = f"{told['machine']}, {told['threads']} thread, load {told['load']:.1f}, {told['date'][:10]}"
     return "\n".join([*lines, "", *sentences, f"Nats a token; {machine}."]) + "\n"
 
