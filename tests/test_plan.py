@@ -200,6 +200,9 @@ def test_a_plan_weighs_what_it_probed_and_recommends_the_best(planned: Plan) -> 
     assert [one.model for one in planned.of_each()] in (["rnn", "gru"], ["gru", "rnn"])
     assert planned.command.startswith(f"glassloom train text --model {planned.best.model} --minutes 0.25")
     json.dumps(planned.as_dict(), allow_nan=False)
+    weighed = {(one.model, one.width) for one in planned.forecasts}
+    missing = {model for model in ("rnn", "gru") for width in SIZES[model] if (model, width) not in weighed}
+    assert any("not weighed" in note for note in planned.notes) == bool(missing)
 
 
 def test_the_page_draws_the_curves_with_their_interval(planned: Plan) -> None:

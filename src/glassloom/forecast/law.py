@@ -31,8 +31,8 @@ DRAWS = 400
 INSIDE = 0.9
 """The share of trainings that are to end inside the interval."""
 PROBE_ERROR, EARLY_TOKENS = 0.03, 30_000
-"""What a probe's loss is off, in nats: another seed, another slice; and more, the less it has seen of so many tokens and
-of the architecture's own D0, for the first updates of a training follow no law."""
+"""What a probe's loss is off, in nats: another seed, another slice; and more, the less it has seen of so many tokens
+and of the architecture's own D0, for the first updates of a training follow no law."""
 
 
 @dataclass(frozen=True)

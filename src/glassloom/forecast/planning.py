@@ -90,7 +90,7 @@ def plan(
         curves=tuple(curve(model, probes, fitted, unique, minutes) for model in models),
         floor=max(0.0, fitted.floor), inside=INSIDE,
         command=command_of(corpus if isinstance(corpus, (str, Path)) else text.name, best, minutes, given),
-        notes=tuple(notes(best, text, minutes, given)),
+        notes=tuple(notes(forecasts, text, minutes, given)),
     )  # fmt: skip
 
 
@@ -164,9 +164,15 @@ def command_of(source: Any, best: Forecast, minutes: float, given: Mapping[str, 
     return shlex.join(words)
 
 
-def notes(best: Forecast, text: Corpus, minutes: float, given: Mapping[str, Any]) -> list[str]:
+def notes(forecasts: Sequence[Forecast], text: Corpus, minutes: float, given: Mapping[str, Any]) -> list[str]:
     """What must be known to read the figures rightly."""
-    found = []
+    best, found = forecasts[0], []
+    untimed = {model for model in {one.model for one in forecasts} for width in SIZES[model]
+               if not any((one.model, one.width) == (model, width) for one in forecasts)}  # fmt: skip
+    if untimed:
+        found.append(
+            f"The probes left no time for every width of {', '.join(sorted(untimed))}: these were not weighed."
+        )
     if minutes > MEASURED_MINUTES:
         found.append(
             f"The error was measured on trainings of {MEASURED_MINUTES:g} minute (docs/plan.md); for {minutes:g} min "
