@@ -5,7 +5,8 @@
 Peers that are no packages are given by their folder; without nanoGPT its rows stay as they were measured last. The
 large file is a small one here, of 200 MB; `python benchmarks/large_file.py` makes the one of 2 GB. Costs are told at
 fewer points, a minute is trained of the dearest architecture only, and rounds are few; each script alone has the whole.
-Five scripts run by themselves: `defaults.py` (45 trainings of a minute), `search_settings.py`, `recipe_or_kernel.py`,
+Seven scripts run by themselves: `defaults.py` (45 trainings of a minute), `search_settings.py`, `plan_law.py` (what
+the law of `glassloom plan` is made of), `plan.py` (five texts, a minute each), `recipe_or_kernel.py`,
 `spinning_threads.py` (36 trainings, half of them beside a busy process), and `scaling.py` (two processes that need both
 cores).
 """

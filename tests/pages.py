@@ -13,11 +13,14 @@ from glassloom.exhibits import (
     Lines,
     Matrices,
     Matrix,
+    Parallel,
     Piece,
     Point,
     Points,
     Prose,
+    Scale,
     Series,
+    Strand,
     Table,
     Text,
     Texts,
@@ -94,10 +97,19 @@ def points(name: str = "points", text: str = "a") -> Points:
     )  # fmt: skip
 
 
+def parallel(name: str = "parallel", text: str = "a") -> Parallel:
+    scales = (Scale(title=f"lr {text}", log=True), Scale(title="norm", choices=(text, "post")), Scale(title="loss"))
+    strands = (
+        Strand(label=text, values=(0.001, text, 1.5), group="best"),
+        Strand(label="b", values=(0.1, "post", None), group=text),
+    )
+    return Parallel(name=name, title=f"Choices {text}", caption=text, scales=scales, strands=strands)
+
+
 def every_kind(text: str = "3.1a") -> tuple[Exhibit, ...]:
     return (prose(text=text), table(text=text), lines(text=text), bars(text=text), matrices(text=text),
             matrices("one", 1, text), texts(text=text + " of what it wrote"), coloured(text=text),
-            points(text=text))  # fmt: skip
+            points(text=text), parallel(text=text))  # fmt: skip
 
 
 def page(*exhibits: Exhibit, text: str = "A page", compared: bool = False) -> Page:

@@ -17,7 +17,7 @@ LEVELS = [
     ["studio"],
     ["api"],
     ["notebook"],
-    ["experiment"],
+    ["experiment", "tuning", "forecast"],
     ["report"],
     ["comparison", "doctor", "exchange"],
     ["training"],

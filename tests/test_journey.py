@@ -43,6 +43,10 @@ def smaller(words: list[str]) -> list[str]:
         return ["run", "tiny.toml", *words[2:], "--out", f"runs/{words[1]}"]
     if words[0] == "gradcheck":
         return [*words, "--model", "rnn"]
+    if words[0] == "search":
+        return [*words[:2], "--model", "gru", "--trials", "2", "--steps", "9", *SMALL]
+    if words[0] == "plan":
+        return [*words[:2], "--minutes", "0.25", "--models", "rnn", "--threads", "1"]
     if words[0] not in ("train", "compare"):
         return words
     if "--minutes" in words:
@@ -73,6 +77,8 @@ def test_every_command_of_the_readme_works(
         "export",
         "report",
         "serve",
+        "search",
+        "plan",
     }
     for words in commands:
         if words[0] == "serve":  # it runs until it is told to end: test_serving

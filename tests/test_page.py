@@ -25,7 +25,7 @@ from glassloom.report.pixels import DARK, LIGHT, LIGHT_BELOW
 from pages import bars, every_kind, lines, page, prose, table, texts
 from test_report import HOSTILE, Seen, digest
 
-DRAWN = {"curves", "excess", "attention", "one", "coloured", "points"}
+DRAWN = {"curves", "excess", "attention", "one", "coloured", "points", "parallel"}
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,9 @@ if TYPE_CHECKING:
     from glassloom.data import load_corpus, load_text
     from glassloom.exchange.importing import import_model
     from glassloom.experiment.run import run_recipe
+    from glassloom.forecast import plan
     from glassloom.runs import load_run
+    from glassloom.tuning import search
 
 __version__ = "0.1.0"
 
@@ -23,7 +25,9 @@ _HOMES = {
     "load_corpus": "glassloom.data",
     "load_run": "glassloom.runs",
     "load_text": "glassloom.data",
+    "plan": "glassloom.forecast",
     "run_recipe": "glassloom.experiment.run",
+    "search": "glassloom.tuning",
     "train": "glassloom.api",
     "view": "glassloom.api",
     "write_report": "glassloom.api",
@@ -39,7 +43,9 @@ __all__ = [
     "load_corpus",
     "load_run",
     "load_text",
+    "plan",
     "run_recipe",
+    "search",
     "train",
     "view",
     "write_report",

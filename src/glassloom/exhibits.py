@@ -3,6 +3,7 @@
     Prose      sentences, computed                 Lines      curves over an axis
     Table      rows and columns                    Bars       one value a label, in groups
     Texts      samples, beside the truth           Matrices   small arrays with labelled rows and columns
+    Parallel   many choices of several settings, each a line over all scales
 
 >>> curve = Series(name="gru", x=(1, 2), y=(3.0, 2.0))
 >>> as_dict(Lines(name="loss", title="Loss", x=Axis("epoch"), y=Axis("nats per token"), series=(curve,)))["kind"]
@@ -199,8 +200,34 @@ class Points(Exhibit):
     points: tuple[Point, ...]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Scale:
+    """One of several scales that lie side by side: of numbers, or of `choices` in their order."""
+
+    title: str
+    log: bool = False
+    choices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Strand:
+    """One line over all scales: a number, or one of the choices, for each of them; None leaves a gap."""
+
+    label: str
+    values: tuple[str | float | None, ...]
+    group: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parallel(Exhibit):
+    """Parallel coordinates (Inselberg 1985); strands of one `group` share a colour, the first group lies on top."""
+
+    scales: tuple[Scale, ...]
+    strands: tuple[Strand, ...]
+
+
 KINDS: dict[str, type[Exhibit]] = {
-    kind.__name__: kind for kind in (Prose, Table, Lines, Bars, Matrices, Texts, Coloured, Points)
+    kind.__name__: kind for kind in (Prose, Table, Lines, Bars, Matrices, Texts, Coloured, Points, Parallel)
 }
 
 

@@ -24,6 +24,8 @@ COMMANDS: dict[str, tuple[str, Group]] = {
     "demo": ("Train all four models on real text that is on every machine, compare them, write a report.", START),
     "train": ("Train a model on a text.", START),
     "compare": ("Give several models or settings the same budget; table, figures, recommendation.", START),
+    "search": ("Search settings for a model: many short trainings, hopeless ones stopped.", START),
+    "plan": ("Foretell what to train in a time, and the loss it will reach.", START),
     "run": ("Carry out a named experiment and write its page.", START),
     "evaluate": ("Score a run on held-out text, beside the baselines.", LOOK),
     "generate": ("Let a run continue a prompt.", LOOK),

@@ -7,7 +7,20 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 
 from glassloom.cli.output import Paint, table
-from glassloom.exhibits import Bars, Coloured, Exhibit, Lines, Matrices, Matrix, Points, Prose, Table, Texts, Value
+from glassloom.exhibits import (
+    Bars,
+    Coloured,
+    Exhibit,
+    Lines,
+    Matrices,
+    Matrix,
+    Parallel,
+    Points,
+    Prose,
+    Table,
+    Texts,
+    Value,
+)
 from glassloom.report.coloured import STEPS, step_of
 from glassloom.report.drawing import cell_text
 from glassloom.report.writing import written
@@ -36,6 +49,11 @@ def as_lines(exhibit: Exhibit) -> Iterator[Line]:
             rows = [[one.label, written(one.x), written(one.y)] for one in exhibit.points[:MOST_POINTS]]
             yield from plain(table(rows, ["", exhibit.x.title, exhibit.y.title]))
             yield from left_out(len(exhibit.points), MOST_POINTS, "points")
+        case Parallel():
+            cells = [[one.label, one.group, *(each if isinstance(each, str) else written(each) for each in one.values)]
+                     for one in exhibit.strands[:MOST_POINTS]]  # fmt: skip
+            yield from plain(table(cells, ["", "", *(scale.title for scale in exhibit.scales)], texts=(0, 1)))
+            yield from left_out(len(exhibit.strands), MOST_POINTS, "lines")
         case Matrices():
             yield from matrices_lines(exhibit)
         case Coloured():

@@ -13,6 +13,7 @@ from glassloom.exhibits import (
     Exhibit,
     Lines,
     Matrices,
+    Parallel,
     Points,
     Prose,
     Table,
@@ -26,6 +27,7 @@ from glassloom.report.coloured import coloured_svg, scale_classes, spans
 from glassloom.report.document import as_links, packed
 from glassloom.report.figures import Figure, drawn
 from glassloom.report.lines import frame_of_lines, lines_chart
+from glassloom.report.parallel import parallel_chart
 from glassloom.report.points import points_chart
 from glassloom.report.sheet import scale_bar, whole_svg
 from glassloom.report.writing import as_csv, drawable, minus, written
@@ -305,6 +307,24 @@ MANY_WORDS = 60
 """So many points are told in words."""
 
 
+def _parallel(exhibit: Parallel) -> Shown:
+    for one in exhibit.strands:
+        assert len(one.values) == len(exhibit.scales), f"{exhibit.name}, {one.label}: a value for each scale"
+    titles = [scale.title for scale in exhibit.scales]
+    numbers = as_csv(["label", "group", *titles], [(one.label, one.group, *one.values) for one in exhibit.strands])
+    words = []
+    for one in exhibit.strands[:MANY_WORDS]:
+        told = (f"{title} {value if isinstance(value, str) else written(value)}"
+                for title, value in zip(titles, one.values, strict=True))  # fmt: skip
+        words.append(f"{one.label}{f' ({one.group})' if one.group else ''}: {', '.join(told)}.")
+    if len(exhibit.strands) > MANY_WORDS:
+        words.append(f"And {len(exhibit.strands) - MANY_WORDS:,} more.")
+    if not exhibit.strands:
+        return _undrawn(exhibit, words, numbers)
+    spec = parallel_chart(exhibit, f"{exhibit.title}. {' '.join(words)}")
+    return _charted(exhibit, exhibit.caption, words, spec, numbers)
+
+
 DRAWN: dict[type[Exhibit], Callable[[Any], Shown]] = {
     Prose: _prose,
     Table: _table,
@@ -314,4 +334,5 @@ DRAWN: dict[type[Exhibit], Callable[[Any], Shown]] = {
     Texts: _texts,
     Coloured: _coloured,
     Points: _points,
+    Parallel: _parallel,
 }
