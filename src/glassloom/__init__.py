@@ -9,11 +9,13 @@ if TYPE_CHECKING:
     from glassloom.data import load_corpus, load_text
     from glassloom.exchange.importing import import_model
     from glassloom.experiment.run import run_recipe
+    from glassloom.extending import add
     from glassloom.runs import load_run
 
 __version__ = "0.1.0"
 
 _HOMES = {
+    "add": "glassloom.extending",
     "compare": "glassloom.api",
     "evaluate": "glassloom.api",
     "export": "glassloom.api",
@@ -30,6 +32,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "add",
     "compare",
     "evaluate",
     "export",
