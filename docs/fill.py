@@ -1,8 +1,8 @@
 """Fill what stands between marks in the pages of docs/: `python docs/fill.py`. The tests hold the pages to it.
 
-    <!-- file PATH -->   ... <!-- end of file -->    a file of the repository, as code
-    <!-- told NAME -->   ... <!-- end of told -->    what a run said, from docs/figures/told.json (`make_figures.py`)
-    <!-- minute -->      ... <!-- end of minute -->  a minute of each architecture, from benchmarks/results/defaults.json
+<!-- file PATH -->   ... <!-- end of file -->    a file of the repository, as code
+<!-- told NAME -->   ... <!-- end of told -->    what a run said, from docs/figures/told.json (`make_figures.py`)
+<!-- minute -->      ... <!-- end of minute -->  a minute of each architecture, from benchmarks/results/defaults.json
 """
 
 import json
@@ -20,7 +20,9 @@ MODELS = ("rnn", "gru", "lstm", "transformer")
 
 def filled(page: str) -> str:
     """A page with everything between its marks written anew."""
-    return MARK.sub(lambda found: found[0].split("\n")[0] + f"\n{content(found[1], found[2])}\n<!-- end of {found[1]} -->", page)
+    return MARK.sub(
+        lambda found: found[0].split("\n")[0] + f"\n{content(found[1], found[2])}\n<!-- end of {found[1]} -->", page
+    )
 
 
 def content(kind: str, name: str | None) -> str:

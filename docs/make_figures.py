@@ -73,7 +73,8 @@ def curves(run: Run, name: str, title: str, marks: dict[str, float]) -> Lines:
     """Training and validation loss over steps."""
     found = losses(run)
     series = tuple(
-        Series(name=f"{run.config.architecture} · {kind}", x=x, y=y, dashed=kind == "train") for kind, (x, y) in found.items()
+        Series(name=f"{run.config.architecture} · {kind}", x=x, y=y, dashed=kind == "train")
+        for kind, (x, y) in found.items()
     )
     return Lines(name=name, title=title, x=Axis("step"), y=Axis("nats per character"), series=series, marks=marks)
 

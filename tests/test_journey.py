@@ -102,7 +102,9 @@ def test_the_pages_name_every_command_and_the_tables_name_nothing_else() -> None
     assert all(stretch in told for stretch in (*documented.IN_PYTHON, *NOT_RUN_IN_PYTHON))
 
 
-@pytest.mark.parametrize("line", [line for line in LINES if line.reason({**NOT_RUN, **LONG})], ids=lambda one: one.text[:60])
+@pytest.mark.parametrize(
+    "line", [line for line in LINES if line.reason({**NOT_RUN, **LONG})], ids=lambda one: one.text[:60]
+)
 def test_what_is_not_run_here_has_the_command_lines_own_flags(line: Line) -> None:
     words, ours = line.words, line.ours
     if ours is not None and "mingru" not in words:

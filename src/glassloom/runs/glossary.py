@@ -43,13 +43,20 @@ The shapes are those of each architecture's defaults, over {time} tokens, with {
 def glossary_page() -> str:
     """Every inner value of every architecture as Markdown.
 
-    >>> "`layers.0.gate.reset`" in glossary_page()
+    >>> "`layers.N.gate.reset`" in glossary_page()
     True
     """
     lines = [INTRODUCTION.format(time=len(TEXT), vocab=len(SYMBOLS))]
     for name in ARCHITECTURES.own:
         found = inside_of(name)
-        lines += [f"## {name}", "", *rows(found)]
+        layers = sum(one.count(".") == 2 and one.endswith((".hidden", ".residual")) for one in found)
+        lines += [
+            f"## {name}",
+            "",
+            f"N is a layer, from 0 to {layers - 1}; all have the same values.",
+            "",
+            *rows(found),
+        ]
         if name in VARIANTS:
             settings = ", ".join(f"`--{key.replace('_', '-')} {value}`" for key, value in VARIANTS[name].items())
             others = {one: value for one, value in inside_of(name, **VARIANTS[name]).items() if one not in found}
@@ -65,13 +72,16 @@ def inside_of(name: str, **settings: object) -> Inside:
 
 
 def rows(inside: Inside, only: set[str] | None = None) -> list[str]:
-    """One table, in the order of the pass."""
+    """One table, in the order of the pass; of the layers the first stands for all."""
     lines = ["| name | axes | shape | what it is |", "|---|---|---|---|"]
     for name in inside:
-        if only is None or name in only:
+        if name.startswith("layers.") and not name.startswith("layers.0."):
+            assert inside[name].shape == inside[name.replace(f".{name.split('.')[1]}.", ".0.", 1)].shape
+        elif only is None or name in only:
             shape = " x ".join(map(str, inside[name].shape))
             meaning = "what the output layer says after each token" if name == "logits" else inner_value(name).meaning
-            lines.append(f"| `{name}` | {' '.join(inside.axes(name))} | {shape} | {meaning} |")
+            shown = name.replace("layers.0.", "layers.N.")
+            lines.append(f"| `{shown}` | {' '.join(inside.axes(name))} | {shape} | {meaning} |")
     return [*lines, ""]
 
 
