@@ -52,8 +52,8 @@ def minute() -> str:
         best = min(losses, key=lambda model: losses[model])
         cells = [f"**{loss:.3f}**" if model == best else f"{loss:.3f}" for model, loss in losses.items()]
         lines.append(f"| {text} | {' | '.join(cells)} |")
-    told = f"`{results['command'].split(' --')[0]}`, {results['date'][:10]}, {results['machine']}, torch {results['torch']}."
-    return "\n".join([*lines, "", told])
+    command, where = results["command"].split(" --")[0], f"{results['machine']}, torch {results['torch']}"
+    return "\n".join([*lines, "", f"`{command}`, {results['date'][:10]}, {where}."])
 
 
 def main() -> None:

@@ -15,8 +15,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import fill
 import torch
-from fill import DOCS, MODELS, TEXTS, main as fill_pages, measured  # isort: skip
+from fill import DOCS, MODELS, TEXTS, measured
 
 import glassloom
 from glassloom.exhibits import Axis, Bar, Bars, Exhibit, Lines, Series
@@ -185,4 +186,4 @@ if __name__ == "__main__":
                 known = json.loads(TOLD.read_text(encoding="utf-8")) if TOLD.exists() else {}
                 told = json.dumps(known | part(Path(place)), indent=1, sort_keys=True, ensure_ascii=False)
                 TOLD.write_text(told + "\n", encoding="utf-8")
-    fill_pages()
+    fill.main()
