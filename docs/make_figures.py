@@ -38,7 +38,7 @@ def draw(exhibit: Exhibit) -> None:
 
 
 def said(folder: Path, *words: str, most: int = 40) -> str:
-    """A command with what it printed on standard output, as a block of code. Lines are cut at 118 signs."""
+    """A command with what it printed on standard output, as a block of code. Lines are cut at 100 signs."""
     outcome = subprocess.run(
         [sys.executable, "-m", "glassloom", *words], capture_output=True, text=True, cwd=folder, timeout=600
     )
@@ -49,7 +49,7 @@ def said(folder: Path, *words: str, most: int = 40) -> str:
     return "\n".join(["```", f"$ glassloom {asked}", *lines[:most], "```"])
 
 
-def wrapped(line: str, width: int = 118) -> list[str]:
+def wrapped(line: str, width: int = 100) -> list[str]:
     """A line in pieces that fit the page, the later ones indented like the first."""
     indent, pieces = " " * (len(line) - len(line.lstrip())), []
     while len(line) > width:
@@ -112,7 +112,7 @@ def stuck(folder: Path) -> dict[str, str]:
     for name, source in (("as it is", code), ("mended", mended)):
         path = folder / f"{name.replace(' ', '_')}.py"
         path.write_text(source, encoding="utf-8")
-        series.append(Series(name=name, x=tuple(range(1, STEPS + 1)), y=tuple(learned(path, text, size))))
+        series.append(Series(name=name, x=tuple(range(1, STEPS + 1, 4)), y=tuple(learned(path, text, size)[::4])))
     marks = {"uniform: ln V": math.log(size), "floor: ln(e + V - 1) - 1": math.log(math.e + size - 1) - 1}
     draw(Lines(name="stuck-curve", title="The same file, as it is and mended", x=Axis("step"),
                y=Axis("nats per character"), series=tuple(series), marks=marks))  # fmt: skip
@@ -158,9 +158,9 @@ def which(folder: Path) -> dict[str, str]:
 
 
 def memorising(folder: Path) -> dict[str, str]:
-    """docs/questions/memorising.md: an LSTM that learns a chapter by heart."""
-    run = trained(folder, "goblin-chapter", "--model", "lstm", "--minutes", "1", "--name", "chapter")
-    draw(curves(run, "memorising-curve", "An LSTM on a chapter of 68,000 characters", {}))
+    """docs/questions/memorising.md: a GRU that learns a chapter by heart."""
+    run = trained(folder, "goblin-chapter", "--model", "gru", "--steps", "1200", "--name", "chapter")
+    draw(curves(run, "memorising-curve", "A GRU on a chapter of 68,000 characters", {}))
     sample = glassloom.generate(run, "The princess", length=300, temperature=0.3, seed=1)[0].text
     held_out = glassloom.load_corpus("goblin-chapter").text("valid", 0, 300)
     told = {"memorising-doctor": said(folder, "doctor", "chapter")}

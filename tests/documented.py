@@ -24,7 +24,7 @@ NOT_RUN = {
     r"^glassloom (search|plan)\b": "takes its minutes; the tests of its own use smaller ones",
     r"^glassloom (serve|studio)\b": "runs until it is ended; test_serving.py and test_studio_guard.py end it",
     r"^curl ": "needs a server that listens; test_serving.py sends the same",
-    r"mingru|threes|calibration|more-parameters": "needs the example package; test_outsider.py installs it",
+    r"mingru|threes|calibration|doctor own$": "needs the example package; test_outsider.py installs it",
     r"^benchmarks/gpu|^for part": "needs a GPU",
     r"^python (benchmarks|docs)/": "takes minutes; what it writes is committed",
     r"^make ": "sets up an environment of its own; .ci/run begins with it",
@@ -32,8 +32,8 @@ NOT_RUN = {
 }
 """By a pattern of the line: why it is not run here."""
 LONG = {
-    r"^glassloom doctor (?!--)": "examines for some twenty seconds; test_doctor_runs.py and test_doctor_command.py do, too",
-    r"^glassloom run (memorise-chapter|formal-languages)": "writes a page; those of README.md are written in `make test`",
+    r"^glassloom doctor (?!--)": "examines for some twenty seconds; test_doctor_runs.py does so, too",
+    r"^glassloom run (memorise-chapter|formal-languages)": "writes a page; README.md's do so in `make test`",
 }
 """By a pattern of the line: run by `make test-all` only."""
 
@@ -136,7 +136,8 @@ def shorter(words: list[str]) -> list[str]:
                 kept[kept.index("--seeds") + 1] = "2"
             if "--resume" in words:
                 return [*kept, "--steps", "10"]
-            return [*kept, "--steps", "5", *drawn, *SMALL]
+            small = without(SMALL, ("--width",)) if "--match" in words else SMALL
+            return [*kept, "--steps", "5", *drawn, *small]
     return words
 
 

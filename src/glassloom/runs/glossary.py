@@ -34,7 +34,7 @@ A value can be replaced by its name while the model runs ([Looking inside](views
 `glassloom view RUN steer --change`, switched off in `ablate`. **Layers, sublayers, heads and units count from 0.** The
 axes: `time` is the tokens of the text (`.start` before them where the tokenizer has it), `keys` the tokens that are
 attended to, `width` the entries of a hidden vector, `heads` and `head` the attention heads and the entries of one,
-`inner` the entries inside a feed-forward, `vocab` those of the vocabulary. There is no batch axis, for there is one text.
+`inner` the entries inside a feed-forward, `vocab` those of the vocabulary. There is no batch axis, for the text is one.
 
 The shapes are those of each architecture's defaults, over {time} tokens, with {vocab} symbols.
 """
@@ -53,7 +53,7 @@ def glossary_page() -> str:
         lines += [
             f"## {name}",
             "",
-            f"N is a layer, from 0 to {layers - 1}; all have the same values.",
+            f"N is a layer, from 0 to {layers - 1}, and all are alike.",
             "",
             *rows(found),
         ]
