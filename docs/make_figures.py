@@ -161,7 +161,7 @@ def memorising(folder: Path) -> dict[str, str]:
     """docs/questions/memorising.md: a GRU that learns a chapter by heart."""
     run = trained(folder, "goblin-chapter", "--model", "gru", "--steps", "1200", "--name", "chapter")
     draw(curves(run, "memorising-curve", "A GRU on a chapter of 68,000 characters", {}))
-    sample = glassloom.generate(run, "The princess", length=300, temperature=0.3, seed=1)[0].text
+    sample = glassloom.generate(run, "The princess", step=1200, length=300, temperature=0.3, seed=1)[0].text
     held_out = glassloom.load_corpus("goblin-chapter").text("valid", 0, 300)
     told = {"memorising-doctor": said(folder, "doctor", "chapter")}
     for name, text in (("memorising-sample", sample), ("memorising-held-out", held_out)):

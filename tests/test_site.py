@@ -1,4 +1,4 @@
-"""The documentation as a site: every page has its place, every link holds, nothing is fetched, figures come from runs."""
+"""The documentation as a site: each page has its place, each link holds, nothing is fetched, figures come from runs."""
 
 import importlib.util
 import re

@@ -1,4 +1,4 @@
-"""A small character model that sticks near its first loss, whatever learning rate it is given."""
+"""A small character model whose loss stays near the first one."""
 
 import torch
 import torch.nn.functional as F
