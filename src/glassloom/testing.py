@@ -101,7 +101,7 @@ def check_tokenizer(name: str, text: str = TEXT) -> Tokenizer:
     of the whole, id by id is decoded as at once, plain JSON gives it back, and learning again gives the same.
 
     >>> check_tokenizer("char").size
-    27
+    26
     """
     kind, _, size = name.partition(":")
     faults: list[str] = []
