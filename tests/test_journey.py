@@ -95,7 +95,14 @@ def test_every_command_of_the_readme_works(place: Path, capsys: pytest.CaptureFi
 @pytest.mark.long
 @pytest.mark.parametrize("page", sorted({line.page for line in LINES if line.reason(LONG)}))
 def test_every_long_command_of_a_page_works(page: str, place: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert "healthy" in run_page(page, capsys, is_long=True) or page != "doctor.md"
+    trained = {line.ours[line.ours.index("--name") + 1] for line in LINES if line.ours and "--name" in line.ours}
+    stand_ins = [path for name in sorted(trained) if not (path := place / "runs" / name).exists()]
+    for path in stand_ins:  # what the page's short lines train, where they did not run in this process
+        shutil.copytree(place / "runs" / "novel", path)
+    printed = run_page(page, capsys, is_long=True)
+    for path in stand_ins:
+        shutil.rmtree(path)
+    assert "healthy" in printed or page != "doctor.md"
 
 
 def test_the_pages_name_every_command_and_the_tables_name_nothing_else() -> None:
