@@ -2,6 +2,7 @@
 #   make demo       train four models on real text, compare them, write runs/demo/report.html
 #   make test       every promise, one real case each          make test-all   the long cases too
 #   make lint       style and types                            make bench      the benchmarks
+#   make docs       the documentation as a site, build/site/index.html
 #
 # PYTHON names another interpreter (3.11 or newer): make demo PYTHON=python3.12
 
@@ -10,7 +11,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 WORKERS ?= 2
 
-.PHONY: demo test test-all lint format bench clean
+.PHONY: demo test test-all lint format bench docs clean
 
 demo: $(VENV)/.installed
 	$(BIN)/glassloom demo
@@ -33,6 +34,10 @@ format: $(VENV)/.installed-dev
 bench: $(VENV)/.installed
 	$(BIN)/python benchmarks/run.py
 
+docs: $(VENV)/.installed-docs
+	$(BIN)/python -m mkdocs build --strict --quiet
+	@echo build/site/index.html
+
 clean:
 	rm -rf $(VENV) build dist src/*.egg-info
 
@@ -48,4 +53,8 @@ $(VENV)/.installed-dev: $(VENV)/.installed
 
 $(VENV)/.installed-all: $(VENV)/.installed-dev
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev,harness]'
+	@touch $@
+
+$(VENV)/.installed-docs: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[docs]'
 	@touch $@

@@ -15,7 +15,7 @@ LEVELS = [
     ["cli"],
     ["serving"],
     ["studio"],
-    ["api"],
+    ["api", "extending", "testing"],
     ["notebook"],
     ["experiment", "tuning", "forecast"],
     ["report"],
@@ -29,7 +29,7 @@ LEVELS = [
     ["models", "data"],
     ["kernels"],
     ["loss"],
-    ["storage"],
+    ["storage", "plugins"],
     ["shapes", "units", "exhibits", "paper", "errors"],
 ]
 """The rooms from the top down; a room imports only rooms further down."""

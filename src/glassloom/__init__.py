@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from glassloom.data import load_corpus, load_text
     from glassloom.exchange.importing import import_model
     from glassloom.experiment.run import run_recipe
+    from glassloom.extending import add
     from glassloom.forecast import plan
     from glassloom.runs import load_run
     from glassloom.tuning import search
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
+    "add": "glassloom.extending",
     "compare": "glassloom.api",
     "evaluate": "glassloom.api",
     "export": "glassloom.api",
@@ -34,6 +36,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "add",
     "compare",
     "evaluate",
     "export",

@@ -14,7 +14,7 @@ from glassloom.models import ARCHITECTURES
 
 Settings: Any = all_flags()
 NOTHING_GIVEN = Settings()
-MODELS = ",".join(ARCHITECTURES)
+MODELS = ",".join(ARCHITECTURES.own)
 
 
 def compare(

@@ -30,7 +30,7 @@ def demo(
 
     aside("four models learn to write Python from the standard library of this machine")
     code = carry_out(
-        as_json=json, out=out, command="glassloom demo", corpus=CORPUS, models=list(ARCHITECTURES), replace=True,
+        as_json=json, out=out, command="glassloom demo", corpus=CORPUS, models=list(ARCHITECTURES.own), replace=True,
         title="Four models learn to write Python", minutes=minutes, match="parameters",
         batching=BATCHING, evaluations=EVALUATIONS, split=SPLIT,
     )  # fmt: skip

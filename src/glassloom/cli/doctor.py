@@ -112,7 +112,7 @@ def parted(target: str) -> tuple[str, str]:
     return (file, builder) if colon and file.endswith(".py") else (target, "")
 
 
-def pair(text: str) -> tuple[str, Any]:
+def pair(text: str, flag: str = "--set") -> tuple[str, Any]:
     """KEY=VALUE, the value as JSON where it is JSON, else as text.
 
     >>> pair("width=64"), pair("cell=gru"), pair("tied=true")
@@ -120,7 +120,9 @@ def pair(text: str) -> tuple[str, Any]:
     """
     key, sign, value = text.partition("=")
     if not sign or not key.isidentifier():
-        raise InputError(f"--set {text} cannot be read", "KEY=VALUE, as in --set width=64")
+        raise InputError(
+            f"{flag} {text} cannot be read", f"KEY=VALUE, as in {flag} width=64", "put = between name and value"
+        )
     try:
         return key, notation.loads(value)
     except ValueError:

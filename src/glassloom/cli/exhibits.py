@@ -172,8 +172,17 @@ FLAGS = {"properties": "--property --property-file", "kinds": "--kind", "changes
 """Options that are typed otherwise than they are called in Python: one flag a value."""
 
 
+def flag_of(option: str, entry: Entry) -> str:
+    """How an option of a view is typed; that of a view which a package adds has no flag of its own."""
+    return (
+        FLAGS.get(option, f"--{option.replace('_', '-')}")
+        if isinstance(entry.function, str)
+        else f"--option {option}=X"
+    )
+
+
 def view_lines(entries: Mapping[str, Entry]) -> Iterator[Line]:
     """Every view with what it answers and its options."""
-    rows = [[name, entry.about, " ".join(FLAGS.get(one, f"--{one.replace('_', '-')}") for one in entry.options())]
+    rows = [[name, entry.about, " ".join(flag_of(one, entry) for one in entry.options())]
             for name, entry in entries.items()]  # fmt: skip
     yield from plain(table(rows, ["view", "answers", "options"], texts=(0, 1, 2)))

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
+from glassloom.cli.doctor import pair
 from glassloom.cli.generate import read_prompt
 from glassloom.cli.options import DEBUG, JSON, RUNS, option, switch
 from glassloom.cli.output import paint, print_json, say
@@ -73,6 +74,12 @@ def view(
     temperature: Annotated[float | None, option("How they are drawn; 0 takes the most probable.", "X")] = None,
     most: Annotated[int | None, option("Of embedding: how many tokens are shown.", "N")] = None,
     seed: Annotated[int | None, option("Where random choices begin.", "N")] = None,
+    options: Annotated[
+        list[str] | None,
+        Parameter.combine(
+            option("Of a view that a package adds: an option of its own.", "NAME=VALUE", name="--option"), WORDS
+        ),
+    ] = None,
     step: Annotated[int | None, option("Which checkpoint; the best if not given.", "N")] = None,
     runs: RUNS = "runs",
     json: JSON = False,
@@ -112,6 +119,8 @@ def view(
         "most": most, "seed": seed,
     }  # fmt: skip
     given: dict[str, Any] = {name: value for name, value in asked.items() if value is not None}
+    if options:
+        given |= dict(pair(one, "--option") for one in options)
     found = look(run, name, None if text is None else read_prompt(text), step=step, root=runs, **given)
     if out is not None:
         from glassloom.report.viewing import write_view

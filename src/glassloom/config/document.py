@@ -19,11 +19,11 @@ def settings_page() -> str:
     """
     lines = ["# Settings", "", "Made from the settings themselves; every one is a flag of `train` and `compare`."]
     lines += section("The text", rows_of(DataSettings))
-    for name in ARCHITECTURES:
+    for name in ARCHITECTURES.own:
         lines += section(f"The model: {name}", rows_of(settings_of(name)))
     lines += section("Training", rows_of(TrainSettings))
     lines += ["", "## Defaults that depend on the architecture", "", "| architecture | defaults |", "|---|---|"]
-    for name in ARCHITECTURES:
+    for name in ARCHITECTURES.own:
         own = settings_of(name).training
         lines.append(f"| {name} | {', '.join(f'{key} {value}' for key, value in own.items())} |")
     rates = ", ".join(f"{name} {rate:g}" for name, rate in USUAL_RATES.items())

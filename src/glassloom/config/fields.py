@@ -107,10 +107,65 @@ def number(value: Any) -> str:
     return f"{value:,}"
 
 
+TAKEN = {
+    *(
+        "command",
+        "corpus",
+        "debug",
+        "dry_run",
+        "fast",
+        "from",
+        "from_",
+        "help",
+        "jobs",
+        "json",
+        "match",
+        "max_restarts",
+    ),
+    *(
+        "model",
+        "models",
+        "name",
+        "on",
+        "out",
+        "replace",
+        "resume",
+        "runs",
+        "seeds",
+        "shard",
+        "start_from",
+        "tensorboard",
+    ),
+    *("trials", "vary", "version", "workers"),
+}
+"""What commands that take settings call their own options."""
+
+
+def leave_out_unfit() -> None:
+    """Leave out, with a notice, an architecture of another package whose settings cannot be flags beside the others."""
+    for name in ARCHITECTURES.added:
+        for setting in settings_of(name).model_fields:
+            if setting in TAKEN or setting in DataSettings.model_fields or setting in TrainSettings.model_fields:
+                ARCHITECTURES.leave_out(name, f"its setting {setting} is called like one of text or training")
+                break
+            try:
+                made = describe(settings_of(name), setting, "model")
+            except (KeyError, TypeError):
+                ARCHITECTURES.leave_out(name, f"its setting {setting} is of a type that a flag cannot have")
+                break
+            others = [settings_of(each) for each in ARCHITECTURES.own if setting in settings_of(each).model_fields]
+            if others and describe(others[0], setting).is_switch != made.is_switch:
+                ARCHITECTURES.leave_out(
+                    name, f"its setting {setting} is a switch in one architecture and none in another"
+                )
+                break
+
+
 def all_settings() -> Iterator[Setting]:
     """Every setting there is, each name once: of the text, of every architecture, of training."""
     for name in DataSettings.model_fields:
         yield describe(DataSettings, name, "data")
+    leave_out_unfit()
     own = {each: settings_of(each) for each in ARCHITECTURES}
     for name in dict.fromkeys(name for settings in own.values() for name in settings.model_fields):
         variants = {each: describe(own[each], name, "model") for each in own if name in own[each].model_fields}

@@ -37,7 +37,7 @@ def language_source(language: Language, settings: DataSettings, where: str | Non
         language.name,
         where or f"the formal language {language.name}",
         pieces,
-        key=["language", language.entropy_nats] if listed else None,
+        key=["language", language.entropy_nats, *LANGUAGES.code(language.name)] if listed else None,
         split_rule=f"strings drawn independently: {drawn}",
         sequences="lines",
         entropy_nats=facts.get("entropy_nats_per_sequence"),
@@ -77,7 +77,7 @@ def language_of(facts: Mapping[str, Any]) -> Language:
         name = facts.get("name")
     if name is not None and "grammar" in facts:
         return WrittenLanguage(str(name), str(facts["grammar"]))
-    if name in LANGUAGES:
+    if name is not None and name in LANGUAGES:
         return LANGUAGES[name]
     if name is None:
         raise InputError(

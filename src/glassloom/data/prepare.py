@@ -23,7 +23,7 @@ from glassloom.data.settings import DataSettings
 from glassloom.data.sources import SPLITS, Progress, Source, say_all
 from glassloom.data.spelling import Ledger, Spelling
 from glassloom.data.store import cache_folder, locked, new_folder, read_json, seal, sealed_facts, storing, write_json
-from glassloom.data.tokenizers import Evidence, Tokenizer, find_tokenizer, open_tokenizer
+from glassloom.data.tokenizers import TOKENIZERS, Evidence, Tokenizer, find_tokenizer, open_tokenizer
 from glassloom.data.tokenizers.base import MARKS, canonical, symbol_name
 from glassloom.errors import CorpusError, TokenizerError
 
@@ -55,6 +55,9 @@ def prepare(
     """The corpus of a source: opened where it was prepared before, else prepared."""
     folder = cache_folder(cache)
     request = {"version": VERSION, "settings": settings.model_dump(), "tokenizer": tokenizer and tokenizer.sha256}
+    kind = tokenizer.kind if tokenizer else settings.tokenizer.partition(":")[0]
+    if kind in TOKENIZERS and (code := TOKENIZERS.code(kind)):  # a package's tokenizer: other code may give other ids
+        request["code"] = code
     seen_at = time.time_ns()
     by_file = None
     if source.key is not None and source.newest_nanoseconds < seen_at - SETTLED_NANOSECONDS:
@@ -125,6 +128,8 @@ def make(
     if tokenizer.size == 1:
         notices.append(nothing_to_learn(tokenizer))
     identity = [VERSION, scan.sha256, scan.sizes, reader.rule(), reader.kind, tokenizer.sha256]
+    if tokenizer.kind in TOKENIZERS:
+        identity += TOKENIZERS.code(tokenizer.kind)
     fingerprint = digest([*identity, f"without {lacking}"] if lacking else identity)
     target = folder / "prepared" / fingerprint
     with locked(folder / "locks", fingerprint):

@@ -2,10 +2,12 @@
 
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from torch import Tensor, nn
 
+from glassloom.doctor.additions import of_models
 from glassloom.doctor.attention import attention_findings
 from glassloom.doctor.batches import Alignment, alignment, batch_findings, made
 from glassloom.doctor.finding import Diagnosis, Finding
@@ -151,6 +153,8 @@ class Examination:
         self.probe("layers that are one", lambda: sharing_findings(self.opened))
         self.probe("gradients of all parameters", lambda: unreached_findings(self.opened))
         self.probe("parameters of the optimiser", lambda: missed_findings(self.opened))
+        for name, check in of_models().items():
+            self.probe(f"{name}, which a package adds", partial(check.of, name, self.subject, self.opened.tokens(1)))
 
     def loop_probes(self, seconds: float) -> None:
         """The loss, the batches, a few steps, trials, and what is generated."""

@@ -7,7 +7,8 @@ the lines that are marked `# here` are the fault, and the right one stands in th
 from functools import cache
 from importlib.resources import files
 
-from glassloom.doctor.names import NAMES, Entry
+from glassloom.doctor.additions import FINDINGS, Check
+from glassloom.doctor.names import Entry
 from glassloom.doctor.run_names import RUN_NAMES
 from glassloom.errors import SettingError, nearest
 
@@ -22,12 +23,12 @@ PARTS = (
 
 
 def names() -> dict[str, Entry]:
-    """Every name of a finding: those of anybody's code first, then those of a run's history.
+    """Every name of a finding: those of anybody's code, then those of a run's history, then those that packages add.
 
     >>> names()["no-past"].title
     'A prediction depends on the current token only'
     """
-    return {**NAMES, **RUN_NAMES}
+    return dict(FINDINGS)
 
 
 @cache
@@ -42,6 +43,9 @@ def page(name: str) -> str:
     """
     if name not in names():
         raise SettingError(f"No finding is called {name}", "a name of the doctor's", nearest(name, names()))
+    entry = names()[name]
+    if isinstance(entry, Check):
+        return entry.page or f"# {name}\n\n**{entry.title}.** {entry.means}\n\n## What to do\n\n{entry.fix}\n"
     return (files("glassloom.doctor") / "pages" / f"{name}.md").read_text(encoding="utf-8")
 
 
@@ -84,7 +88,7 @@ def listing() -> str:
 def table() -> str:
     """Every name with its title and page, as the Markdown table of docs/doctor.md."""
     lines = ["| name | means |", "|---|---|"]
-    for name, entry in names().items():
+    for name in FINDINGS.own:
         where = f"[`{name}`](../src/glassloom/doctor/pages/{name}.md)"
-        lines.append(f"| {where}{' (runs)' if name in RUN_NAMES else ''} | {entry.title} |")
+        lines.append(f"| {where}{' (runs)' if name in RUN_NAMES else ''} | {FINDINGS[name].title} |")
     return "\n".join(lines)

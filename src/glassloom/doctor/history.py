@@ -12,9 +12,10 @@ import torch
 from torch import nn
 
 from glassloom.doctor import borders, course, floor, rates
+from glassloom.doctor.additions import of_history
 from glassloom.doctor.examine import Watcher, examine
 from glassloom.doctor.finding import Diagnosis, Finding
-from glassloom.doctor.names import finding
+from glassloom.doctor.names import NAMES, finding
 from glassloom.doctor.recorded import History, recorded
 from glassloom.doctor.run_names import RUN_NAMES
 from glassloom.errors import RunError
@@ -73,11 +74,11 @@ def examine_run(folder: str | Path, *, seed: int = 0, watch: Watcher | None = No
     if run.imported:
         return of_imported(run, seed, watch)
     history = recorded(run)
-    of_history = judged(history)
+    found = judged(history)
     if watch is not None:
-        watch("reading the history", of_history)
+        watch("reading the history", found)
     of_model = examine_model(run, seed, watch).findings
-    return Diagnosis(together(outgrown(of_model) if has_learned(history, of_history) else of_model, of_history))
+    return Diagnosis(together(outgrown(of_model) if has_learned(history, found) else of_model, found))
 
 
 def of_imported(run: Run, seed: int, watch: Watcher | None) -> Diagnosis:
@@ -134,7 +135,7 @@ def judged(history: History) -> tuple[Finding, ...]:
             "the files that glassloom wrote",
             "name another run",
         ) from error
-    return in_order(found)
+    return in_order([*found, *of_history(history)])
 
 
 def in_order(found: Iterable[Finding]) -> tuple[Finding, ...]:
@@ -145,4 +146,8 @@ def in_order(found: Iterable[Finding]) -> tuple[Finding, ...]:
     kept = [one for one in found if one.name not in follows or one.name in causes]
     severities, names = ("fatal", "serious", "note"), list(RUN_NAMES)
     place = {name: number for number, name in enumerate(names)}
-    return tuple(sorted(kept, key=lambda one: (severities.index(one.severity), place.get(one.name, -1))))
+    return tuple(
+        sorted(
+            kept, key=lambda one: (severities.index(one.severity), place.get(one.name, -1 if one.name in NAMES else 99))
+        )
+    )

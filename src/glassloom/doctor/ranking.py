@@ -135,7 +135,7 @@ def ranked(findings: list[Finding]) -> tuple[Finding, ...]:
     order: dict[str, float] = {name: place for place, name in enumerate(ORDER)}
     if exact:
         order["no-progress"] = order["gradients-not-zeroed"] - 0.5
-    return tuple(sorted(kept, key=lambda found: order[found.name]))
+    return tuple(sorted(kept, key=lambda found: order.get(found.name, len(ORDER))))
 
 
 def consequences(cause: str, first: dict[str, Finding]) -> tuple[str, ...]:

@@ -1,12 +1,14 @@
 """Tensors: the architectures, and the contract that all of them keep.
 
-An architecture is one file, its settings with help and bounds, and one line here.
+An architecture is one file, its settings with help and bounds, and one line here; another package adds one by an entry
+point (`glassloom.plugins`), its settings in the same file.
 """
 
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from glassloom.errors import SettingError, nearest
+from glassloom.errors import InputError, SettingError, nearest
+from glassloom.plugins import Catalogue
 
 if TYPE_CHECKING:
     import torch
@@ -14,12 +16,31 @@ if TYPE_CHECKING:
     from glassloom.models.contract import LanguageModel
     from glassloom.models.settings import ModelSettings
 
-ARCHITECTURES = {
+
+def taken(name: str, what: Any) -> tuple[Any, Any]:
+    """What a package adds under a name: its class, and that of its settings. Raises InputError where it is none."""
+    from glassloom.models.contract import LanguageModel
+    from glassloom.models.settings import ModelSettings
+
+    if not (isinstance(what, type) and issubclass(what, LanguageModel)):
+        raise InputError(f"{what!r} is no subclass of LanguageModel")
+    settings = getattr(what, "Settings", None)
+    if not (isinstance(settings, type) and issubclass(settings, ModelSettings)):
+        raise InputError(f"{what.__name__}.Settings is no subclass of ModelSettings")
+    if getattr(settings, "architecture", None) != name:
+        raise InputError(f"{settings.__name__}.architecture is not {name!r}")
+    for setting, field in settings.model_fields.items():
+        if field.is_required() or not field.description:
+            raise InputError(f"its setting {setting} lacks a {'default' if field.is_required() else 'description'}")
+    return what, settings
+
+
+ARCHITECTURES: Catalogue[tuple[Any, Any]] = Catalogue("architecture", {
     "rnn": ("glassloom.models.rnn:RNN", "glassloom.models.settings:RNNSettings"),
     "gru": ("glassloom.models.gru:GRU", "glassloom.models.settings:GRUSettings"),
     "lstm": ("glassloom.models.lstm:LSTM", "glassloom.models.settings:LSTMSettings"),
     "transformer": ("glassloom.models.transformer:Transformer", "glassloom.models.settings:TransformerSettings"),
-}
+}, taken)  # fmt: skip
 """Every listed architecture, by name: where its class and its settings are (named, not imported: neither listing nor
 help needs torch)."""
 
@@ -49,10 +70,13 @@ def named(name: str, place: int) -> Any:
     if name not in ARCHITECTURES:
         raise SettingError(
             f"There is no architecture called {name!r}",
-            f"one of {', '.join(ARCHITECTURES)}",
+            f"one of {', '.join(ARCHITECTURES)}; or, where a package adds it, that package installed",
             nearest(name, ARCHITECTURES),
         )
-    module, _, attribute = ARCHITECTURES[name][place].partition(":")
+    found = ARCHITECTURES[name][place]
+    if not isinstance(found, str):
+        return found
+    module, _, attribute = found.partition(":")
     return getattr(importlib.import_module(module), attribute)
 
 

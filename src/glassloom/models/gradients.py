@@ -104,9 +104,12 @@ def check_gradients(models: Sequence[str] = (), lengths: Sequence[int] = LENGTHS
         SettingError: an architecture is not listed (the nearest is offered).
     """
     for name in models:
-        if name not in ARCHITECTURES:
-            known = ", ".join(ARCHITECTURES)
-            raise SettingError(f"There is no architecture called {name!r}", f"one of {known}", nearest(name, VARIANTS))
+        if name not in VARIANTS:
+            what, fix = f"There is no architecture called {name!r}", nearest(name, VARIANTS)
+            if name in ARCHITECTURES:
+                what = f"The architecture {name} is added by {ARCHITECTURES.owner(name)}, and not in this table"
+                fix = f"check it with glassloom.testing.check_architecture({name!r})"
+            raise SettingError(what, f"one of {', '.join(VARIANTS)}", fix)
     rows = []
     for name in models or VARIANTS:
         for variant, settings in VARIANTS[name].items():

@@ -9,6 +9,7 @@ from typing import Any
 from glassloom.config import Config, TrainSettings, plain_names
 from glassloom.data.corpus import Corpus
 from glassloom.errors import notice
+from glassloom.models import ARCHITECTURES
 from glassloom.runs import Run, check_free, check_name, load_run
 from glassloom.training.continuing import check_unchanged, extended
 from glassloom.training.machine import prepare_machine
@@ -105,6 +106,16 @@ def long_warmup(train: TrainSettings) -> list[str]:
         f"The warm-up takes {train.warmup:,.0f} steps and the budget is {amount:,.0f}: the learning rate rises to "
         f"{reached:g} at the last step, and the schedule never begins. Lower --warmup, or make it a share below 1."
     ]
+
+
+def added_by(config: Config, corpus: Corpus) -> dict[str, str]:
+    """Which packages a run needs beside Glassloom, by what each adds; empty where it needs none."""
+    from glassloom.data.languages import LANGUAGES
+    from glassloom.data.tokenizers import TOKENIZERS
+
+    language = str(corpus.describe().get("language", ""))
+    named = ((ARCHITECTURES, config.architecture), (TOKENIZERS, corpus.tokenizer.kind), (LANGUAGES, language))
+    return {f"{names.kind} {name}": names.owner(name) for names, name in named if name in names and names.owner(name)}
 
 
 def existing(root: Path, name: str) -> Run | None:

@@ -22,7 +22,7 @@ from glassloom.training.events import Evaluated, Event, Finished
 from glassloom.training.foretell import estimated_seconds, evaluations
 from glassloom.training.loop import training
 from glassloom.training.machine import autocast, environment
-from glassloom.training.prepared import Prepared
+from glassloom.training.prepared import Prepared, added_by
 from glassloom.training.sharding import commit_shards
 from glassloom.training.spreading import spread
 from glassloom.training.state import TrainingState
@@ -134,6 +134,8 @@ def begin(prepared: Prepared, workers: Workers, root: Path, command: str, replac
         here = environment(command) | (
             {} if workers.alone else {"workers": {"size": workers.size, "group": group_id()}}
         )
+        if owners := added_by(prepared.config, corpus):
+            here["added_by"] = owners
         run = create_run(
             root, prepared.name, config=config, tokenizer=corpus.tokenizer, corpus=corpus.describe(),
             environment=here, weights={} if commit else state.weights(), state=tensors, progress=numbers,

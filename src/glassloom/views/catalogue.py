@@ -9,6 +9,7 @@ from typing import Any, Literal
 import numpy as np
 
 from glassloom.errors import InputError, SettingError, nearest
+from glassloom.plugins import Catalogue
 from glassloom.views.labelled import View
 from glassloom.views.subject import Source, Subject, subject
 
@@ -21,13 +22,15 @@ class Entry:
     `tokens` is how much held-out text stands in.
     """
 
-    function: str
+    function: str | Callable[..., View]
     about: str
     text: Literal["needed", "optional", "none"] = "needed"
     tokens: int = 200
 
     def load(self) -> Callable[..., View]:
         """The function, imported when it is asked for."""
+        if not isinstance(self.function, str):
+            return self.function
         module, _, name = self.function.partition(":")
         found: Callable[..., View] = getattr(importlib.import_module(f"glassloom.views.{module}"), name)
         return found
@@ -43,7 +46,30 @@ class Entry:
         return tuple(one.name for one in parameters if one.kind is one.KEYWORD_ONLY and one.default is one.empty)
 
 
-VIEWS: dict[str, Entry] = {
+def taken(name: str, what: Any) -> Entry:
+    """The entry of a view that a package adds: `view(source, text, *, options) -> View`, read off its signature.
+
+    Without a default for the text it needs one, with one it may do without, and without such an argument it takes none.
+    What it answers is the first line of its docstring. Raises InputError where it is no such function.
+    """
+    if not callable(what) or isinstance(what, type):
+        raise InputError(f"{what!r} is no function")
+    parameters = list(inspect.signature(what).parameters.values())
+    given = [one for one in parameters if one.kind in (one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD)]
+    if not 1 <= len(given) <= 2 or len(given) + sum(one.kind is one.KEYWORD_ONLY for one in parameters) < len(
+        parameters
+    ):
+        raise InputError(f"{what.__name__} does not take (source, text, *, options)")
+    about = (inspect.getdoc(what) or "").partition("\n")[0].rstrip(".")
+    if not about:
+        raise InputError(f"{what.__name__} has no docstring that says what it answers")
+    text: Literal["needed", "optional", "none"] = "needed"
+    if len(given) == 1 or given[1].default is not inspect.Parameter.empty:
+        text = "none" if len(given) == 1 else "optional"
+    return Entry(what, about[:1].lower() + about[1:], text)
+
+
+VIEWS: Catalogue[Entry] = Catalogue("view", {
     "surprise": Entry("surprise:surprise", "what each token costs, and what was more probable", tokens=400),
     "attention": Entry("attended:attended", "where each head looks, and what it does", tokens=48),
     "probabilities": Entry("probabilities:probabilities", "what may come next, layer by layer", tokens=40),
@@ -59,7 +85,7 @@ VIEWS: dict[str, Entry] = {
     "steer": Entry("steering:steer", "what it writes with inner values held", text="optional"),
     "embedding": Entry("embedding:embedding", "tokens in the plane, and their neighbours", text="optional"),
     "training": Entry("training_norms:training_norms", "norms and updates of each layer over training", text="none"),
-}
+}, taken)  # fmt: skip
 """In the order in which they are listed."""
 
 

@@ -1,4 +1,4 @@
-"""Tokenizers: text to ids and back. A new one is one file, and one line in TOKENIZERS."""
+"""Tokenizers: text to ids and back. A new one is one file, and one line in TOKENIZERS, or a package's entry point."""
 
 from typing import Any
 
@@ -7,14 +7,31 @@ from glassloom.data.tokenizers.bpe import BpeTokenizer
 from glassloom.data.tokenizers.byte import ByteTokenizer
 from glassloom.data.tokenizers.char import CharTokenizer
 from glassloom.data.tokenizers.word import WordTokenizer
-from glassloom.errors import SettingError, TokenizerError, nearest
+from glassloom.errors import InputError, SettingError, TokenizerError, nearest
+from glassloom.plugins import Catalogue
 
-TOKENIZERS: dict[str, type[Tokenizer]] = {
-    "char": CharTokenizer,
-    "byte": ByteTokenizer,
-    "word": WordTokenizer,
-    "bpe": BpeTokenizer,
-}
+
+def taken(name: str, what: Any) -> type[Tokenizer]:
+    """The tokenizer that a package adds under a name. Raises InputError where it is none."""
+    if not (isinstance(what, type) and issubclass(what, Tokenizer)):
+        raise InputError(f"{what!r} is no subclass of Tokenizer")
+    if getattr(what, "kind", None) != name:
+        raise InputError(f"{what.__name__}.kind is not {name!r}")
+    if missing := sorted(what.__abstractmethods__):
+        raise InputError(f"{what.__name__} does not define {', '.join(missing)}")
+    return what
+
+
+TOKENIZERS: Catalogue[type[Tokenizer]] = Catalogue(
+    "tokenizer",
+    {
+        "char": CharTokenizer,
+        "byte": ByteTokenizer,
+        "word": WordTokenizer,
+        "bpe": BpeTokenizer,
+    },
+    taken,
+)
 
 
 def find_tokenizer(name: str) -> tuple[type[Tokenizer], int | None]:
@@ -52,7 +69,7 @@ def open_tokenizer(data: dict[str, Any]) -> Tokenizer:
         raise TokenizerError(
             f"The saved tokenizer is of no known kind: {kind!r}",
             f"one of {', '.join(TOKENIZERS)}",
-            "use the tokenizer.json that was written with the run",
+            "use the tokenizer.json that was written with the run, and install the package that adds this tokenizer",
         )
     try:
         return TOKENIZERS[kind].from_json(data)
