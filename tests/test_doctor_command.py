@@ -63,7 +63,9 @@ def test_another_builder_and_its_arguments_can_be_named(tmp_path: Path, commands
     found = commands("doctor", f"{file}:other", "--json").json["findings"]
     assert found[0]["name"] == "vocabulary-mismatch"
     assert found[0]["evidence"] == {"last_axis": 5, "vocabulary": 37}
-    assert "unexpected keyword" in commands("doctor", file, "--set", "depth=2").err
+    refused = commands("doctor", file, "--set", "depth=2").err
+    assert "unexpected keyword" in refused
+    assert "it takes (vocab_size, width=8): give what has no default with --set NAME=VALUE" in refused
 
 
 def test_what_cannot_be_examined_is_one_sentence(tmp_path: Path, commands: Commands) -> None:

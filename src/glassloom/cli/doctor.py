@@ -1,6 +1,9 @@
 """`glassloom doctor`: why a model does not learn; findings on a file of somebody's code, or on a run of ours."""
 
 import json as notation
+import shutil
+import sys
+import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -168,11 +171,17 @@ def show(diagnosis: "Diagnosis") -> None:
     for number, found in enumerate(diagnosis.findings, 1):
         title = known[found.name].title
         say(f"\n{number}. {found.name} ({found.severity}): {title}")
-        say(f"   {found.explanation}")
-        say("   measured: " + ", ".join(f"{key} {value_of(value)}" for key, value in found.evidence.items()))
-        say(f"   to do: {found.fix}")
+        paragraph(found.explanation)
+        paragraph("measured: " + ", ".join(f"{key} {value_of(value)}" for key, value in found.evidence.items()))
+        paragraph(f"to do: {found.fix}")
     for missed in diagnosis.measured.get("not_measured", []):
         aside(f"not measured: {missed}")
+
+
+def paragraph(text: str) -> None:
+    """Three spaces in; in a terminal broken into its lines, elsewhere one line, as programs read it more easily."""
+    room = shutil.get_terminal_size().columns if sys.stdout.isatty() else 0
+    say(textwrap.fill(text, max(room, 40), initial_indent="   ", subsequent_indent="   ") if room else f"   {text}")
 
 
 def value_of(value: Any) -> str:

@@ -1,4 +1,8 @@
-"""How sharp attention is before training: every softmax over positions is watched while the model runs."""
+"""How sharp attention is before training: every softmax over positions is watched while the model runs.
+
+So is every product of matrices of which one is a table of shares (no entry below zero, every row adds up to one):
+weights that were normalised by hand.
+"""
 
 from typing import Any
 
@@ -19,7 +23,7 @@ ONE_HOT = 0.95
 
 
 class Softmaxes(TorchDispatchMode):
-    """While active, keeps what each softmax was given and gave."""
+    """While active, keeps what each softmax was given and gave; of shares in a product their logarithms, and them."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -31,7 +35,19 @@ class Softmaxes(TorchDispatchMode):
             axis = args[1] if len(args) > 1 else (kwargs or {}).get("dim", -1)
             if output.ndim >= 2:
                 self.seen.append((args[0].detach(), output.detach(), axis))
+        elif func in (torch.ops.aten.bmm.default, torch.ops.aten.mm.default):
+            for weights in (args[0].detach(), args[1].detach().transpose(-1, -2)):
+                if are_shares(weights):
+                    self.seen.append((weights.log(), weights, weights.ndim - 1))
         return output
+
+
+def are_shares(weights: Tensor) -> bool:
+    """Whether each row of a matrix divides one among enough entries to be attention."""
+    if not weights.is_floating_point() or weights.shape[-1] < AVAILABLE or not bool(weights.min() >= 0):
+        return False
+    rounding = 2e-2 if weights.dtype in (torch.bfloat16, torch.float16) else 1e-4
+    return bool((weights.sum(-1) - 1).abs().max() < rounding)
 
 
 def attention_findings(opened: Opened) -> list[Finding]:

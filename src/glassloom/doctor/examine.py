@@ -20,8 +20,9 @@ from glassloom.doctor.names import finding
 from glassloom.doctor.opening import Opened, opened, told
 from glassloom.doctor.order import order_findings
 from glassloom.doctor.outputs import domain_of, finite_findings, initial_findings, width_findings
-from glassloom.doctor.parameters import missed_findings, sharing_findings, unreached_findings
+from glassloom.doctor.parameters import missed_findings, sharing_findings
 from glassloom.doctor.ranking import ranked
+from glassloom.doctor.reached import unreached_findings
 from glassloom.doctor.repair import repaired
 from glassloom.doctor.repeats import repeats
 from glassloom.doctor.running import rows_for, running_findings, step_text

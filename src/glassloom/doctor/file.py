@@ -82,7 +82,7 @@ def conversation(
     lines: queue.Queue[str | None] = queue.Queue()
     threading.Thread(target=listen, args=(child.stdout, lines), daemon=True).start()
     findings: list[dict[str, Any]] = []
-    end, doing = time.monotonic() + timeout, "building the model"
+    end, doing = time.monotonic() + timeout, "importing the file, or building the model"
     while True:
         try:
             line = lines.get(timeout=max(0.0, end - time.monotonic()))

@@ -14,7 +14,11 @@ from glassloom.doctor.parameters import groups_of
 from glassloom.doctor.steps import Loop, Step, new_loop, noted, rates_of, remembering
 
 STEPS = 6
+GATHERED = 8
+"""Calls of a step within which a loop is expected to update: gradients of so many are gathered at most."""
 GRAPH_GROWTH = 1.25
+UNDONE = 0.02
+"""Of the optimiser's own update less than this share is left: a projection or an average on purpose leaves more."""
 
 
 def several_steps(opened: Opened, text: Tensor, rows: int, length: int, count: int = STEPS) -> tuple[list[Step], str]:
@@ -34,16 +38,17 @@ def zeroing_findings(opened: Opened, text: Tensor, rows: int, length: int) -> li
     """gradients-not-zeroed: a second step's gradient is told apart into its own and the first step's.
 
     The second step is taken twice from the same weights: once after the first, once by a loop that has taken none.
-    Where the gradients differ by a multiple of the first step's, that is what was left over.
+    Where the gradients differ by a multiple of the first step's, that is what was left over. A step is what lies
+    between two updates: some loops gather the gradients of several calls.
     """
     if opened.subject.train_step is None:
         return []
     first = new_loop(opened)
     with remembering(first):
-        batches = [first.batch(text, rows, length, number) for number in range(4)]
-        one = noted(first, *batches[0], seed=0)
+        batches = [first.batch(text, rows, length, number) for number in range(2 * GATHERED)]
+        one, used = until_update(first, batches)
         between = [value.detach().clone() for value in first.model.parameters()]
-        two = noted(first, *batches[1], seed=1)
+        two, more = until_update(first, batches, used)
     if not (one.stepped and two.stepped):
         return []
     second = new_loop(opened)
@@ -52,7 +57,9 @@ def zeroing_findings(opened: Opened, text: Tensor, rows: int, length: int) -> li
             value.copy_(wanted)
     copy_buffers(first, second)
     with remembering(second):
-        alone = noted(second, *batches[1], seed=1)
+        alone, as_many = until_update(second, batches, used)
+    if as_many != more:
+        return []
     names = [name for name, _ in first.model.named_parameters()]
     stepped = updated(first, [one.gradients, two.gradients, alone.gradients])
     left = leftover(*(flat(gradients) for gradients in stepped))
@@ -66,6 +73,15 @@ def zeroing_findings(opened: Opened, text: Tensor, rows: int, length: int) -> li
     evidence = {"tensors_that_keep_it": kept[:20], "count": len(kept), "of": len(names)}
     words = f"In {len(kept)} of {len(names)} tensors the second step's gradient held the first step's too."
     return [finding("gradients-not-zeroed", evidence, words)]
+
+
+def until_update(loop: Loop, batches: list[tuple[Tensor, Tensor]], begin: int = 0) -> tuple[Step, int]:
+    """Take calls of the step, batch after batch, until the optimiser has moved on; the last one, and how many."""
+    for number in range(begin, begin + GATHERED):
+        step = noted(loop, *batches[number], seed=number)
+        if step.stepped:
+            break
+    return step, number - begin + 1
 
 
 def updated(loop: Loop, steps: list[list[Tensor | None]]) -> list[list[Tensor | None]]:
@@ -131,6 +147,8 @@ def descent_findings(opened: Opened, text: Tensor, rows: int, length: int) -> li
         steps = [noted(loop, *batch, seed=0)]
         while len(steps) < 8 and max(step.moved for step in steps) == 0.0:
             steps.append(noted(loop, *batch, seed=len(steps)))  # some loops step every few calls only
+        while len(steps) < 3 and undone(steps):
+            steps.append(noted(loop, *batch, seed=len(steps)))
     moved = max(step.moved for step in steps)
     if moved == 0.0:
         if rates and max(rates) == 0.0:
@@ -150,6 +168,11 @@ def descent_findings(opened: Opened, text: Tensor, rows: int, length: int) -> li
         )
         evidence: dict[str, Any] = {"largest_change": 0.0, "steps": len(steps), "optimizer_stepped": steps[-1].stepped}
         return [finding("no-progress", evidence, f"After {len(steps)} steps no parameter had moved: {why}.")]
+    if undone(steps):
+        own = max(step.by_optimizer for step in steps)
+        evidence = {"largest_change": moved, "largest_change_by_optimizer": own, "steps": len(steps)}
+        words = f"The optimiser moved weights by up to {own:.2g}, and after the step {moved:.2g} of it was left."
+        return [finding("no-progress", evidence, words, "See what writes to the weights after the optimiser's step.")]
     if gradient is None:
         return []
     update = flat([new.detach() - old for old, new in zip(before, loop.model.parameters(), strict=True)])
@@ -159,6 +182,11 @@ def descent_findings(opened: Opened, text: Tensor, rows: int, length: int) -> li
     evidence = {"cosine_of_update_and_gradient": cosine, "largest_change": moved}
     words = f"The update's cosine with the gradient of the loss is {cosine:+.2f}, so the loss goes up."
     return [finding("no-progress", evidence, words, "The sign is wrong.")]
+
+
+def undone(steps: list[Step]) -> bool:
+    """Whether each step ends nearly where it began though the optimiser moved: what it did was written over."""
+    return all(0 < step.moved < UNDONE * step.by_optimizer for step in steps)
 
 
 def true_gradient(opened: Opened, batch: tuple[Tensor, Tensor]) -> Tensor | None:

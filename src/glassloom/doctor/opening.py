@@ -1,5 +1,6 @@
 """Finding out how a model can be called at all: sizes, precision, layout, the largest token and the longest window."""
 
+import inspect as signatures
 from dataclasses import dataclass
 
 import torch
@@ -51,11 +52,11 @@ class Opened:
 
 def opened(subject: Subject) -> Opened:
     """Try sizes until logits come out; raises InputError where none do."""
+    refused = refused_arguments(subject)
     try:
-        model = Passer(subject, exact=False).model()
+        Passer(subject, exact=False).model()
     except Exception as error:
-        raise InputError(f"The model could not be built: {told(error)}", EXPECTED, FIX) from error
-    del model
+        raise InputError(f"The model could not be built: {told(error)}", EXPECTED, refused or FIX) from error
     failure: Exception | None = None
     shapes = [(batch, time) for time in LENGTHS for batch in BATCHES[:1]]
     shapes += [(batch, time) for batch in BATCHES[1:] for time in (8, 16, 32, 64)] + [(n, n) for n in (4, 8, 16)]
@@ -72,6 +73,19 @@ def opened(subject: Subject) -> Opened:
             return settle(subject, layout, batch, time, known)
     assert failure is not None
     raise InputError(f"No logits came out of the model: {told(failure)}", EXPECTED, FIX) from failure
+
+
+def refused_arguments(subject: Subject) -> str:
+    """What to do where the builder does not take the vocabulary and the settings that were given; else nothing."""
+    try:
+        takes = signatures.signature(subject.build)
+    except (TypeError, ValueError):
+        return ""
+    try:
+        takes.bind(subject.vocabulary, **subject.settings)
+    except TypeError:
+        return f"it takes {takes}: give what has no default with --set NAME=VALUE, and nothing that it does not know"
+    return ""
 
 
 def tried(subject: Subject, batch: int, time: int, known: int) -> Layout:

@@ -1,4 +1,4 @@
-"""Findings on parameters: those that no gradient reaches, those that no optimiser holds, layers that are one."""
+"""Findings on parameters: those that no optimiser holds, layers that are one."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from glassloom.doctor.finding import Finding
-from glassloom.doctor.guarded import default_dtype, sow
+from glassloom.doctor.guarded import default_dtype
 from glassloom.doctor.names import finding
 from glassloom.doctor.opening import Opened
 from glassloom.doctor.passes import Passer, call, read
@@ -65,52 +65,6 @@ def total_of(module: nn.Module, passer: Passer, tokens: Tensor, seed: int) -> Te
         return -logits.log_softmax(-1).gather(-1, targets.unsqueeze(-1)).mean()
 
 
-def unreached_findings(opened: Opened) -> list[Finding]:
-    """unreached-parameters: without a gradient in every one of several passes, in both modes, plain and shaken."""
-    without: dict[str, str] | None = None
-    sizes: dict[str, int] = {}
-    for number, (training, jitter) in enumerate([(False, 0.0), (False, 0.3), (True, 0.3), (True, 0.0)]):
-        passer = opened.passer.with_(training=training, jitter=jitter, seed=number)
-        module = passer.model()
-        sow(number)
-        tokens = opened.tokens(70 + number, time=opened.long)
-        loss = total_of(module, passer, tokens, number)
-        named = {name: value for name, value in module.named_parameters() if value.requires_grad}
-        sizes = {name: value.numel() for name, value in named.items()}
-        if loss.requires_grad:
-            gradients: tuple[Tensor | None, ...] = torch.autograd.grad(loss, list(named.values()), allow_unused=True)
-        else:
-            gradients = (None,) * len(named)
-        now = {}
-        for name, gradient in zip(named, gradients, strict=True):
-            if gradient is None:
-                now[name] = "no path"
-            elif not bool(gradient.abs().max() > 0):
-                now[name] = "zero"
-        without = now if without is None else {name: now[name] for name in without if name in now}
-        if not without:
-            return []
-    assert without is not None
-    without = {name: why for name, why in without.items() if why == "no path" or has_effect(opened, name)}
-    if not without:
-        return []
-    evidence = {
-        "parameters": list(without)[:20],
-        "count": len(without),
-        "of": len(sizes),
-        "numbers": sum(sizes[name] for name in without),
-        "numbers_of": sum(sizes.values()),
-    }
-    words = f"No gradient reaches {len(without)} of {len(sizes)} tensors: {', '.join(list(without)[:4])}."
-    return [finding("unreached-parameters", evidence, words)]
-
-
-def has_effect(opened: Opened, name: str) -> bool:
-    """Whether a zero gradient is a fault: not where the parameter is a vector that changes nothing (a key's bias)."""
-    module = opened.passer.model()
-    return dict(module.named_parameters())[name].ndim > 1
-
-
 def leaves_of_loss(opened: Opened, module: nn.Module) -> list[Tensor]:
     """The tensors that the loss depends on and that are still the same in a second pass."""
     passer = opened.passer.with_(exact=False)
@@ -121,16 +75,21 @@ def leaves_of_loss(opened: Opened, module: nn.Module) -> list[Tensor]:
     return [leaf for leaf in first if id(leaf) in ids]
 
 
-def groups_of(optimizer: Any) -> list[dict[str, Any]]:
-    """The parameter groups of an optimiser, or of several in a list, tuple or dictionary."""
+def optimizers_in(optimizer: Any) -> list[Any]:
+    """What holds parameter groups: the optimiser, several in a list, tuple or dictionary, or one wrapped in another."""
     if hasattr(optimizer, "param_groups"):
-        return list(optimizer.param_groups)
+        return [optimizer]
     if isinstance(optimizer, dict):
         optimizer = list(optimizer.values())
     if isinstance(optimizer, (list, tuple)):
-        return [group for one in optimizer for group in groups_of(one)]
+        return [one for part in optimizer for one in optimizers_in(part)]
     inner = getattr(optimizer, "optimizer", None)
-    return groups_of(inner) if inner is not None else []
+    return optimizers_in(inner) if inner is not None else []
+
+
+def groups_of(optimizer: Any) -> list[dict[str, Any]]:
+    """The parameter groups of an optimiser, of several, or of one wrapped in another."""
+    return [group for one in optimizers_in(optimizer) for group in one.param_groups]
 
 
 def missed_findings(opened: Opened) -> list[Finding]:

@@ -78,11 +78,16 @@ class Reader:
 
     def __init__(self, passer: Passer, model: nn.Module) -> None:
         self.passer, self.module, self.called = passer, model, False
+        self.buffers = [buffer.clone() for buffer in model.buffers()] if passer.training else []
+        """As they were before the first call: in training mode a pass may move them (running statistics, the vectors
+        of a spectral norm), and the next pass, of the same model, would differ by that."""
 
     def __call__(self, tokens: Tensor, *, grad: bool = False, seed: int = 0) -> Tensor:
         """The logits; detached, unless gradients are wanted."""
         if self.called and self.passer.rebuild:
             self.module = self.passer.model()
+        elif self.called and self.buffers:
+            restore(self.module, self.buffers)
         self.called = True
         sow(seed + 77)
         with default_dtype(self.passer.dtype), torch.set_grad_enabled(grad):
@@ -93,6 +98,14 @@ class Reader:
     def raw(self, tokens: Tensor) -> Any:
         """What the model itself returns."""
         return call(self.module, tokens, self.passer.layout)
+
+
+def restore(module: nn.Module, buffers: list[Tensor]) -> None:
+    """Give a model its former buffers back, in their places."""
+    with torch.no_grad():
+        for now, before in zip(module.buffers(), buffers, strict=False):
+            if now.shape == before.shape:
+                now.copy_(before)
 
 
 def call(module: nn.Module, tokens: Tensor, layout: Layout) -> Any:

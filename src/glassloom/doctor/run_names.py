@@ -49,8 +49,8 @@ RUN_NAMES: dict[str, Entry] = {
     ),
     "memorising": entry(
         "The training text is learned by heart",
-        "After several passes the training loss lies far below the validation loss: the model repeats its text and "
-        "says less and less of any other. The best checkpoint is an earlier one.",
+        "After several passes the training loss lies far below the validation loss: the model knows its text better "
+        "than any other. Where the validation loss has risen since, the best checkpoint is an earlier one.",
         "Stop earlier (--patience 3), set --dropout 0.2 or --weight-decay, take a smaller --width, or a longer text; "
         "where learning by heart is the aim, say so with --split all.",
         "serious",

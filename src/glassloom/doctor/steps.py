@@ -33,6 +33,8 @@ class Step:
     stepped: bool
     moved: float
     """The largest change of any parameter."""
+    by_optimizer: float
+    """The same of the optimiser's own step; the loop may change it back."""
     nodes: int
     """Of the graph that was gone backward through."""
     seconds: float
@@ -106,9 +108,10 @@ def noted(loop: Loop, inputs: Tensor, targets: Tensor, seed: int) -> Step:
     parameters: list[Tensor] = list(loop.model.parameters())
     before = [value.detach().clone() for value in parameters]
     gradients: list[list[Tensor | None]] = []
+    changes: list[float] = []
     sow(seed)
     start = time.thread_time()
-    with watched_backward() as seen, watched_steps(loop.optimizer, parameters, gradients):
+    with watched_backward() as seen, watched_steps(loop.optimizer, parameters, gradients, changes):
         returned = loop.step(inputs, targets)
     seconds = time.thread_time() - start
     moved = max((change(old, new) for old, new in zip(before, parameters, strict=True)), default=0.0)
@@ -117,6 +120,7 @@ def noted(loop: Loop, inputs: Tensor, targets: Tensor, seed: int) -> Step:
         gradients[-1] if gradients else [None] * len(parameters),
         bool(gradients),
         moved,
+        max(changes, default=0.0),
         max(seen.nodes, default=0),
         seconds,
     )
@@ -131,14 +135,19 @@ def change(old: Tensor, new: Tensor) -> float:
 
 
 @contextlib.contextmanager
-def watched_steps(optimizer: Any, parameters: list[Tensor], gradients: list[Any]) -> Iterator[None]:
-    """Note the parameters' gradients whenever the optimiser steps."""
+def watched_steps(
+    optimizer: Any, parameters: list[Tensor], gradients: list[Any], changes: list[float]
+) -> Iterator[None]:
+    """Note the parameters' gradients whenever the optimiser steps, and how far it moves them."""
     originals = []
 
     def watching(step: Callable[..., Any]) -> Callable[..., Any]:
         def stepped(*args: Any, **kwargs: Any) -> Any:
             gradients.append([None if p.grad is None else p.grad.detach().clone() for p in parameters])
-            return step(*args, **kwargs)
+            before = [value.detach().clone() for value in parameters]
+            returned = step(*args, **kwargs)
+            changes.append(max((change(old, new) for old, new in zip(before, parameters, strict=True)), default=0.0))
+            return returned
 
         return stepped
 

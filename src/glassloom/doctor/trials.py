@@ -4,7 +4,7 @@ import math
 import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -13,8 +13,8 @@ from glassloom.doctor.finding import Evidence, Finding
 from glassloom.doctor.guarded import sow
 from glassloom.doctor.names import finding
 from glassloom.doctor.opening import Opened
-from glassloom.doctor.parameters import groups_of
 from glassloom.doctor.passes import call, read
+from glassloom.doctor.schedules import LEAST, UNIT, WARM_UP, at_another_rate, rising, stretch
 from glassloom.doctor.scoring import Domain
 from glassloom.doctor.steps import Loop, new_loop, rates_of, remembering
 
@@ -62,6 +62,8 @@ class Trials:
     steps: int = STEPS
     by_hand: bool = False
     """Their step does not use the optimiser: another rate is tried by stretching its updates."""
+    fixed: bool = False
+    """The other rates are multiples of the first, whatever a schedule makes of it."""
     say: Callable[[str], None] = lambda text: None
 
     def run(self, factor: float) -> Trial:
@@ -70,7 +72,7 @@ class Trials:
         begun = time.thread_time()
         with remembering(loop):
             batches = [loop.batch(self.text, self.rows, self.length, seed) for seed in range(BATCHES)]
-            rescale = not set_rates(loop, factor) or self.by_hand
+            rescale = not at_another_rate(loop, factor, self.fixed) or self.by_hand
             before = self.losses(loop, batches)
             values, done = [before], 0
             for number in range(self.steps):
@@ -118,24 +120,6 @@ class Trials:
         return nats[counted].mean().item()
 
 
-def set_rates(loop: Loop, factor: float) -> bool:
-    """Multiply every group's rate (or set it, where it is zero); False where no group has one."""
-    groups = [group for group in groups_of(loop.optimizer) if "lr" in group]
-    for group in groups:
-        new = group["lr"] * factor if float(group["lr"]) else (factor * 1e-4 if factor != 1 else 0.0)
-        group["lr"] = new
-        if "initial_lr" in group:
-            group["initial_lr"] = new
-    return bool(groups)
-
-
-def stretch(loop: Loop, old: list[Tensor], factor: float) -> None:
-    """Make the last update `factor` times as long: what another rate would have done."""
-    with torch.no_grad():
-        for value, before in zip(loop.model.parameters(), old, strict=True):
-            value.copy_(before + factor * (value - before))
-
-
 def unigram(targets: Tensor) -> float:
     """The entropy of the targets' own frequencies, in nats."""
     counts = Counter(value for value in targets.flatten().tolist() if value >= 0)
@@ -166,8 +150,12 @@ def rate_findings(trials: Trials) -> list[Finding]:
     best = max(tried, key=lambda one: one.fallen)
     if best is not own and better(best, own) and not ours:
         return [told("learning-rate-too-high", best, evidence)]
-    if own.fallen >= STILL or rising(trials):
+    if own.fallen >= STILL:
         return []
+    risen = rising(trials.opened, [loop.batch(trials.text, trials.rows, trials.length, n) for n in range(4)])
+    if risen and max(rates) + WARM_UP * risen > LEAST:
+        return []
+    trials = replace(trials, fixed=risen > 0)
     for factor in higher(rates, trials.by_hand):
         trials.say(f"a trial at {factor:g} times the learning rate")
         tried.append(trials.run(factor))
@@ -206,24 +194,13 @@ def better(lower: Trial, own: Trial) -> bool:
     return not math.isfinite(own.after) or lower.after < 0.6 * own.after
 
 
-def rising(trials: Trials) -> bool:
-    """Whether the rate rises from step to step: a warm-up, of which the first steps say nothing."""
-    loop = new_loop(trials.opened)
-    with remembering(loop):
-        before = rates_of(loop.optimizer)
-        for number in range(3):
-            loop.step(*loop.batch(trials.text, trials.rows, trials.length, number))
-        after = rates_of(loop.optimizer)
-    return bool(before) and max(after) > 1.05 * max(before)
-
-
 def told(name: str, best: Trial, evidence: Evidence) -> Finding:
     """The finding on the rate, with the rate that works."""
     evidence = {**evidence, "factor": best.factor, "loss_at_that_rate": best.after}
     rate = evidence.get("rate")
     which = f"{best.factor:g} times the rate"
     if rate is not None:
-        evidence["rate_that_learns"] = rate * best.factor if rate else best.factor * 1e-4
+        evidence["rate_that_learns"] = best.factor * (rate or UNIT)
         which = f"a rate of {evidence['rate_that_learns']:.3g} instead of {rate:.3g}"
     words = (
         f"In {best.steps} steps on one batch the loss went from {evidence['loss_before']:.3f} to "

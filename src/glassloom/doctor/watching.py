@@ -88,16 +88,28 @@ def forgetting(functions: list[Callable[..., Any] | None]) -> Iterator[None]:
 
 
 def memories(function: Callable[..., Any]) -> Iterator[Callable[[], None]]:
-    """For each place where a function can keep something: how to put it back."""
-    function = getattr(function, "__func__", function)
+    """For each place where a function can keep something: how to put it back.
+
+    A method keeps it in its object, an object that is called in itself, either of them in the file's global names.
+    """
     owner = getattr(function, "__self__", None)
+    function = getattr(function, "__func__", function)
     for holder in (function, owner):
-        if hasattr(holder, "__dict__") and not isinstance(holder, ModuleType):
+        if keeps(holder):
             yield restoring(holder.__dict__)
-    if isinstance(function, FunctionType):
-        yield restoring(function.__globals__)
-        for cell in function.__closure__ or ():
+    code = function if isinstance(function, FunctionType) else type(function).__dict__.get("__call__")
+    if isinstance(code, FunctionType):
+        yield restoring(code.__globals__)
+        for value in list(code.__globals__.values()):
+            if keeps(value) and value is not function and value is not owner:
+                yield restoring(value.__dict__)
+        for cell in code.__closure__ or ():
             yield restoring_cell(cell)
+
+
+def keeps(value: Any) -> bool:
+    """Whether something is an object with attributes of its own: no class, no module of Python's, no tensor."""
+    return isinstance(getattr(value, "__dict__", None), dict) and not isinstance(value, (ModuleType, Tensor))
 
 
 def restoring(space: dict[str, Any]) -> Callable[[], None]:
