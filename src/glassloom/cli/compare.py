@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from glassloom.cli.flags import all_flags, given
-from glassloom.cli.options import DEBUG, JSON, option, switch
+from glassloom.cli.options import CPUS, DEBUG, GPUS, JOBS, JSON, ON, option, switch
 from glassloom.cli.output import aside, print_json, say
 from glassloom.errors import SettingError
 from glassloom.models import ARCHITECTURES
@@ -29,7 +29,10 @@ def compare(
     ] = None,
     seeds: Annotated[int, option("Train each setting with so many seeds.", "N")] = 1,
     match: Annotated[str | None, option("parameters: choose widths so that all are of equal size.", "NAME")] = None,
-    jobs: Annotated[int, option("Runs at once; the threads are divided among them.", "N")] = 1,
+    jobs: JOBS = None,
+    on: ON = None,
+    cpus: CPUS = None,
+    gpus: GPUS = None,
     out: Annotated[str, option("The folder for runs and report.", "DIR")] = "runs/comparison",
     replace: Annotated[bool, switch("Begin anew what is in --out.")] = False,
     json: JSON = False,
@@ -40,6 +43,7 @@ def compare(
 
     For example: glassloom compare novel.txt --minutes 1 --out novel
                  glassloom compare ptb --models gru,lstm --vary lr=1e-3,1e-2
+                 glassloom compare ptb --seeds 5 --on ray --cpus 2
 
     Called again with the same arguments it goes on where it was stopped.
 
@@ -61,8 +65,8 @@ def compare(
         raise SettingError("No model was named", f"some of {MODELS}", "give --models, or leave it out for all")
     command = shlex.join(["glassloom", *sys.argv[1:]])
     return carry_out(
-        as_json=json, corpus=corpus, models=chosen, vary=vary or [], seeds=seeds, match=match, jobs=jobs, out=out,
-        replace=replace, command=command, **values,
+        as_json=json, corpus=corpus, models=chosen, vary=vary or [], seeds=seeds, match=match, jobs=jobs, on=on,
+        cpus=cpus, gpus=gpus, out=out, replace=replace, command=command, **values,
     )  # fmt: skip
 
 
@@ -72,7 +76,8 @@ def carry_out(*, as_json: bool, out: str, command: str, **arguments: Any) -> int
     from glassloom.cli.progress import watched
     from glassloom.comparison import comparison_table, table_as_text
 
-    with watched() as (watch, interrupt):
+    at_once = bool(arguments.get("on")) or (arguments.get("jobs") or 1) > 1
+    with watched(at_once=at_once) as (watch, interrupt):
         found = run_comparison(out=out, command=command, on_event=watch, stop=interrupt, **arguments)
     if as_json:
         print_json(found.as_dict())
