@@ -14,6 +14,7 @@ from typing import Any, TypeAlias
 
 from glassloom.comparison.compare import compare as compare_runs
 from glassloom.comparison.compare import report_on
+from glassloom.comparison.execution import OnEvent
 from glassloom.comparison.places import Where
 from glassloom.comparison.results import Comparison
 from glassloom.config import checked, plain_names
@@ -283,7 +284,7 @@ def compare(
     replace: bool = False,
     title: str | None = None,
     command: str = "glassloom.compare",
-    on_event: Callable[[str, Event], None] | None = None,
+    on_event: OnEvent | None = None,
     stop: Callable[[], bool] = never,
     **settings: Any,
 ) -> Comparison:

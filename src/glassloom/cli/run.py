@@ -72,8 +72,8 @@ def run(
             cpus=cpus, gpus=gpus,
         )  # fmt: skip
     chosen = load_recipe(recipe)
-    given = {"only": names(only), "epochs": epochs, "quick": quick, "tensorboard": tensorboard, "replace": replace}
-    given |= {"jobs": jobs, "on": on, "cpus": cpus, "gpus": gpus}
+    given: dict[str, Any] = {"only": names(only), "epochs": epochs, "quick": quick, "tensorboard": tensorboard}
+    given |= {"replace": replace, "jobs": jobs, "on": on, "cpus": cpus, "gpus": gpus}
     return train_only(chosen, out, json, fit, given) if stage == "train" else (
         carry_out(chosen, out, json, fit, {**given, "trains": stage is None})
     )  # fmt: skip
