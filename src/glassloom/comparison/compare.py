@@ -153,11 +153,24 @@ def comparison(
         protocols=protocols([run for _, run in there]),
         rows=rows,
         curves=curves,
-        samples=tuple(sample_of(run, id, corpus) for id, run in there),
+        samples=tuple(sample_of(run, id, corpus) for id, run in shown_writing(there, rows)),
         copies=copies_of(dict(there), corpus),
         recommendation=recommend(rows, facts, curves, figures),
         environment=environment(command),
     )
+
+
+MOST_SAMPLES = 100
+"""Nobody reads more, and each takes as long as a tiny run."""
+
+
+def shown_writing(there: list[tuple[str, Run]], rows: Sequence[Row]) -> list[tuple[str, Run]]:
+    """The runs whose samples are shown: all, or of very many those with the lowest validation loss, in their order."""
+    if len(there) <= MOST_SAMPLES:
+        return there
+    losses = {row.id: row.nats_per_token for row in rows if row.nats_per_token is not None}
+    best = set(sorted(losses, key=lambda id: losses[id])[:MOST_SAMPLES])
+    return [(id, run) for id, run in there if id in best]
 
 
 def row(outcome: Outcome, run: Run | None) -> Row:
