@@ -3,12 +3,13 @@
     python benchmarks/many_runs.py [--runs 1000] [--out FOLDER]
 
 Trains `--runs` RNNs of width 4 for five steps (four learning rates, the rest seeds) through `glassloom.compare` in one
-process, then times what people do with them: the list of runs, the table, the page, the studio's first answers.
-Writes benchmarks/results/many_runs.json.
+process, then times what people do with them: the list of runs, the table, the page, the page of as many settings, the
+studio's first answer and its later ones. Writes benchmarks/results/many_runs.json and the last part of docs/cluster.md.
 """
 
 import argparse
 import json
+import os
 import shutil
 import tempfile
 import time
@@ -18,6 +19,7 @@ from typing import Any
 
 import glassloom
 from glassloom.comparison import comparison_table, table_as_text
+from glassloom.studio.folder import FRESH_SECONDS, RunsFolder
 from glassloom.training.machine import environment
 
 RATES = [1e-3, 3e-3, 1e-2, 3e-2]
@@ -25,6 +27,8 @@ TINY = {
     "steps": 5, "width": 4, "layers": 1, "batch_size": 4, "sequence_length": 16, "eval_tokens": 100, "eval_every": 5,
     "save_every": 5, "sample_every": 5, "sample_length": 10, "threads": 1,
 }  # fmt: skip
+MARK = "<!-- what follows is written by benchmarks/many_runs.py -->\n"
+DOCUMENT = Path(__file__).parent.parent / "docs" / "cluster.md"
 RESULTS = Path(__file__).parent / "results" / "many_runs.json"
 
 
@@ -62,7 +66,15 @@ def measure(runs: int, out: Path) -> dict[str, Any]:
     assert len(rows) == runs
     table, lines = seconds(lambda: table_as_text(comparison_table(found)))
     page, _ = seconds(lambda: write_report(found, out))
+    distinct, there = seconds(lambda: glassloom.write_report(["*"], out / "report", root=out))
+    runs_of_studio = RunsFolder(out)
+    studio, _ = seconds(runs_of_studio.describe)
+    time.sleep(FRESH_SECONDS)
+    studio_again, known = seconds(runs_of_studio.describe)
+    assert len(known) == runs
     return {
+        "distinct_seconds": distinct, "distinct_bytes": there.stat().st_size, "studio_seconds": studio,
+        "studio_again_seconds": studio_again, "load": os.getloadavg()[0],
         "runs": runs, "compare_seconds": first, "again_seconds": again, "runs_listed_seconds": listed,
         "table_seconds": table, "table_lines": len(lines.splitlines()), "report_seconds": page,
         "report_bytes": (out / "report.html").stat().st_size, "environment": environment("benchmarks/many_runs.py"),
@@ -83,6 +95,30 @@ def main() -> None:
     if given.out is None:
         shutil.rmtree(out)
     RESULTS.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    before = DOCUMENT.read_text(encoding="utf-8").split(MARK)[0]
+    DOCUMENT.write_text(before + MARK + section(found), encoding="utf-8")
+
+
+def section(found: dict[str, Any]) -> str:
+    """What docs/cluster.md says of it."""
+    where = found["environment"]
+    lines = [
+        ("training them all, in one process", f"{found['compare_seconds']:.0f} s, page included"),
+        ("the same command again, nothing left to train", f"{found['again_seconds']:.1f} s"),
+        ("`glassloom runs`", f"{found['runs_listed_seconds']:.1f} s"),
+        ("the page of four settings with 250 seeds each",
+         f"{found['report_seconds']:.1f} s, {found['report_bytes'] / 1e6:.1f} MB"),
+        ("`glassloom report '*'`: the page of 1,000 settings, from the run folders",
+         f"{found['distinct_seconds']:.1f} s, {found['distinct_bytes'] / 1e6:.1f} MB"),
+        ("the studio's list, the first time", f"{found['studio_seconds']:.1f} s"),
+        ("the studio's list, where nothing has changed", f"{found['studio_again_seconds']:.2f} s"),
+    ]  # fmt: skip
+    rows = "".join(f"| {what} | {took} |\n" for what, took in lines)
+    return (
+        f"\n{found['runs']:,} runs of an RNN of width 4, five steps each; `python benchmarks/many_runs.py` on "
+        f"{where['processor']}, one thread, load {found['load']:.1f} (others were measuring and testing on it), "
+        f"torch {where['torch']}, {where['date'][:10]}:\n\n| what | time |\n|---|---|\n{rows}"
+    )
 
 
 if __name__ == "__main__":

@@ -113,7 +113,7 @@ def test_the_live_table_says_what_runs_where_and_counts_the_rest() -> None:
     watchers("run-18", Lost("host-0 (node 0, process 18)", "its machine is gone"))
     watchers.draw(at_once=True)
     watchers.close()
-    last = screen.getvalue().split("run  ")[-1]
-    assert "run-00  host-0 (node 0, process 0)  1,500   25%  1.000" in last
+    last = " ".join(screen.getvalue().split("run  ")[-1].split())
+    assert "run-00 host-0 (node 0, process 0) 1,500 25% 1.000" in last
     assert "10 more under way, 1 waits, 18 trains, 1 finished, 1 moved to another process" in last
     assert "run-18: lost with host-0 (node 0, process 18) (its machine is gone)" in screen.getvalue()

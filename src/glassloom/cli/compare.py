@@ -1,8 +1,10 @@
 """`glassloom compare CORPUS`: several models or settings, the same budget, one page."""
 
+import dataclasses
+import math
 import shlex
 import sys
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
@@ -11,6 +13,9 @@ from glassloom.cli.options import CPUS, DEBUG, GPUS, JOBS, JSON, ON, option, swi
 from glassloom.cli.output import aside, print_json, say
 from glassloom.errors import SettingError
 from glassloom.models import ARCHITECTURES
+
+if TYPE_CHECKING:
+    from glassloom.comparison import Comparison, Table
 
 Settings: Any = all_flags()
 NOTHING_GIVEN = Settings()
@@ -70,6 +75,23 @@ def compare(
     )  # fmt: skip
 
 
+MOST_LINES = 40
+
+
+def shortened(table: "Table", found: "Comparison") -> "Table":
+    """A table that a terminal can show: of very many settings the best, in the table's order."""
+    from glassloom.comparison import settings_of
+    from glassloom.comparison.seeds import deciding_figure
+
+    if len(table.lines) <= MOST_LINES:
+        return table
+    figure = deciding_figure(found.rows, found.corpus)
+    spreads = {setting.name: setting.over_seeds(figure) for setting in settings_of(found.rows)}
+    order = sorted(spreads, key=lambda name: spread.mean if (spread := spreads[name]) else math.inf)
+    best = set(order[:MOST_LINES])
+    return dataclasses.replace(table, lines=tuple(line for line in table.lines if line.setting in best))
+
+
 def carry_out(*, as_json: bool, out: str, command: str, **arguments: Any) -> int:
     """Run a comparison with everything on the screen that belongs there."""
     from glassloom.api import compare as run_comparison
@@ -84,7 +106,10 @@ def carry_out(*, as_json: bool, out: str, command: str, **arguments: Any) -> int
     else:
         say()
         table = comparison_table(found)
-        say(table_as_text(table))
+        shown = shortened(table, found)
+        say(table_as_text(shown))
+        if len(shown.lines) < len(table.lines):
+            say(f"The best {len(shown.lines)} of {len(table.lines):,} settings; all of them: {out}/results.csv")
         say(table.note)
         say()
         for sentence in found.recommendation.sentences:
