@@ -39,7 +39,7 @@ def compare(
     given: Mapping[str, Any],
     out: str | Path,
     *,
-    vary: Sequence[str] = (),
+    vary: Sequence[str] | Mapping[str, Sequence[Any]] = (),
     seeds: int = 1,
     match: str | None = None,
     where: Where = HERE,
@@ -64,6 +64,8 @@ def compare(
     where.check()
     given = plain_names(given)
     given = given if has_budget(given) else {**given, "minutes": MINUTES}
+    if isinstance(vary, Mapping):
+        vary = [f"{name}={','.join(str(value) for value in values)}" for name, values in vary.items()]
     planned = grid(models, given, vary, seeds)
     corpora = opened_once((plan, source) for plan in planned)
     corpus = judged_on(corpora[plan.id] for plan in planned)

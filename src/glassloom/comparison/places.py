@@ -5,10 +5,11 @@ import re
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
-from glassloom.comparison.execution import Alone, Crew, Work
+from glassloom.comparison.execution import Alone, Crew, OnEvent, Work
 from glassloom.comparison.processes import Processes
 from glassloom.errors import SettingError
 
+__all__ = ["OnEvent", "Where", "crew_at"]
 RAY = re.compile(r"(ray://)?(\[[0-9a-fA-F:]+\]|[A-Za-z0-9._-]+):([0-9]{1,5})")
 ACCEPTED = "ray (on this machine), ray://HOST:10001 (Ray's client port), or HOST:6379 (from a machine of the cluster)"
 
