@@ -14,6 +14,7 @@ from typing import Any, TypeAlias
 
 from glassloom.comparison.compare import compare as compare_runs
 from glassloom.comparison.compare import report_on
+from glassloom.comparison.places import OnEvent, Where
 from glassloom.comparison.results import Comparison
 from glassloom.config import checked, plain_names
 from glassloom.data import Corpus, Tokenizer, load_corpus, load_text
@@ -275,18 +276,21 @@ def compare(
     vary: Sequence[str] | Mapping[str, Sequence[Any]] = (),
     seeds: int = 1,
     match: str | None = None,
-    jobs: int = 1,
+    jobs: int | None = None,
+    on: str | None = None,
+    cpus: int | None = None,
+    gpus: float | None = None,
     replace: bool = False,
     title: str | None = None,
     command: str = "glassloom.compare",
-    on_event: Callable[[str, Event], None] | None = None,
+    on_event: OnEvent | None = None,
     stop: Callable[[], bool] = never,
     **settings: Any,
 ) -> Comparison:
     """Give several models or settings the same budget, and write the page about them into `out`.
 
     `vary` maps settings to their values (`{"lr": [1e-4, 1e-3]}`); every combination is trained. What is finished in
-    `out` is not trained again, unless `replace` asks for it.
+    `out` is not trained again, unless `replace` asks for it. `jobs`, `on`, `cpus`, `gpus`: where (docs/cluster.md).
 
     >>> compare("novel.txt", ["gru", "lstm"], vary={"lr": [1e-3, 1e-2]}, minutes=1).rows  # doctest: +SKIP
 
@@ -295,10 +299,8 @@ def compare(
     """
     settings = plain_names(settings)
     text = as_corpus(corpus, text_settings(settings))
-    if isinstance(vary, Mapping):
-        vary = [f"{name}={','.join(str(value) for value in values)}" for name, values in vary.items()]
     found = compare_runs(
-        text, models, settings, out, vary=vary, seeds=seeds, match=match, jobs=jobs,
+        text, models, settings, out, vary=vary, seeds=seeds, match=match, where=Where(on, jobs, cpus, gpus),
         replace=replace, title=title, command=command, on_event=on_event or comparison_watcher(), stop=stop,
     )  # fmt: skip
     write_comparison(found, Path(out))

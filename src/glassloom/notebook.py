@@ -281,7 +281,7 @@ def watcher() -> Callable[[Event], None]:
     return lambda event: None
 
 
-def comparison_watcher() -> Callable[[str, Event], None]:
+def comparison_watcher() -> Callable[[str, Any], None]:
     """One live curve for all runs of a comparison in a notebook; elsewhere nobody watches."""
     with suppress(ImportError):
         if in_notebook():

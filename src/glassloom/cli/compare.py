@@ -1,16 +1,21 @@
 """`glassloom compare CORPUS`: several models or settings, the same budget, one page."""
 
+import dataclasses
+import math
 import shlex
 import sys
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
 from glassloom.cli.flags import all_flags, given
-from glassloom.cli.options import DEBUG, JSON, option, switch
+from glassloom.cli.options import CPUS, DEBUG, GPUS, JOBS, JSON, ON, option, switch
 from glassloom.cli.output import aside, print_json, say
 from glassloom.errors import SettingError
 from glassloom.models import ARCHITECTURES
+
+if TYPE_CHECKING:
+    from glassloom.comparison import Comparison, Table
 
 Settings: Any = all_flags()
 NOTHING_GIVEN = Settings()
@@ -29,7 +34,10 @@ def compare(
     ] = None,
     seeds: Annotated[int, option("Train each setting with so many seeds.", "N")] = 1,
     match: Annotated[str | None, option("parameters: choose widths so that all are of equal size.", "NAME")] = None,
-    jobs: Annotated[int, option("Runs at once; the threads are divided among them.", "N")] = 1,
+    jobs: JOBS = None,
+    on: ON = None,
+    cpus: CPUS = None,
+    gpus: GPUS = None,
     out: Annotated[str, option("The folder for runs and report.", "DIR")] = "runs/comparison",
     replace: Annotated[bool, switch("Begin anew what is in --out.")] = False,
     json: JSON = False,
@@ -40,6 +48,7 @@ def compare(
 
     For example: glassloom compare novel.txt --minutes 1 --out novel
                  glassloom compare ptb --models gru,lstm --vary lr=1e-3,1e-2
+                 glassloom compare ptb --seeds 5 --on ray --cpus 2
 
     Called again with the same arguments it goes on where it was stopped.
 
@@ -61,9 +70,26 @@ def compare(
         raise SettingError("No model was named", f"some of {MODELS}", "give --models, or leave it out for all")
     command = shlex.join(["glassloom", *sys.argv[1:]])
     return carry_out(
-        as_json=json, corpus=corpus, models=chosen, vary=vary or [], seeds=seeds, match=match, jobs=jobs, out=out,
-        replace=replace, command=command, **values,
+        as_json=json, corpus=corpus, models=chosen, vary=vary or [], seeds=seeds, match=match, jobs=jobs, on=on,
+        cpus=cpus, gpus=gpus, out=out, replace=replace, command=command, **values,
     )  # fmt: skip
+
+
+MOST_LINES = 40
+
+
+def shortened(table: "Table", found: "Comparison") -> "Table":
+    """A table that a terminal can show: of very many settings the best, in the table's order."""
+    from glassloom.comparison import settings_of
+    from glassloom.comparison.seeds import deciding_figure
+
+    if len(table.lines) <= MOST_LINES:
+        return table
+    figure = deciding_figure(found.rows, found.corpus)
+    spreads = {setting.name: setting.over_seeds(figure) for setting in settings_of(found.rows)}
+    order = sorted(spreads, key=lambda name: spread.mean if (spread := spreads[name]) else math.inf)
+    best = set(order[:MOST_LINES])
+    return dataclasses.replace(table, lines=tuple(line for line in table.lines if line.setting in best))
 
 
 def carry_out(*, as_json: bool, out: str, command: str, **arguments: Any) -> int:
@@ -72,14 +98,18 @@ def carry_out(*, as_json: bool, out: str, command: str, **arguments: Any) -> int
     from glassloom.cli.progress import watched
     from glassloom.comparison import comparison_table, table_as_text
 
-    with watched() as (watch, interrupt):
+    at_once = bool(arguments.get("on")) or (arguments.get("jobs") or 1) > 1
+    with watched(at_once=at_once) as (watch, interrupt):
         found = run_comparison(out=out, command=command, on_event=watch, stop=interrupt, **arguments)
     if as_json:
         print_json(found.as_dict())
     else:
         say()
         table = comparison_table(found)
-        say(table_as_text(table))
+        shown = shortened(table, found)
+        say(table_as_text(shown))
+        if len(shown.lines) < len(table.lines):
+            say(f"The best {len(shown.lines)} of {len(table.lines):,} settings; all of them: {out}/results.csv")
         say(table.note)
         say()
         for sentence in found.recommendation.sentences:

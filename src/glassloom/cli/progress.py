@@ -12,6 +12,7 @@ from rich.text import Text
 
 from glassloom.cli.output import duration, printable
 from glassloom.cli.signals import Interrupt, interruptible
+from glassloom.comparison.execution import Placed
 from glassloom.training.events import Began, Evaluated, Event, Finished, Sampled, Saved, Stepped
 from glassloom.units import Unit, in_unit, unit_of
 
@@ -172,13 +173,18 @@ class Watchers:
 
 
 @contextmanager
-def watched() -> Iterator[tuple[Callable[[str, Event], None], Interrupt]]:
-    """Several runs on the screen while the block runs: what to tell events, and whether a signal asked for the end."""
-    watchers = Watchers()
+def watched(*, at_once: bool = False) -> Iterator[tuple[Callable[[str, Any], None], Interrupt]]:
+    """Several runs on the screen while the block runs: what to tell events, and whether a signal asked for the end.
+
+    Those that are trained `at_once` share a table of what runs where.
+    """
+    from glassloom.cli.placed import PlacedWatchers
+
+    watchers = PlacedWatchers() if at_once else Watchers()
     with interruptible() as interrupt:
 
-        def watch(id: str, event: Event) -> None:
-            if isinstance(event, Began):
+        def watch(id: str, event: Any) -> None:
+            if isinstance(event, (Began, Placed)):
                 interrupt.defer()
             watchers(id, event)
 

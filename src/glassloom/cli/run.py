@@ -2,14 +2,18 @@
 
 import shlex
 import sys
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
-from glassloom.cli.options import DEBUG, JSON, option, switch
+from glassloom.cli.options import CPUS, DEBUG, GPUS, JOBS, JSON, ON, option, switch
 from glassloom.cli.output import aside, print_json, say, table
 from glassloom.errors import InputError
 
 if TYPE_CHECKING:
+    from glassloom.cli.signals import Interrupt
     from glassloom.recipes import Recipe
+
+Found = TypeVar("Found")
 
 
 def run(
@@ -30,7 +34,14 @@ def run(
     fit: Annotated[
         str | None, option("Measure this machine and shrink every run to fit into a time, as 45min or 2h.", "TIME")
     ] = None,
-    jobs: Annotated[int, option("Runs at once; the threads are divided among them.", "N")] = 1,
+    jobs: JOBS = None,
+    on: ON = None,
+    cpus: CPUS = None,
+    gpus: GPUS = None,
+    stage: Annotated[
+        Literal["train", "page"] | None,
+        option("train: the runs without the page. page: the page of what is there. Both if not given."),
+    ] = None,
     tensorboard: Annotated[bool, switch("Write TensorBoard's event files into every run's folder.")] = False,
     replace: Annotated[bool, switch("Begin anew what is in --out.")] = False,
     list: Annotated[bool, switch("List the recipes: source, time, figures to reach.")] = False,
@@ -54,10 +65,17 @@ def run(
         return show_list(json)
     if recipe is None:
         raise InputError("No recipe was named", f"one of {', '.join(listed())}, or a TOML file", "see --list")
+    if on == "slurm":
+        check_for_slurm(fit=fit, replace=replace, stage=stage)
+        return hand_in(
+            recipe, out, json, only=names(only), epochs=epochs, quick=quick, tensorboard=tensorboard, jobs=jobs,
+            cpus=cpus, gpus=gpus,
+        )  # fmt: skip
     chosen = load_recipe(recipe)
-    return carry_out(
-        chosen, out, json, only=names(only), epochs=epochs, quick=quick, fit=fit, jobs=jobs, replace=replace,
-        tensorboard=tensorboard,
+    given: dict[str, Any] = {"only": names(only), "epochs": epochs, "quick": quick, "tensorboard": tensorboard}
+    given |= {"replace": replace, "jobs": jobs, "on": on, "cpus": cpus, "gpus": gpus}
+    return train_only(chosen, out, json, fit, given) if stage == "train" else (
+        carry_out(chosen, out, json, fit, {**given, "trains": stage is None})
     )  # fmt: skip
 
 
@@ -73,26 +91,13 @@ def carry_out(
     recipe: "Recipe",
     out: str | None,
     as_json: bool,
-    *,
-    only: tuple[str, ...],
-    epochs: float | None,
-    quick: bool,
     fit: str | None,
-    jobs: int,
-    replace: bool,
-    tensorboard: bool,
+    given: dict[str, Any],
 ) -> int:
     """Run a recipe with everything on the screen that belongs there."""
-    from glassloom.cli.progress import watched
-    from glassloom.experiment.planning import duration
     from glassloom.experiment.run import run_recipe
 
-    command = shlex.join(["glassloom", *sys.argv[1:]])
-    with watched() as (watch, interrupt):
-        found = run_recipe(
-            recipe, out, only=only, epochs=epochs, quick=quick, fit_seconds=duration(fit) if fit else None,
-            jobs=jobs, replace=replace, tensorboard=tensorboard, command=command, on_event=watch, stop=interrupt,
-        )  # fmt: skip
+    found, interrupt = watched_over(run_recipe, recipe, out, fit, given)
     if as_json:
         print_json(found.as_dict())
     else:
@@ -113,6 +118,65 @@ def carry_out(
         aside("interrupted; the same command goes on with what is missing")
         return interrupt.exit_code
     return 1 if failed else 0
+
+
+def watched_over(
+    what: "Callable[..., Found]", recipe: "Recipe", out: str | None, fit: str | None, given: dict[str, Any]
+) -> "tuple[Found, Interrupt]":
+    """What a function of recipes found, shown while it worked; and whether a signal asked for the end."""
+    from glassloom.cli.progress import watched
+    from glassloom.experiment.planning import duration
+
+    command = shlex.join(["glassloom", *sys.argv[1:]])
+    with watched(at_once=bool(given["on"]) or (given["jobs"] or 1) > 1) as (watch, interrupt):
+        found = what(
+            recipe, out, fit_seconds=duration(fit) if fit else None, command=command, on_event=watch, stop=interrupt,
+            **given,
+        )  # fmt: skip
+    return found, interrupt
+
+
+def train_only(recipe: "Recipe", out: str | None, as_json: bool, fit: str | None, given: dict[str, Any]) -> int:
+    """Train runs of a recipe and leave its page alone, which other processes may train for, too."""
+    from glassloom.experiment.run import train_recipe
+
+    outcomes, interrupt = watched_over(train_recipe, recipe, out, fit, given)
+    if as_json:
+        print_json({"runs": [{"id": one.plan.id, "status": one.status, "reason": one.reason} for one in outcomes]})
+    else:
+        for one in outcomes:
+            say(f"{one.plan.id}: {one.status}{f', {one.reason}' if one.reason else ''}")
+    if interrupt():
+        return interrupt.exit_code
+    return 1 if any(one.status == "failed" for one in outcomes) else 0
+
+
+def check_for_slurm(*, fit: str | None, replace: bool, stage: str | None) -> None:
+    """What goes with no job array.
+
+    Raises:
+        InputError: one of them was given.
+    """
+    if fit is not None:
+        raise InputError("--fit measures this machine, and Slurm's are others", "--epochs or --quick", "drop --fit")
+    if replace:
+        raise InputError(
+            "--replace would begin a run anew whenever Slurm queues it again", "a new folder", "choose another --out"
+        )
+    if stage is not None:
+        raise InputError("--stage is what the scripts of --on slurm call themselves", "one of them", "drop --stage")
+
+
+def hand_in(recipe: str, out: str | None, as_json: bool, **given: Any) -> int:
+    """Write the scripts for Slurm, and say how they are handed in."""
+    from glassloom.experiment.slurm import write_submit_scripts
+
+    script = write_submit_scripts(recipe, out, **given)
+    if as_json:
+        print_json({"submit": str(script)})
+    else:
+        say(f"bash {shlex.quote(str(script))}   # hands in the runs, and the page for when they have ended")
+    return 0
 
 
 def show_list(as_json: bool) -> int:

@@ -3,11 +3,13 @@
 import dataclasses
 import statistics
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from glassloom.comparison.results import ContinuedText, Copies, Curve, Point, Reading, Row, Size, Status
 from glassloom.data.corpus import Corpus
 from glassloom.generation import DecodingSettings, generate
+from glassloom.models import build, settings_of
 from glassloom.models.summary import parameter_count
 from glassloom.runs import Run
 from glassloom.training.loop import default_prompt
@@ -40,7 +42,7 @@ def row_of(run: Run, id: str, setting: str, status: Status = "finished", reason:
         epoch=best.get("epoch"),
         seconds=best.get("seconds"),
         total_seconds=seconds,
-        parameters=parameter_count(run.model()),
+        parameters=parameters_of(config.model.model_dump_json(), config.architecture, run.tokenizer.size),
         steps=newest["step"],
         tokens=newest["tokens"],
         tokens_per_second=newest["tokens"] / seconds if seconds else None,
@@ -53,6 +55,12 @@ def row_of(run: Run, id: str, setting: str, status: Status = "finished", reason:
         spelling_share=fair.get("spelling_share") or None,
         reading=reading_of(run.corpus, run.config.data.memorises),
     )
+
+
+@lru_cache(maxsize=1024)
+def parameters_of(settings: str, architecture: str, vocabulary: int) -> int:
+    """How many parameters a model of these settings (JSON) has; many runs of a comparison are of one size."""
+    return parameter_count(build(settings_of(architecture).model_validate_json(settings), vocabulary))
 
 
 def reading_of(facts: Mapping[str, Any], memorises: bool) -> Reading:

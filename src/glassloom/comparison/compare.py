@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from glassloom.comparison.collect import copies_of, curve_of, row_of, sample_of, sizes_of
-from glassloom.comparison.execution import OnEvent, Outcome, execute
+from glassloom.comparison.execution import OnEvent, Outcome, Work, execute
 from glassloom.comparison.grid import Planned, grid, has_budget, matched
+from glassloom.comparison.places import Where, crew_at
 from glassloom.comparison.recommendation import recommend
 from glassloom.comparison.results import (
     BaselineFigures,
@@ -28,6 +29,7 @@ from glassloom.training.resolve import open_corpus, resolve
 
 MINUTES = 1.0
 """The budget of each run where none is given."""
+HERE = Where()
 UNITS = {"minutes": "minutes of training", "steps": "updates", "train_tokens": "tokens", "epochs": "epochs"}
 
 
@@ -37,10 +39,10 @@ def compare(
     given: Mapping[str, Any],
     out: str | Path,
     *,
-    vary: Sequence[str] = (),
+    vary: Sequence[str] | Mapping[str, Sequence[Any]] = (),
     seeds: int = 1,
     match: str | None = None,
-    jobs: int = 1,
+    where: Where = HERE,
     replace: bool = False,
     title: str | None = None,
     command: str = "",
@@ -50,31 +52,49 @@ def compare(
     """Train every model, setting and seed on the same text with the same budget, and put them side by side.
 
     The runs are folders of their own under `out`. Called again with the same arguments it goes on where it was
-    stopped, unless `replace` asks to begin anew.
+    stopped, unless `replace` asks to begin anew. `where` says on which machines they are trained.
 
     Raises:
-        InputError: an unknown model or setting, a text that cannot be used.
+        InputError: an unknown model or setting, a text that cannot be used, a cluster that does not answer.
+        WorkerError: the cluster is gone; what is saved stays.
         StorageError: `out` cannot be written.
     """
-    for name, number in (("seeds", seeds), ("jobs", jobs)):
-        if number < 1:
-            raise SettingError(f"{name} cannot be {number}", "at least 1", f"change --{name}")
+    if seeds < 1:
+        raise SettingError(f"seeds cannot be {seeds}", "at least 1", "change --seeds")
+    where.check()
     given = plain_names(given)
     given = given if has_budget(given) else {**given, "minutes": MINUTES}
+    if isinstance(vary, Mapping):
+        vary = [f"{name}={','.join(str(value) for value in values)}" for name, values in vary.items()]
     planned = grid(models, given, vary, seeds)
-    corpora = {plan.id: open_corpus(source, Config.from_flat(plan.given)) for plan in planned}
+    corpora = opened_once((plan, source) for plan in planned)
     corpus = judged_on(corpora[plan.id] for plan in planned)
     planned = same_batches(planned, corpus)
     if match:
         planned = matched(planned, match, corpus.tokenizer.size)
     out = Path(out)
     with BaselineJob.start(corpus) as job:
-        outcomes = execute(
-            planned, corpora, out, jobs=jobs, replace=replace, command=command, on_event=on_event, stop=stop
-        )
+        outcomes = execute(planned, corpora, crew_at(where, Work(out, replace, command, on_event)), stop=stop)
         known = {} if stop() else job.wait()
     found = [(outcome, run_of(outcome.plan, out)) for outcome in outcomes]
     return comparison(found, corpus, known, title or f"{', '.join(models)} on {corpus.name}", command, budget(given))
+
+
+def opened_once(wanted: Iterable[tuple[Planned, Any]]) -> dict[str, Corpus]:
+    """The prepared text of each run, by its id; runs that read one text in the same way share it."""
+    texts: dict[tuple[str, str], Corpus] = {}
+    found = {}
+    for plan, source in wanted:
+        config = Config.from_flat(plan.given)
+        how = (str(source) if isinstance(source, (str, Path)) else str(id(source)), config.data.model_dump_json())
+        if how not in texts:
+            texts[how] = open_corpus(source, config)
+        found[plan.id] = texts[how]
+    return found
+
+
+MACHINE = ("device", "precision", "threads")
+"""Settings of the machine that trains, which may be another one than this."""
 
 
 def same_batches(planned: Sequence[Planned], corpus: Corpus) -> list[Planned]:
@@ -87,6 +107,7 @@ def same_batches(planned: Sequence[Planned], corpus: Corpus) -> list[Planned]:
     if corpus.train.starts is not None or asked & {"batch_size", "sequence_length", "context", "batching"}:
         return list(planned)
     first = planned[0].given
+    first = {name: value for name, value in first.items() if name not in MACHINE}
     train = resolve(Config.from_flat(first), corpus, first).train
     shared = {"batch_size": train.batch_size, "sequence_length": train.sequence_length}
     return [Planned(plan.id, plan.setting, {**plan.given, **shared}) for plan in planned]
@@ -134,11 +155,24 @@ def comparison(
         protocols=protocols([run for _, run in there]),
         rows=rows,
         curves=curves,
-        samples=tuple(sample_of(run, id, corpus) for id, run in there),
+        samples=tuple(sample_of(run, id, corpus) for id, run in shown_writing(there, rows)),
         copies=copies_of(dict(there), corpus),
         recommendation=recommend(rows, facts, curves, figures),
         environment=environment(command),
     )
+
+
+MOST_SAMPLES = 100
+"""Nobody reads more, and each takes as long as a tiny run."""
+
+
+def shown_writing(there: list[tuple[str, Run]], rows: Sequence[Row]) -> list[tuple[str, Run]]:
+    """The runs whose samples are shown: all, or of very many those with the lowest validation loss, in their order."""
+    if len(there) <= MOST_SAMPLES:
+        return there
+    losses = {row.id: row.nats_per_token for row in rows if row.nats_per_token is not None}
+    best = set(sorted(losses, key=lambda id: losses[id])[:MOST_SAMPLES])
+    return [(id, run) for id, run in there if id in best]
 
 
 def row(outcome: Outcome, run: Run | None) -> Row:

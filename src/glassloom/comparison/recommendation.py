@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from glassloom.comparison.results import BaselineFigures, CorpusFacts, Curve, Recommendation, Row
 from glassloom.comparison.seeds import Spread
 from glassloom.comparison.verdicts import Against, Candidate, Quality, Race, Time, judge
-from glassloom.comparison.wording import UNITS, listed, quality, seconds, share, with_unit
+from glassloom.comparison.wording import MOST_LISTED, UNITS, listed, quality, seconds, share, with_unit
 from glassloom.units import Unit
 
 
@@ -21,7 +21,7 @@ def recommend(
     their training text. Where all were, nothing is said of generalization.
     """
     found = judge(rows, corpus, curves, baselines)
-    left_out = [left_out_in_words(row) for row in found.left_out] + [apart_in_words(row) for row in found.apart]
+    left_out = [*left_out_in_words(found.left_out), *apart_in_words(found.apart)]
     if found.best is None:
         sentences = ["No run finished, so there is nothing to recommend.", *left_out]
         return Recommendation(sentences=tuple(sentences), generalization=None, time=None, front=())
@@ -137,16 +137,26 @@ def race_in_words(found: Race, unit: Unit) -> str:
     )
 
 
-def left_out_in_words(row: Row) -> str:
-    """Why a row does not count."""
-    why = f" ({row.reason.rstrip('.')})" if row.reason else ""
-    did = {"diverged": "diverged", "failed": "failed", "interrupted": "was interrupted"}[row.status]
-    return f"{row.id} is left out: it {did}{why}."
+def left_out_in_words(rows: Sequence[Row]) -> list[str]:
+    """Why rows do not count: a sentence each or, of very many, one for all that have the same reason."""
+    same: dict[str, list[str]] = {}
+    for row in rows:
+        why = f" ({row.reason.rstrip('.')})" if row.reason else ""
+        did = {"diverged": "diverged", "failed": "failed", "interrupted": "was interrupted"}[row.status]
+        same.setdefault(f"{did}{why}", []).append(row.id)
+    if len(rows) <= MOST_LISTED or len(same) == len(rows):
+        return [f"{id} is left out: it {why}." for why, ids in same.items() for id in ids]
+    return [f"{listed(ids)} {_are(ids)} left out: {'each ' if len(ids) > 1 else 'it '}{why}."
+            for why, ids in same.items()]  # fmt: skip
 
 
-def apart_in_words(row: Row) -> str:
-    """Why a row that finished is not compared."""
-    return f"{row.id} is not compared: it was scored on the very text that it was trained on, which is memorisation."
+def apart_in_words(rows: Sequence[Row]) -> list[str]:
+    """Why rows that finished are not compared."""
+    ids = [row.id for row in rows]
+    why = "was scored on the very text that it was trained on, which is memorisation"
+    if len(ids) > MOST_LISTED:
+        return [f"{listed(ids)} are not compared: each {why}."]
+    return [f"{id} is not compared: it {why}." for id in ids]
 
 
 def _over_seeds(figure: Spread) -> str:

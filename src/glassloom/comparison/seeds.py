@@ -3,6 +3,7 @@
 import statistics
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from glassloom.comparison.results import CorpusFacts, Row
@@ -46,7 +47,7 @@ class Setting:
     def finished(self) -> tuple[Row, ...]:
         return tuple(row for row in self.rows if row.status == "finished")
 
-    @property
+    @cached_property
     def settings(self) -> dict[str, Any]:
         """What was set, by its full name, without the seed."""
         return {key: value for key, value in flat(self.rows[0].settings).items() if key.split(".")[-1] != "seed"}

@@ -57,12 +57,20 @@ def share(part: float, whole: float) -> str:
     return f"{100 * part / whole:.1f}%" if whole and math.isfinite(part / whole) else "0.0%"
 
 
+MOST_LISTED, FIRST_LISTED = 20, 10
+"""Of more names than that a sentence has the first ones, and how many there are beside them."""
+
+
 def listed(names: Sequence[str]) -> str:
     """Names as a sentence lists them.
 
     >>> listed(["a"]), listed(["a", "b"]), listed(["a", "b", "c"])
     ('a', 'a and b', 'a, b and c')
+    >>> listed([str(number) for number in range(1000)])
+    '0, 1, 2, 3, 4, 5, 6, 7, 8, 9 and 990 more'
     """
+    if len(names) > MOST_LISTED:
+        names = [*names[:FIRST_LISTED], f"{len(names) - FIRST_LISTED:,} more"]
     return " and ".join([", ".join(names[:-1]), names[-1]]) if len(names) > 1 else "".join(names)
 
 

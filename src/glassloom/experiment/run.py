@@ -1,5 +1,6 @@
 """Carry out a recipe: train what is missing, skip what is done, and write one page about it."""
 
+import dataclasses
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -8,13 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from glassloom.comparison import Comparison
-from glassloom.comparison.compare import budget, comparison, judged_on, run_of
-from glassloom.comparison.execution import OnEvent, Outcome, check_budget, execute
+from glassloom.comparison.compare import budget, comparison, judged_on, opened_once, run_of
+from glassloom.comparison.execution import OnEvent, Outcome, Work, check_budget, execute
 from glassloom.comparison.grid import Planned
+from glassloom.comparison.places import Where, crew_at
 from glassloom.config import BUDGETS, Config
 from glassloom.data.baselines import baselines
 from glassloom.data.corpus import Corpus
-from glassloom.errors import InputError, SettingError
+from glassloom.errors import InputError
 from glassloom.exhibits import Exhibit, as_dict
 from glassloom.experiment.checking import check_page
 from glassloom.experiment.experiment import Experiment
@@ -79,9 +81,13 @@ def run_recipe(
     epochs: float | None = None,
     quick: bool = False,
     fit_seconds: float | None = None,
-    jobs: int = 1,
+    jobs: int | None = None,
+    on: str | None = None,
+    cpus: int | None = None,
+    gpus: float | None = None,
     replace: bool = False,
     tensorboard: bool = False,
+    trains: bool = True,
     command: str = "glassloom.run_recipe",
     on_event: OnEvent = lambda id, event: None,
     stop: Callable[[], bool] = lambda: False,
@@ -92,35 +98,22 @@ def run_recipe(
 
     Called again it goes on where it was stopped. `only` limits what is trained now; runs that are there already are
     shown all the same. What `fit_seconds` made of a run is kept there too, for the machine is not measured twice alike.
+    `jobs`, `on`, `cpus` and `gpus` say where, as for `glassloom.compare`; not `trains` shows what is there already.
 
     Raises:
         InputError: an unknown run, show or setting, a text that is not at hand, a run there with another budget, a
-            folder of another recipe.
+            folder of another recipe, a cluster that does not answer.
         StorageError: `out` cannot be written.
+        WorkerError: the cluster is gone; what is saved stays.
 
     >>> run_recipe("novel-rnn", quick=True).as_dict()["targets"]  # doctest: +SKIP
     """
-    if jobs < 1:
-        raise SettingError(f"jobs cannot be {jobs}", "at least 1", "change --jobs")
-    if not isinstance(recipe, Recipe):
-        recipe = load_recipe(recipe)
-    check_page(recipe)
-    out = Path(out or f"runs/{recipe.name}{'-quick' if quick else ''}")
-    check_folder(out, recipe)
+    where = Where(on, jobs, cpus, gpus)
+    recipe, out = found_at(recipe, out, quick)
     chosen = plan(recipe, only=only, epochs=epochs, quick=quick, tensorboard=tensorboard)
-    corpora = texts(chosen)
-    if fit_seconds is not None:
-        chosen = refitted(
-            chosen, fit_seconds, lambda run: cost(run, corpora[run.id]), out, recipe.name, replace=replace
-        )  # fmt: skip
-    for run in () if replace else chosen.runs:
-        check_budget(out / run.id, run)
-    outcomes: dict[str, Outcome] = {}
-    for _, runs in chosen.parts:
-        for outcome in execute(
-            list(runs), corpora, out, jobs=jobs, replace=replace, command=command, on_event=on_event, stop=stop
-        ):
-            outcomes[outcome.plan.id] = outcome
+    if not trains:
+        chosen = dataclasses.replace(chosen, parts=())
+    outcomes, corpora, chosen = train_runs(chosen, recipe, out, where, fit_seconds, replace, command, on_event, stop)
     found: dict[str, Found] = {}
     for part, planned in recipe.runs():
         ended = outcomes.get(planned.id) or earlier(recipe, part, planned, out)
@@ -132,6 +125,77 @@ def run_recipe(
     shown = {outcome.plan.id: (outcome, run) for pairs in found.values() for outcome, run in pairs}
     said = left_out(recipe, shown, quick=quick, dropped=chosen.dropped)
     return show(recipe, out, found, corpora, quick=quick, left_out=[*said, *chosen.left_out], command=command)
+
+
+def train_recipe(
+    recipe: Recipe | str | Path,
+    out: str | Path | None = None,
+    *,
+    only: Sequence[str] = (),
+    epochs: float | None = None,
+    quick: bool = False,
+    fit_seconds: float | None = None,
+    jobs: int | None = None,
+    on: str | None = None,
+    cpus: int | None = None,
+    gpus: float | None = None,
+    replace: bool = False,
+    tensorboard: bool = False,
+    command: str = "",
+    on_event: OnEvent = lambda id, event: None,
+    stop: Callable[[], bool] = lambda: False,
+) -> list[Outcome]:
+    """What `run_recipe` does before the page: for one of several processes that share a recipe's runs.
+
+    Raises:
+        InputError, StorageError, WorkerError: as `run_recipe`.
+    """
+    recipe, out = found_at(recipe, out, quick)
+    chosen = plan(recipe, only=only, epochs=epochs, quick=quick, tensorboard=tensorboard)
+    where = Where(on, jobs, cpus, gpus)
+    outcomes, _, _ = train_runs(chosen, recipe, out, where, fit_seconds, replace, command, on_event, stop)
+    return list(outcomes.values())
+
+
+def found_at(recipe: Recipe | str | Path, out: str | Path | None, quick: bool) -> tuple[Recipe, Path]:
+    """The recipe, and the folder for its runs.
+
+    Raises:
+        InputError: there is none of that name, it cannot be shown, or the folder holds another one.
+    """
+    if not isinstance(recipe, Recipe):
+        recipe = load_recipe(recipe)
+    check_page(recipe)
+    folder = Path(out or f"runs/{recipe.name}{'-quick' if quick else ''}")
+    check_folder(folder, recipe)
+    return recipe, folder
+
+
+def train_runs(
+    chosen: Plan,
+    recipe: Recipe,
+    out: Path,
+    where: Where,
+    fit_seconds: float | None,
+    replace: bool,
+    command: str,
+    on_event: OnEvent,
+    stop: Callable[[], bool],
+) -> tuple[dict[str, Outcome], dict[str, Corpus], Plan]:
+    """Train what was chosen: how each run ended and its text, by id; and the plan, as it was fitted into a time."""
+    where.check()
+    corpora = texts(chosen)
+    if fit_seconds is not None:
+        chosen = refitted(
+            chosen, fit_seconds, lambda run: cost(run, corpora[run.id]), out, recipe.name, replace=replace
+        )  # fmt: skip
+    for run in () if replace else chosen.runs:
+        check_budget(out / run.id, run)
+    if not chosen.runs:
+        return {}, corpora, chosen
+    crew = crew_at(where, Work(out, replace, command, on_event))
+    outcomes = execute(chosen.runs, corpora, crew, stop=stop)
+    return {outcome.plan.id: outcome for outcome in outcomes}, corpora, chosen
 
 
 def check_folder(out: Path, recipe: Recipe) -> None:
@@ -169,9 +233,7 @@ def earlier(recipe: Recipe, part: Part, planned: PlannedRun, out: Path) -> Outco
 
 def texts(chosen: Plan) -> dict[str, Corpus]:
     """The prepared text of every run; one that is not at hand is said before anything is trained."""
-    return {
-        run.id: open_corpus(part.corpus, Config.from_flat(run.given)) for part, runs in chosen.parts for run in runs
-    }
+    return opened_once((run, part.corpus) for part, runs in chosen.parts for run in runs)
 
 
 def cost(run: Planned, corpus: Corpus) -> tuple[float, float]:

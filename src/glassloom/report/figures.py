@@ -89,6 +89,10 @@ def figures_of(comparison: Comparison) -> list[Figure]:
     return [figure for figure in made if figure is not None]
 
 
+MOST_BARS = 60
+"""A ladder with more rungs is a table, which stands above it."""
+
+
 def _ladder(comparison: Comparison) -> Figure | None:
     unit, settings = comparison.corpus.unit, settings_of(comparison.rows)
     losses = _losses(comparison, settings)
@@ -96,12 +100,14 @@ def _ladder(comparison: Comparison) -> Figure | None:
     if not losses:
         return None
     title = "Where the models stand"
-    words = [f"{name}: {with_unit(value, unit)}." for name, value in sorted({**losses, **baselines}.items(), key=_by)]
+    shown = dict(sorted(losses.items(), key=_by)[:MOST_BARS]) if len(losses) > MOST_BARS else losses
+    words = [f"{name}: {with_unit(value, unit)}." for name, value in sorted({**shown, **baselines}.items(), key=_by)]
+    of_all = f" The best {len(shown)} of {len(losses):,}." if len(shown) < len(losses) else ""
     caption = (
         f"Validation {UNITS[unit]} of the models, and of simple methods on the same text (thin lines); shorter is "
-        f"better. {_protocol(comparison)}{_memorisation(comparison)}"
+        f"better.{of_all} {_protocol(comparison)}{_memorisation(comparison)}"
     )
-    spec = charts.ladder(losses, baselines, colours_of(settings), unit, f"{title}. {' '.join(words)}")
+    spec = charts.ladder(shown, baselines, colours_of(settings), unit, f"{title}. {' '.join(words)}")
     numbers = as_csv(
         ["name", "kind", UNITS[unit]],
         [(name, "model" if name in losses else "baseline", value)

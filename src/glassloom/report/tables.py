@@ -1,9 +1,10 @@
 """The tables of a comparison beside its main one: every run, what each setting did, the text's sizes, the baselines."""
 
 import statistics
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 
-from glassloom.comparison import Comparison, Row, settings_of
+from glassloom.comparison import Comparison, settings_of
 from glassloom.comparison.seeds import deciding_figure, flat
 from glassloom.comparison.table import varied_settings, written_setting
 from glassloom.comparison.wording import UNITS
@@ -36,22 +37,23 @@ def runs_table(comparison: Comparison) -> Table | None:
     known = [key for key in FIGURES if any(getattr(row, key) is not None for row in rows)]
     in_bits = unit == "bits_per_character"
     found = {row.id: figure(row) for row in rows}
+    set_in = [flat(row.settings) for row in rows]
+    several_seeds = len({row.seed for row in rows}) > 1
     finished = [row for row in rows if row.status == "finished" and found[row.id] is not None]
     columns = [
         Column("run", numeric=False), Column("architecture", numeric=False), Column("optimizer", numeric=False),
-        *(Column(name, numeric=_is_number(rows, name)) for name in varied),
-        *([Column("seed")] if len({row.seed for row in rows}) > 1 else []),
+        *(Column(name, numeric=_is_number(set_in, name)) for name in varied),
+        *([Column("seed")] if several_seeds else []),
         *([Column(f"valid {UNITS[unit]}", ".4f")] if in_bits else []),
         *(Column(*FIGURES[key]) for key in known),
         Column("state", numeric=False),
     ]  # fmt: skip
     lines: list[tuple[Value, ...]] = []
-    for row in rows:
-        settings = flat(row.settings)
+    for row, settings in zip(rows, set_in, strict=True):
         lines.append((
             row.id, row.model, row.optimizer,
             *(_value(settings[name]) if name in settings else None for name in varied),
-            *([row.seed] if len({one.seed for one in rows}) > 1 else []), *([found[row.id]] if in_bits else []),
+            *([row.seed] if several_seeds else []), *([found[row.id]] if in_bits else []),
             *(getattr(row, key) for key in known), row.status,
         ))  # fmt: skip
     best = min(finished, key=lambda row: found[row.id] or 0.0, default=None)
@@ -69,14 +71,15 @@ def effects_table(comparison: Comparison) -> Table | None:
     format_ = ".4f" if unit == "bits_per_character" else ",.2f"
     lines: list[tuple[Value, ...]] = []
     varied = varied_settings(settings_of(comparison.rows))
+    set_in = [(row, flat(row.settings)) for row in comparison.rows]
     for name in varied:
         groups: dict[tuple[str, str], list[float]] = {}
-        for row in comparison.rows:
-            settings = flat(row.settings)
+        for row, settings in set_in:
             found = figure(row) if row.status == "finished" else None
             if name in settings and found is not None:
                 groups.setdefault((row.model, written_setting(settings[name])), []).append(found)
-        told = {model for model, _ in groups if len({value for one, value in groups if one == model}) > 1}
+        values = Counter(model for model, _ in groups)
+        told = {model for model, count in values.items() if count > 1}
         lines += [
             (name, model, value, len(losses), min(losses), statistics.fmean(losses), max(losses))
             for (model, value), losses in groups.items()
@@ -123,8 +126,8 @@ def baselines_table(comparison: Comparison) -> Table | None:
     )  # fmt: skip
 
 
-def _is_number(rows: Sequence[Row], name: str) -> bool:
-    values = [value for row in rows if (value := flat(row.settings).get(name)) is not None]
+def _is_number(set_in: Sequence[Mapping[str, object]], name: str) -> bool:
+    values = [value for settings in set_in if (value := settings.get(name)) is not None]
     return all(isinstance(value, (int, float)) for value in values)
 
 
