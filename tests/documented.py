@@ -20,7 +20,8 @@ BUDGETS = ("--minutes", "--steps", "--epochs", "--train-tokens", "--samples")
 NOT_RUN = {
     r"^torchrun --nnodes": "needs two machines; test_machines.py starts two agents with a rendezvous",
     r"^torchrun|--workers": "starts processes of its own; test_workers_command.py does that",
-    r"--on \S": "needs a cluster",
+    r"--on \S": "needs a cluster; test_cluster.py starts one, test_slurm.py runs the scripts",
+    r"^bash .*/submit.sh": "needs Slurm; test_slurm.py hands the scripts to a stand-in",
     r"^glassloom (serve|studio)\b": "runs until it is ended; test_serving.py and test_studio_guard.py end it",
     r"^curl ": "needs a server that listens; test_serving.py sends the same",
     r"mingru|threes|calibration|doctor own$": "needs the example package; test_outsider.py installs it",
