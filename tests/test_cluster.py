@@ -82,7 +82,7 @@ def test_ctrl_c_saves_every_run_on_every_node(begun: tuple[Path, Any]) -> None:
 
 
 def test_a_run_whose_node_is_killed_goes_on_on_the_other_and_ends_as_it_would_have_here(
-    begun: tuple[Path, Any], nodes: TwoNodes, text: Path, here: Comparison
+    begun: tuple[Path, Any], nodes: TwoNodes, text: Path, here: Comparison, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out, _ = begun
     told: list[tuple[str, Any]] = []
@@ -99,6 +99,7 @@ def test_a_run_whose_node_is_killed_goes_on_on_the_other_and_ends_as_it_would_ha
     assert [row.status for row in found.rows] == ["finished", "finished"]
     [(lost, gone)] = [(id, event) for id, event in told if isinstance(event, Lost)]
     assert gone.reason == "its machine is gone"
+    assert capsys.readouterr().out == "", "standard output is for results"
     places = [event.place for id, event in told if id == lost and isinstance(event, Placed)]
     assert places[0] == gone.place
     assert len(nodes_of(places)) == 2, "the lost run moved to the other node"

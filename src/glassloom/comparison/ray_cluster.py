@@ -4,6 +4,7 @@ Whoever can reach a cluster's ports runs code on it: Ray sends functions and dat
 Ray that is started here listens with a secret of its own, which is written to no file.
 """
 
+import importlib
 import importlib.util
 import os
 import secrets
@@ -94,7 +95,10 @@ def joined(where: Where) -> Iterator[Any]:
         if ray.is_initialized():
             yield ray
             return
-        with tempfile.TemporaryDirectory(prefix="glassloom-ray-", dir=short_folder(), ignore_cleanup_errors=True) as at:
+        with (
+            unprinted(),
+            tempfile.TemporaryDirectory(prefix="glassloom-ray-", dir=short_folder(), ignore_cleanup_errors=True) as at,
+        ):
             try:
                 with handlers_kept(), warnings.catch_warnings():
                     warnings.simplefilter("ignore")
@@ -141,6 +145,24 @@ def surroundings(own: bool) -> Iterator[None]:
     finally:
         for name in added:
             os.environ.pop(name, None)
+
+
+@contextmanager
+def unprinted() -> Iterator[None]:
+    """Keep Ray from printing pages of a lost machine's state on standard output, where a command's JSON stands.
+
+    It has no setting for that (`log_to_driver` is another matter), so its function is put aside where there is one;
+    what was lost is told by the crew.
+    """
+    module = importlib.import_module("ray._private.worker")
+    before = getattr(module, "print_to_stdstream", None)
+    if before is not None:
+        module.print_to_stdstream = lambda *_, **__: None  # type: ignore[attr-defined]
+    try:
+        yield
+    finally:
+        if before is not None:
+            module.print_to_stdstream = before  # type: ignore[attr-defined]
 
 
 @contextmanager
