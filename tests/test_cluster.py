@@ -113,11 +113,20 @@ def test_a_run_whose_node_is_killed_goes_on_on_the_other_and_ends_as_it_would_ha
 
 
 def test_a_ray_of_our_own_on_this_machine_gives_the_figures_of_a_local_execution(text: Path, here: Comparison) -> None:
-    far = compare(text, ["rnn"], SETTINGS, text.parent / "own", where=Where("ray")).rows[0]
+    sessions: set[Path] = set()
+
+    def watch(id: str, event: Any) -> None:
+        from ray._private.worker import global_worker
+
+        sessions.add(Path(global_worker.node.get_session_dir_path()))
+
+    far = compare(text, ["rnn"], SETTINGS, text.parent / "own", where=Where("ray"), on_event=watch).rows[0]
     near = next(row for row in here.rows if row.id == "rnn")
     assert far.nats_per_token == near.nats_per_token
     assert differences(everything(load_run(far.run)), everything(load_run(near.run))) == []
-    assert not list(Path("/tmp").glob("glassloom-ray-*")), "nothing of it stays"
+    [session] = sessions
+    assert session.parent.name.startswith("glassloom-ray-")
+    assert not session.parent.exists(), "nothing of it stays"
 
 
 def test_what_the_cluster_cannot_give_is_refused_in_one_sentence(
