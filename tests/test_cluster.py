@@ -25,10 +25,14 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
 SETTINGS = {
-    "width": 8, "layers": 1, "batch_size": 4, "sequence_length": 16, "eval_tokens": 200, "eval_every": 100,
-    "sample_length": 20, "sample_every": 500, "save_every": 50, "steps": 1000, "lr": 0.01, "threads": 1,
+    "width": 8, "layers": 1, "batch_size": 4, "sequence_length": 16, "eval_tokens": 200, "eval_every": 500,
+    "sample_length": 20, "sample_every": 500, "save_every": 25, "steps": 2000, "lr": 0.01, "threads": 1,
 }  # fmt: skip
-FLAGS = [word for name, value in SETTINGS.items() for word in (f"--{name.replace('_', '-')}", str(value))]
+ENDLESS = "1000000"
+"""Steps of a run that cannot end before somebody ends it."""
+FLAGS = [
+    word for name, value in SETTINGS.items() if name != "steps" for word in (f"--{name.replace('_', '-')}", str(value))
+]
 
 
 @pytest.fixture(scope="module")
@@ -46,12 +50,12 @@ def text(tmp_path_factory: pytest.TempPathFactory, tiny_text: str) -> Path:
 
 @pytest.fixture(scope="module")
 def begun(nodes: TwoNodes, text: Path) -> tuple[Path, Any]:
-    """A comparison over both nodes, interrupted by Ctrl-C after both runs have saved; its folder, and what it said."""
+    """A comparison over both nodes, interrupted by Ctrl-C when both runs are there; its folder, and what it said."""
     out = text.parent / "out"
-    flags = ("--models", "rnn,gru", "--on", nodes.client_address, "--out", str(out), *FLAGS)
+    flags = ("--models", "rnn,gru", "--on", nodes.client_address, "--out", str(out), *FLAGS, "--steps", ENDLESS)
     with command("compare", str(text), *flags, folder=text.parent, start_new_session=True) as started:
         end = time.monotonic() + 240
-        while not all((out / name / "checkpoints" / "step-50").is_dir() for name in ("rnn", "gru")):
+        while not all((out / name / "checkpoints").is_dir() for name in ("rnn", "gru")):
             assert started.poll() is None, started.communicate()
             assert time.monotonic() < end
             time.sleep(0.02)
@@ -76,26 +80,27 @@ def test_ctrl_c_saves_every_run_on_every_node(begun: tuple[Path, Any]) -> None:
         run = load_run(out / name)
         assert run.state() == "interrupted"
         saved = run.newest().step
-        assert 50 <= saved < 1000
-        assert max(line["step"] for line in run.metrics()) <= saved, "nothing was made that is not saved"
+        assert 0 <= saved < int(ENDLESS)
+        assert max((line["step"] for line in run.metrics()), default=0) <= saved, "what was made is saved"
     assert not list(out.glob(".seen-*"))
 
 
 def test_a_run_whose_node_is_killed_goes_on_on_the_other_and_ends_as_it_would_have_here(
     begun: tuple[Path, Any], nodes: TwoNodes, text: Path, here: Comparison, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    out, _ = begun
+    assert begun[1].returncode == 130, "that comparison had both nodes to the end"
     told: list[tuple[str, Any]] = []
-    saved: set[str] = set()
+    second = str(nodes.second.node_id)[:8]
+    there: set[str] = set()
 
     def watch(id: str, event: Any) -> None:
         told.append((id, event))
-        if isinstance(event, Saved):
-            saved.add(id)
-        if len(saved) == 2 and nodes.second in nodes.cluster.worker_nodes:
+        if isinstance(event, Placed) and second in event.place:
+            there.add(id)
+        if isinstance(event, Saved) and id in there and nodes.second in nodes.cluster.worker_nodes:
             nodes.kill_second()
 
-    found = compare(text, ["rnn", "gru"], SETTINGS, out, where=Where(nodes.address), on_event=watch)
+    found = compare(text, ["rnn", "gru"], SETTINGS, text.parent / "killed", where=Where(nodes.address), on_event=watch)
     assert [row.status for row in found.rows] == ["finished", "finished"]
     [(lost, gone)] = [(id, event) for id, event in told if isinstance(event, Lost)]
     assert gone.reason == "its machine is gone"
@@ -105,8 +110,7 @@ def test_a_run_whose_node_is_killed_goes_on_on_the_other_and_ends_as_it_would_ha
     assert len(nodes_of(places)) == 2, "the lost run moved to the other node"
     steps = [event.step for id, event in told if id == lost and isinstance(event, Began)]
     assert len(steps) == 2
-    assert steps[1] > steps[0] >= 50, "it went on from a later checkpoint"
-    assert steps[1] % 50 == 0
+    assert steps[1] > steps[0], "it went on from a later checkpoint"
     for row, other in zip(found.rows, here.rows, strict=True):
         assert row.nats_per_token == other.nats_per_token
         assert differences(everything(load_run(row.run)), everything(load_run(other.run))) == []

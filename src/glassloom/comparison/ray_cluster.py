@@ -20,10 +20,12 @@ from pathlib import Path
 from typing import Any
 
 from glassloom.comparison.places import Where
-from glassloom.errors import GlassloomError, InputError, SettingError
+from glassloom.errors import InputError, SettingError
 from glassloom.training.machine import logical_cores
 
 ANSWER_SECONDS = 5.0
+TRIALS, BUSY = 3, "Initialization failure from server"
+"""A busy head that has not started a client's process in time says so; it is asked again."""
 STORE_BYTES = 2**28
 """Of the memory that a Ray of our own keeps for what its processes share: the texts as ids."""
 QUIET = {
@@ -99,30 +101,41 @@ def joined(where: Where) -> Iterator[Any]:
             unprinted(),
             tempfile.TemporaryDirectory(prefix="glassloom-ray-", dir=short_folder(), ignore_cleanup_errors=True) as at,
         ):
-            try:
-                with handlers_kept(), warnings.catch_warnings():
-                    warnings.simplefilter("ignore")
-                    if address is None:
-                        ray.init(
-                            address="local", num_cpus=logical_cores(), include_dashboard=False, log_to_driver=False,
-                            logging_level="ERROR", object_store_memory=STORE_BYTES, _temp_dir=at,
-                        )  # fmt: skip
-                    else:
-                        ray.init(address=address, log_to_driver=False, logging_level="ERROR")
-            except GlassloomError:
-                raise
-            except Exception as error:  # Ray raises whatever it meets
-                ray.shutdown()
-                raise unreachable(address, error) from error
+            connect(ray, address, at)
             try:
                 yield ray
             finally:
                 ray.shutdown()
 
 
+def connect(ray: Any, address: str | None, folder: str) -> None:
+    """Start Ray in a folder, or join the cluster at an address.
+
+    Raises:
+        InputError: that is not to be done.
+    """
+    for trial in range(TRIALS):
+        try:
+            with handlers_kept(), warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                if address is None:
+                    ray.init(
+                        address="local", num_cpus=logical_cores(), include_dashboard=False, log_to_driver=False,
+                        logging_level="ERROR", object_store_memory=STORE_BYTES, _temp_dir=folder,
+                    )  # fmt: skip
+                else:
+                    ray.init(address=address, log_to_driver=False, logging_level="ERROR")
+            return
+        except Exception as error:  # Ray raises whatever it meets
+            ray.shutdown()
+            if BUSY not in str(error) or trial == TRIALS - 1:
+                raise unreachable(address, error) from error
+
+
 def unreachable(address: str | None, error: Exception) -> InputError:
     """Why a cluster cannot be used, in one sentence."""
-    said = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")[:200]
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
+    said = " ... ".join(dict.fromkeys([lines[0], lines[-1]])).rstrip(".:")[:300]
     if address is None:
         return InputError(f"Ray could not be started here: {said}", "a Ray that starts", "see what `ray start` says")
     return InputError(
