@@ -50,6 +50,8 @@ INSTEAD = {
 """By a word: what stands for it, for the tests fetch no text, and their runs end at step 4 or 5."""
 
 IN_PYTHON = {
+    "trials=50, minutes=30": "trials=2, steps=9, width=16, layers=1, threads=1",
+    '"shakespeare", minutes=30': '"shakespeare", minutes=0.25, models=["rnn"], threads=1',
     '"shakespeare"': '"novel.txt"',
     "minutes=2": "steps=4, width=16, layers=2, threads=1",
     "minutes=1": "steps=4, width=16, layers=1, samples=60, threads=1",

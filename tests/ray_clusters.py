@@ -3,6 +3,7 @@
 The second node has an address of its own (of the loopback), so that whoever joins the cluster joins its head.
 """
 
+import os
 import secrets
 import shutil
 import tempfile
@@ -42,13 +43,34 @@ class TwoNodes:
         self.cluster.remove_node(self.second, allow_graceful=False)
 
 
+SLOWLY = """
+import sys
+import time
+
+
+class Slowly:
+    def find_spec(self, name, path, target=None):
+        if name == "glassloom.comparison.ray_worker":
+            sys.meta_path.remove(self)
+            from torch.optim.optimizer import register_optimizer_step_post_hook
+
+            register_optimizer_step_post_hook(lambda *given: time.sleep(0.01))
+
+
+sys.meta_path.insert(0, Slowly())
+"""
+"""Every process of the cluster rests after each step: no run ends before the other's process has even started."""
+
+
 @contextmanager
 def two_nodes() -> Iterator[TwoNodes]:
     """Start the cluster, and end it."""
     folder = tempfile.mkdtemp(prefix="ray-test-", dir="/tmp")  # Ray's sockets need a short path
     (Path(folder) / "ray").mkdir()
     with pytest.MonkeyPatch.context() as patch:
+        (Path(folder) / "sitecustomize.py").write_text(SLOWLY, encoding="utf-8")
         for name, value in {
+            "PYTHONPATH": os.pathsep.join([folder, *filter(None, [os.environ.get("PYTHONPATH")])]),
             "RAY_TMPDIR": folder, "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32),
             "RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0", "OMP_NUM_THREADS": "1",
         }.items():  # fmt: skip

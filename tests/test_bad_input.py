@@ -218,6 +218,7 @@ def test_nothing_is_said_about_batches_before_they_are_refused(commands: Command
         (["--model.widht", "3"], "train has no option --model.widht; did you mean --width?"),
         (["--nothing-like-it"], "train has no option --nothing-like-it. To do: see glassloom train --help."),
         (["--model", "gruu"], "There is no architecture called 'gruu'. Expected: one of rnn, gru, lstm, transformer; "
+         "or, where a package adds it, that package installed; "
          "did you mean gru?"),
         (["--optimizer", "adan"], "optimizer cannot be adan. Expected: one of sgd, adagrad, rmsprop, adam, adamw, "
          "muon; did you mean adam?"),
@@ -303,7 +304,7 @@ def test_glassloom_alone_says_what_it_can_do(commands: Commands) -> None:
         (["--vary", "widthh=1,2"], "did you mean width?"),
         (["--vary", "lr=1,x"], "lr cannot be x."),
         (["--seeds", "0"], "seeds cannot be 0."),
-        (["--jobs", "none"], "--jobs cannot be none. Expected: a whole number."),
+        (["--jobs", "two"], "--jobs cannot be two. Expected: a whole number."),
         (["--match", "layers"], "'layers' cannot be matched."),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
