@@ -111,11 +111,13 @@ TAKEN = {
     *(
         "command",
         "corpus",
+        "cpus",
         "debug",
         "dry_run",
         "fast",
         "from",
         "from_",
+        "gpus",
         "help",
         "jobs",
         "json",
