@@ -50,12 +50,12 @@ def text(tmp_path_factory: pytest.TempPathFactory, tiny_text: str) -> Path:
 
 @pytest.fixture(scope="module")
 def begun(nodes: TwoNodes, text: Path) -> tuple[Path, Any]:
-    """A comparison over both nodes, interrupted by Ctrl-C when both runs are there; its folder, and what it said."""
+    """A comparison over both nodes, interrupted by Ctrl-C when both runs are on their way; its folder, and what it said."""
     out = text.parent / "out"
     flags = ("--models", "rnn,gru", "--on", nodes.client_address, "--out", str(out), *FLAGS, "--steps", ENDLESS)
     with command("compare", str(text), *flags, folder=text.parent, start_new_session=True) as started:
         end = time.monotonic() + 240
-        while not all((out / name / "checkpoints").is_dir() for name in ("rnn", "gru")):
+        while not all(list((out / name / "checkpoints").glob("step-[1-9]*00")) for name in ("rnn", "gru")):
             assert started.poll() is None, started.communicate()
             assert time.monotonic() < end
             time.sleep(0.02)

@@ -5,6 +5,7 @@ All pages share one folder of prepared runs; `documented.py` declares what is ma
 
 import re
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ import documented
 from documented import BUDGETS, LONG, NOT_RUN, NOT_RUN_IN_PYTHON, PAGES, ROOT, SMALL, TINY_RECIPE, Line, shorter
 from glassloom.cli.app import COMMANDS, build
 from glassloom.cli.app import run as command
+from glassloom.extending import CATALOGUES, catalogue
 from glassloom.runs import load_run
 
 LINES = documented.every_line()
@@ -153,8 +155,18 @@ def test_commands_are_made_shorter_as_declared() -> None:
 PYTHON = [path for path in PAGES if documented.blocks(path, "python")]
 
 
+@pytest.fixture
+def forgotten() -> Iterator[None]:
+    """What a page adds by `glassloom.add` is there until the test ends."""
+    yield
+    for kind in CATALOGUES:
+        catalogue(kind).look_again()
+
+
 @pytest.mark.parametrize("path", PYTHON, ids=documented.page_name)
-def test_the_python_of_a_page_works(path: Path, place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_python_of_a_page_works(
+    path: Path, place: Path, forgotten: None, capsys: pytest.CaptureFixture[str]
+) -> None:
     import glassloom
 
     gru, lstm, transformer = (load_run(f"runs/demo/{name}") for name in ("gru", "lstm", "transformer"))
