@@ -50,7 +50,7 @@ def text(tmp_path_factory: pytest.TempPathFactory, tiny_text: str) -> Path:
 
 @pytest.fixture(scope="module")
 def begun(nodes: TwoNodes, text: Path) -> tuple[Path, Any]:
-    """A comparison over both nodes, interrupted by Ctrl-C when both runs are on their way; its folder, and what it said."""
+    """A comparison over both nodes, interrupted by Ctrl-C with both runs on their way; its folder, and what it said."""
     out = text.parent / "out"
     flags = ("--models", "rnn,gru", "--on", nodes.client_address, "--out", str(out), *FLAGS, "--steps", ENDLESS)
     with command("compare", str(text), *flags, folder=text.parent, start_new_session=True) as started:
